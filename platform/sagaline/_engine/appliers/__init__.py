@@ -1,0 +1,51 @@
+"""One applier per event and version: the folder is the catalogue of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sagaline._engine.appliers import (
+    activity_attempt_failed,
+    activity_cancel_requested,
+    activity_completed,
+    activity_failed,
+    activity_scheduled,
+    cancel_requested,
+    run_cancelled,
+    run_completed,
+    run_failed,
+    run_parked,
+    run_resumed,
+    run_started,
+    run_terminated,
+    timer_cancelled,
+    timer_fired,
+    timer_started,
+)
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import WriteState
+from sagaline._model import events
+from sagaline._model.events import Event
+
+Applier = Callable[[WriteState, RunRow, Any], None]
+
+# By event and version. A version is added, never changed: old logs replay for ever.
+APPLIERS: dict[tuple[type[Event], int], Applier] = {
+    (events.RunStarted, 1): run_started.apply,
+    (events.ActivityScheduled, 1): activity_scheduled.apply,
+    (events.ActivityAttemptFailed, 1): activity_attempt_failed.apply,
+    (events.ActivityCompleted, 1): activity_completed.apply,
+    (events.ActivityFailed, 1): activity_failed.apply,
+    (events.ActivityCancelRequested, 1): activity_cancel_requested.apply,
+    (events.TimerStarted, 1): timer_started.apply,
+    (events.TimerFired, 1): timer_fired.apply,
+    (events.TimerCancelled, 1): timer_cancelled.apply,
+    (events.CancelRequested, 1): cancel_requested.apply,
+    (events.RunParked, 1): run_parked.apply,
+    (events.RunResumed, 1): run_resumed.apply,
+    (events.RunCompleted, 1): run_completed.apply,
+    (events.RunFailed, 1): run_failed.apply,
+    (events.RunCancelled, 1): run_cancelled.apply,
+    (events.RunTerminated, 1): run_terminated.apply,
+}

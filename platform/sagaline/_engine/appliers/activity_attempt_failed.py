@@ -1,0 +1,14 @@
+"""The next attempt follows at its time."""
+
+from __future__ import annotations
+
+from sagaline._engine.rows import ActivityRow, RunRow
+from sagaline._engine.state import WriteState
+from sagaline._model.events import ActivityAttemptFailed
+
+
+def apply(state: WriteState, run: RunRow, event: ActivityAttemptFailed) -> None:
+    """Contract: ``run`` is open; the caller writes it."""
+    row = state.activity(run.run_id, event.step)
+    if row is not None:
+        state.put_activity(run, ActivityRow(run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at))

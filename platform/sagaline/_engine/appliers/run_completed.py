@@ -1,0 +1,15 @@
+"""The run has ended well."""
+
+from __future__ import annotations
+
+from sagaline._engine.replies import close_run
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import WriteState
+from sagaline._model.events import RunCompleted
+from sagaline._model.records import COMPLETED
+
+
+def apply(state: WriteState, run: RunRow, event: RunCompleted) -> None:
+    """Contract: ``run`` is open; the caller writes it."""
+    run.result = event.result
+    close_run(state, run, COMPLETED)

@@ -1,0 +1,14 @@
+"""The run goes on."""
+
+from __future__ import annotations
+
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import WriteState
+from sagaline._model.events import RunResumed
+from sagaline._model.records import RUNNING
+
+
+def apply(state: WriteState, run: RunRow, event: RunResumed) -> None:
+    """Contract: ``run`` is open; the caller writes it."""
+    run.status = RUNNING
+    run.failure = None

@@ -1,0 +1,30 @@
+"""Answers to clients, made where the event that calls for them is applied, so that they are never lost."""
+
+from __future__ import annotations
+
+from sagaline._engine.rows import OutboxRow, RunRow
+from sagaline._engine.state import WriteState
+from sagaline._model.codec import encode
+from sagaline._model.records import Reply
+
+REPLIES = "replies"
+
+
+def outcome(run: RunRow, request_id: str, kind: str) -> Reply:
+    """The answer that tells how a run stands or ended."""
+    return Reply(request_id, run.workflow_id, run.run_id, kind, run.status, run.result, run.failure)
+
+
+def send_reply(state: WriteState, run: RunRow, request_id: str, kind: str) -> None:
+    """Answers the request that started the run."""
+    value = encode(outcome(run, request_id, kind))
+    state.send(OutboxRow(REPLIES, run.reply_partition, run.reply_to.encode(), value))
+
+
+def close_run(state: WriteState, run: RunRow, status: str) -> None:
+    """Ends the run with ``status``; whoever started it and waits for its end is told."""
+    run.status = status
+    run.closed_at = run.last_at
+    state.close_run(run)
+    if run.reply_to and run.reply_when == "closed":
+        send_reply(state, run, run.request_id, "closed")

@@ -1,0 +1,132 @@
+"""The rows of a partition's state and their keys.
+
+Rows are msgpack arrays (msgspec): they never leave the machine and are rebuilt from history when ``FORMAT``
+changes. Keys sort as the engine scans them: numbers are fixed-width hexadecimal.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._model.events import ActivityScheduled
+from sagaline._model.failure import Failure
+
+FORMAT = 1
+META_KEY = b"m"
+RUN_PREFIX = b"r/"
+HISTORY_PREFIX = b"h/"
+ACTIVITY_PREFIX = b"a/"
+WAIT_PREFIX = b"w/"
+TIMER_PREFIX = b"t/"
+OUTBOX_PREFIX = b"o/"
+REFUSAL_PREFIX = b"q/"
+UNFINISHED_PREFIX = b"u/"
+
+
+class Meta(msgspec.Struct, frozen=True, array_like=True):
+    """How far the state has come: it equals the history below ``next_offset``, applied from empty."""
+
+    next_offset: int = 0
+    epoch: int = -1
+    commands_position: int = 0
+    results_position: int = 0
+    next_outbox: int = 1
+    released: int = 0
+
+
+class RunRow(msgspec.Struct, array_like=True):
+    """A run as it stands. Positions of parked input are found by replay, not kept here."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    request_id: str
+    reply_to: str
+    reply_partition: int
+    reply_when: str
+    started_at: int
+    last_at: int
+    status: str
+    next_event_id: int = 1
+    open_steps: int = 0
+    cancel_requested: bool = False
+    more: bool = False
+    unfinished: bool = False
+    closed_at: int | None = None
+    result: bytes | None = None
+    failure: Failure | None = None
+
+    @property
+    def closed(self) -> bool:
+        """True once a terminal event is applied; nothing follows it."""
+        return self.closed_at is not None
+
+
+class ActivityRow(msgspec.Struct, frozen=True, array_like=True):
+    """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next."""
+
+    workflow_id: str
+    scheduled: ActivityScheduled
+    attempt: int = 1
+    retry_at: int = 0
+    cancel_requested: bool = False
+
+
+class OutboxRow(msgspec.Struct, frozen=True, array_like=True):
+    """A message that leaves once the record that made it is durable."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+def run_key(workflow_id: str) -> bytes:
+    """Key of the run row of a workflow id."""
+    return RUN_PREFIX + workflow_id.encode()
+
+
+def history_prefix(run_id: str) -> bytes:
+    """Prefix of the history records of a run."""
+    return HISTORY_PREFIX + run_id.encode() + b"/"
+
+
+def history_row_key(run_id: str, first_event_id: int) -> bytes:
+    """Key of one history record of a run."""
+    return b"h/%b/%08x" % (run_id.encode(), first_event_id)
+
+
+def activity_key(run_id: str, step: int) -> bytes:
+    """Key of an open activity."""
+    return b"a/%b/%08x" % (run_id.encode(), step)
+
+
+def wait_key(run_id: str, step: int) -> bytes:
+    """Key of a timer the code waits for; its value is the due time."""
+    return b"w/%b/%08x" % (run_id.encode(), step)
+
+
+def timer_key(due_at: int, run_id: str, step: int) -> bytes:
+    """Key in the index of due times; its value is the workflow id."""
+    return b"t/%016x/%b/%08x" % (due_at, run_id.encode(), step)
+
+
+def timer_of(key: bytes) -> tuple[int, str, int]:
+    """Due time, run id and step of a key in the index of due times."""
+    _, due_at, run_id, step = key.split(b"/")
+    return int(due_at, 16), run_id.decode(), int(step, 16)
+
+
+def outbox_key(number: int) -> bytes:
+    """Key of an outbox entry."""
+    return b"o/%016x" % number
+
+
+def refusal_key(request_id: str) -> bytes:
+    """Key of a recorded refusal."""
+    return REFUSAL_PREFIX + request_id.encode()
+
+
+def unfinished_key(workflow_id: str) -> bytes:
+    """Key in the index of open runs that an owner has to look at when it starts."""
+    return UNFINISHED_PREFIX + workflow_id.encode()

@@ -1,0 +1,92 @@
+"""Records to bytes and back: Avro single-object encoding, with a registry of every published schema.
+
+A value begins with ``C3 01`` and the schema's CRC-64-AVRO fingerprint, little-endian, so that the type and
+version are known from ten bytes. Source: Avro 1.12 specification, "Single-object encoding".
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import fastavro
+import fastavro.schema
+import msgspec
+
+from sagaline._model import events, failure, records
+from sagaline._model.avro import AvroError, Decoder, Encoder, compile_schema
+from sagaline._model.records import RECORDS, Record
+from sagaline_schemas import schema_files
+
+_MAGIC = b"\xc3\x01"
+_HEADER_SIZE = 10
+
+
+class UnreadableRecord(ValueError):
+    """These bytes are not a record of ours; the message says what was expected and what came."""
+
+
+def fingerprint(schema: dict[str, Any]) -> bytes:
+    """CRC-64-AVRO of a schema's parsing canonical form, eight bytes as they stand in the header."""
+    canonical = fastavro.schema.to_parsing_canonical_form(schema)
+    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+
+
+def _types() -> dict[str, type]:
+    found: dict[str, type] = {kind.__name__: kind for kind in (*events.EVENTS, *RECORDS.values())}
+    return found | {kind.__name__: kind for kind in (failure.Failure, failure.RetryPolicy, records.Refusal)}
+
+
+def _through_resolution(writer: dict[str, Any], reader: dict[str, Any], kind: type) -> Decoder:
+    """Reads an older version through the newest schema of the same record."""
+    written, wanted = fastavro.parse_schema(writer), fastavro.parse_schema(reader)
+
+    def decode(data: bytes, start: int) -> Any:
+        stream = io.BytesIO(data)
+        stream.seek(start)
+        value = fastavro.schemaless_reader(stream, written, wanted)
+        return msgspec.convert(value, kind)
+
+    return decode
+
+
+def _registry() -> tuple[dict[type, tuple[bytes, Encoder]], dict[bytes, Decoder]]:
+    types = _types()
+    newest = {file.name: file for file in schema_files()}
+    encoders: dict[type, tuple[bytes, Encoder]] = {}
+    decoders: dict[bytes, Decoder] = {}
+    for file in schema_files():
+        header = _MAGIC + fingerprint(file.schema)
+        if file == newest[file.name]:
+            encode, decode = compile_schema(file.schema, types)
+            encoders[RECORDS[file.name]] = (header, encode)
+            decoders[header] = decode
+        else:
+            decoders[header] = _through_resolution(file.schema, newest[file.name].schema, RECORDS[file.name])
+    return encoders, decoders
+
+
+_ENCODERS, _DECODERS = _registry()
+
+
+def encode(record: Record) -> bytes:
+    """The record's bytes: header and Avro body."""
+    header, write = _ENCODERS[type(record)]
+    return header + write(record)
+
+
+def decode(data: bytes | None) -> Record:
+    """The record in ``data``; raises :class:`UnreadableRecord`."""
+    if data is None:
+        raise UnreadableRecord("Expected an Avro record but the value is null")
+    read = _DECODERS.get(data[:_HEADER_SIZE])
+    if read is None:
+        raise UnreadableRecord(
+            f"Expected an Avro single-object header of a known schema but the value begins with "
+            f"{data[:_HEADER_SIZE].hex() or 'nothing'} ({len(data)} bytes)"
+        )
+    try:
+        record: Record = read(data, _HEADER_SIZE)
+    except (AvroError, ValueError, IndexError, EOFError) as error:
+        raise UnreadableRecord(f"{error}") from error
+    return record

@@ -1,0 +1,187 @@
+"""The events of a run, in the past tense: field for field the union in ``history.v1.avsc``.
+
+A run's history is a sequence of records, one an activation; each holds first the events that came in
+(``INPUTS``), then those that the workflow's code asked for (``COMMANDS``). What the runtime returns as a
+command is the event that will say so: there is no second set of types to keep in step.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._model.failure import Failure, RetryPolicy
+
+
+class RunStarted(msgspec.Struct, frozen=True):
+    """A run has begun."""
+
+    workflow: str
+    input: bytes
+    request_id: str
+    reply_to: str
+    reply_partition: int
+    reply_when: str
+
+
+class ActivityScheduled(msgspec.Struct, frozen=True):
+    """The code has called an activity: the intent is on record before any effect can happen."""
+
+    step: int
+    activity: str
+    input: bytes
+    timeout_ms: int
+    retry: RetryPolicy
+    compensation: str | None = None
+    compensates: int | None = None
+    outcome: str | None = None
+
+
+class ActivityAttemptFailed(msgspec.Struct, frozen=True):
+    """An attempt failed; the next may start at ``retry_at``."""
+
+    step: int
+    attempt: int
+    failure: Failure
+    retry_at: int
+
+
+class ActivityCompleted(msgspec.Struct, frozen=True):
+    """An activity has succeeded."""
+
+    step: int
+    attempt: int
+    result: bytes
+
+
+class ActivityFailed(msgspec.Struct, frozen=True):
+    """An activity has failed for good."""
+
+    step: int
+    attempt: int
+    failure: Failure
+
+
+class ActivityCancelRequested(msgspec.Struct, frozen=True):
+    """The code no longer waits for an activity; its outcome will still be recorded."""
+
+    step: int
+
+
+class TimerStarted(msgspec.Struct, frozen=True):
+    """The code waits until ``due_at``."""
+
+    step: int
+    due_at: int
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    """The time has come."""
+
+    step: int
+
+
+class TimerCancelled(msgspec.Struct, frozen=True):
+    """The code no longer waits for that time."""
+
+    step: int
+
+
+class CancelRequested(msgspec.Struct, frozen=True):
+    """Somebody has asked the run to stop."""
+
+    request_id: str
+    reason: str
+
+
+class RunParked(msgspec.Struct, frozen=True):
+    """The run waits for a person or a fixed worker."""
+
+    reason: str
+    failure: Failure
+
+
+class RunResumed(msgspec.Struct, frozen=True):
+    """The run goes on with what has arrived since it was parked."""
+
+    owner: str
+
+
+class RunCompleted(msgspec.Struct, frozen=True):
+    """The run has ended well."""
+
+    result: bytes
+
+
+class RunFailed(msgspec.Struct, frozen=True):
+    """The run has failed."""
+
+    failure: Failure
+    rolled_back: bool
+
+
+class RunCancelled(msgspec.Struct, frozen=True):
+    """The run has stopped as asked."""
+
+    reason: str
+    rolled_back: bool
+
+
+class RunTerminated(msgspec.Struct, frozen=True):
+    """The run was ended from outside."""
+
+    request_id: str
+    reason: str
+
+
+Input = (
+    RunStarted
+    | ActivityAttemptFailed
+    | ActivityCompleted
+    | ActivityFailed
+    | TimerFired
+    | CancelRequested
+    | RunParked
+    | RunResumed
+    | RunTerminated
+)
+Command = (
+    ActivityScheduled
+    | ActivityCancelRequested
+    | TimerStarted
+    | TimerCancelled
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+)
+Event = Input | Command
+
+# The order of the Avro union: an index here is the branch on the wire, so it is append-only.
+EVENTS: tuple[type[Event], ...] = (
+    RunStarted,
+    ActivityScheduled,
+    ActivityAttemptFailed,
+    ActivityCompleted,
+    ActivityFailed,
+    ActivityCancelRequested,
+    TimerStarted,
+    TimerFired,
+    TimerCancelled,
+    CancelRequested,
+    RunParked,
+    RunResumed,
+    RunCompleted,
+    RunFailed,
+    RunCancelled,
+    RunTerminated,
+)
+COMMANDS: frozenset[type[Event]] = frozenset(
+    {
+        ActivityScheduled,
+        ActivityCancelRequested,
+        TimerStarted,
+        TimerCancelled,
+        RunCompleted,
+        RunFailed,
+        RunCancelled,
+    }
+)

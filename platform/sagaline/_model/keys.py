@@ -1,0 +1,44 @@
+"""Keys of records and the partition of a workflow id."""
+
+from __future__ import annotations
+
+
+def partition_of(workflow_id: str, partitions: int) -> int:
+    """The partition of a workflow id: murmur2 as Kafka's Java producer computes it, so that any client agrees."""
+    return (murmur2(workflow_id.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """32-bit murmur2, seed 0x9747b28c. Source: org.apache.kafka.common.utils.Utils.murmur2."""
+    multiplier, mask = 0x5BD1E995, 0xFFFFFFFF
+    length = len(data)
+    digest = 0x9747B28C ^ length
+    whole = length & ~3
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * multiplier & mask
+        word = (word ^ (word >> 24)) * multiplier & mask
+        digest = (digest * multiplier & mask) ^ word
+    if length & 3:
+        digest = (digest ^ int.from_bytes(data[whole:], "little")) * multiplier & mask
+    digest = (digest ^ (digest >> 13)) * multiplier & mask
+    return digest ^ (digest >> 15)
+
+
+def history_key(workflow_id: str, run_id: str, first_event_id: int, epoch: int) -> bytes:
+    """Key of a history record. It holds the epoch: compaction must never keep a zombie's record for a valid one."""
+    return f"{workflow_id}/{run_id}/{first_event_id}/{epoch}".encode()
+
+
+def claim_key(claim_id: str) -> bytes:
+    """Key of a claim, its own: a claim that compaction removed would make a zombie's records look valid."""
+    return f"claim/{claim_id}".encode()
+
+
+def refusals_key(epoch: int, number: int) -> bytes:
+    """Key of a record of refusals, unique by its writer's epoch and count."""
+    return f"refusals/{epoch}/{number}".encode()
+
+
+def idempotency_key(run_id: str, step: int) -> str:
+    """The key a participant sees: the same for every attempt of a step."""
+    return f"{run_id}/{step}"

@@ -1,0 +1,168 @@
+"""The records on the topics, one type per schema in ``schemas/sagaline_schemas``, fields in the same order."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._model.events import Event
+from sagaline._model.failure import Failure
+
+# Statuses of a run, as answers and descriptions name them.
+RUNNING = "running"
+PARKED = "parked"
+COMPLETED = "completed"
+FAILED = "failed"
+COMPENSATED = "compensated"
+CANCELLED = "cancelled"
+TERMINATED = "terminated"
+
+
+class StartRun(msgspec.Struct, frozen=True):
+    """Asks for a run of a workflow."""
+
+    request_id: str
+    workflow_id: str
+    workflow: str
+    input: bytes
+    reply_to: str = ""
+    reply_partition: int = 0
+    reply_when: str = "accepted"
+
+
+class CancelRun(msgspec.Struct, frozen=True):
+    """Asks a run to stop; a saga rolls back."""
+
+    request_id: str
+    workflow_id: str
+    reason: str
+    reply_to: str = ""
+    reply_partition: int = 0
+
+
+class TerminateRun(msgspec.Struct, frozen=True):
+    """Ends a run at once."""
+
+    request_id: str
+    workflow_id: str
+    reason: str
+    reply_to: str = ""
+    reply_partition: int = 0
+
+
+class ReadRun(msgspec.Struct, frozen=True):
+    """Asks the owner for a run's ``result``, ``description`` or ``history``."""
+
+    request_id: str
+    workflow_id: str
+    what: str
+    reply_to: str
+    reply_partition: int
+
+
+class ActivityResult(msgspec.Struct, frozen=True):
+    """What an attempt of an activity came to."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    attempt: int
+    result: bytes | None = None
+    failure: Failure | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One attempt of an activity, for a worker of a task queue."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    attempt: int
+    activity: str
+    input: bytes
+    timeout_ms: int
+    idempotency_key: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Answer to a request."""
+
+    request_id: str
+    workflow_id: str
+    run_id: str
+    kind: str
+    status: str
+    result: bytes | None = None
+    failure: Failure | None = None
+    records: tuple[bytes, ...] = ()
+    more: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Takes a partition over: its offset is the epoch of the records that follow."""
+
+    owner: str
+    claim_id: str
+    at: int
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True):
+    """One request that could not be accepted."""
+
+    request_id: str
+    workflow_id: str
+    failure: Failure
+
+
+class Refusals(msgspec.Struct, frozen=True):
+    """Requests that were refused, recorded before they are answered."""
+
+    epoch: int
+    at: int
+    commands_position: int
+    results_position: int
+    released: int
+    refusals: tuple[Refusal, ...]
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """Origin and cause of a record that could not be read."""
+
+    topic: str
+    partition: int
+    offset: int
+    cause: str
+    at: int
+
+
+class History(msgspec.Struct, frozen=True):
+    """One activation of a run with all its events."""
+
+    epoch: int
+    at: int
+    workflow_id: str
+    run_id: str
+    first_event_id: int
+    commands_position: int
+    results_position: int
+    released: int
+    flags: tuple[int, ...]
+    more: bool
+    events: tuple[Event, ...]
+
+
+Command = StartRun | CancelRun | TerminateRun | ReadRun
+Decided = History | Refusals
+Record = Command | ActivityResult | Task | Reply | Claim | Refusals | DeadLetter | History
+RECORDS: dict[str, type[Record]] = {
+    "start_run": StartRun,
+    "cancel_run": CancelRun,
+    "terminate_run": TerminateRun,
+    "read_run": ReadRun,
+    "activity_result": ActivityResult,
+    "task": Task,
+    "reply": Reply,
+    "claim": Claim,
+    "refusals": Refusals,
+    "dead_letter": DeadLetter,
+    "history": History,
+}

@@ -1,0 +1,204 @@
+"""An asyncio event loop without I/O or clock: a deque of handles, and timers that are commands.
+
+Real ``asyncio.Task`` and ``asyncio.Future`` objects run on it, so gather, TaskGroup, timeout, shield, Lock,
+Queue and the rest behave as their documentation says, in an order that depends on nothing but the code and
+the activations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, cast
+
+
+class ForbiddenInWorkflow(RuntimeError):
+    """Workflow code asked the loop for something that is not deterministic."""
+
+
+class WorkflowTask(asyncio.Task[Any]):
+    """A task whose hash is its number: sets of tasks, as asyncio.wait returns, iterate in the same order on replay."""
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], loop: DeterministicLoop, number: int, **options: Any) -> None:
+        self._number = number
+        super().__init__(coro, loop=loop, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class DeterministicLoop(asyncio.AbstractEventLoop):
+    """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time."""
+
+    def __init__(self) -> None:
+        self._now_ms = 0
+        self._ready: deque[asyncio.Handle] = deque()
+        self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
+        self._task_count = 0
+        self._unhandled: BaseException | None = None
+
+    # What a subclass gives
+
+    def start_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
+        """A callback is to run at ``due_ms``."""
+        raise NotImplementedError
+
+    def stop_timer(self, handle: asyncio.TimerHandle) -> None:
+        """That callback is needed no more."""
+        raise NotImplementedError
+
+    # Running
+
+    def drain(self) -> None:
+        """Runs what is ready, and what that makes ready, until nothing is."""
+        ready = self._ready
+        while ready:
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def call_soon(
+        self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        due_ms = -int(-(when * 1000 - 0.001) // 1)  # rounded up: a timer never fires early
+        if due_ms <= self._now_ms:
+            self._ready.append(handle)
+        else:
+            handle._scheduled = True  # type: ignore[attr-defined]  # so that cancel() tells the loop
+            self.start_timer(due_ms, handle)
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        self.stop_timer(handle)
+
+    def time(self) -> float:
+        return self._now_ms / 1000
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        self._task_count += 1
+        options.setdefault("name", f"task-{self._task_count}")
+        options.pop("eager_start", None)
+        task = WorkflowTask(coro, self, self._task_count, **options)
+        self._tasks[self._task_count] = task
+        task.add_done_callback(self._forget_task)
+        return task
+
+    def _forget_task(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(cast("WorkflowTask", task)._number, None)
+
+    # State
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        pass
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def get_exception_handler(self) -> None:
+        return None
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """asyncio reports what nobody handled: an error in a callback is a bug, a task nobody awaited is not."""
+        if "handle" in context and self._unhandled is None:
+            self._unhandled = context.get("exception")
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        self.call_exception_handler(context)
+
+    async def shutdown_asyncgens(self) -> None:
+        pass
+
+    # No I/O, no threads
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ForbiddenInWorkflow(
+            f"Expected deterministic code but {caller()} uses {what}. Move it into an activity: "
+            f"a function with @activity, called from here."
+        )
+
+    def run_in_executor(self, *args: Any) -> NoReturn:
+        self._refuse("a thread or executor (run_in_executor, asyncio.to_thread)")
+
+    def call_soon_threadsafe(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("call_soon_threadsafe")
+
+    def run_until_complete(self, future: Any) -> NoReturn:
+        self._refuse("run_until_complete")
+
+    def run_forever(self) -> NoReturn:
+        self._refuse("run_forever")
+
+    async def getaddrinfo(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (getaddrinfo)")
+
+    async def getnameinfo(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (getnameinfo)")
+
+    async def create_connection(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (create_connection)")
+
+    async def create_server(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (create_server)")
+
+    async def create_datagram_endpoint(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (create_datagram_endpoint)")
+
+    async def create_unix_connection(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("the network (create_unix_connection)")
+
+    async def sock_connect(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("a socket")
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("a subprocess")
+
+    async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:
+        self._refuse("a subprocess")
+
+    def add_reader(self, *args: Any) -> NoReturn:
+        self._refuse("a file descriptor (add_reader)")
+
+    def add_writer(self, *args: Any) -> NoReturn:
+        self._refuse("a file descriptor (add_writer)")
+
+    def add_signal_handler(self, *args: Any) -> NoReturn:
+        self._refuse("signals (add_signal_handler)")
+
+
+def caller() -> str:
+    """File and line of the innermost frame that belongs neither to asyncio nor to Sagaline."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(("sagaline.", "asyncio")) and name != "contextvars":
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = cast("Any", frame.f_back)
+    return "the workflow"

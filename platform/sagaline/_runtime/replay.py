@@ -1,0 +1,114 @@
+"""Rebuilds an instance from its history, and finds out when code and history do not match.
+
+A parked run keeps what arrives: input events are recorded without an activation, and the next activation, in
+the record of RunResumed, is given all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sagaline._model import events
+from sagaline._model.events import COMMANDS, Command, Event
+from sagaline._model.failure import BUG, Failure
+from sagaline._model.records import History
+from sagaline._runtime.definitions import Registry
+from sagaline._runtime.instance import JOBS, Instance, UnknownStep, WorkflowBug
+
+
+class Replay:
+    """An instance brought to where its history ends, and what it still owes.
+
+    ``pending`` are the jobs that no activation has handled yet (the run is parked); ``unwritten`` are the
+    commands of the last activation that are not in history yet (it was cut into several records).
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.pending: list[Event] = []
+        self.unwritten: list[Command] = []
+        self._parked = False
+        self._event_id = 1
+
+    def feed(self, record: History) -> None:
+        """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else."""
+        self._parked = self._parked and not any(isinstance(event, events.RunResumed) for event in record.events)
+        self.pending += [event for event in record.events if type(event) in JOBS]
+        recorded = [event for event in record.events if type(event) in COMMANDS]
+        self._parked = self._parked or any(isinstance(event, events.RunParked) for event in record.events)
+        if self.unwritten:
+            self._match(recorded, self._event_id, record.more)
+        elif not self._parked and self.pending:
+            jobs, self.pending = self.pending, []
+            self.instance.is_replaying = True
+            try:
+                self.unwritten = self.instance.activate(jobs, record.at)
+            finally:
+                self.instance.is_replaying = False
+            self._match(recorded, self._event_id + len(record.events) - len(recorded), record.more)
+        self._event_id += len(record.events)
+
+    def _match(self, recorded: Sequence[Event], event_id: int, more: bool) -> None:
+        asked, where = self.unwritten, self.instance.where
+        for index, expected in enumerate(recorded):
+            found = asked[index] if index < len(asked) else None
+            if found is None or _identity(found) != _identity(expected):
+                raise _mismatch(event_id + index, expected, found, where[index] if index < len(where) else "")
+        if len(asked) > len(recorded) and not more:
+            place = where[len(recorded)] if len(recorded) < len(where) else ""
+            raise _mismatch(event_id + len(recorded), None, asked[len(recorded)], place)
+        self.unwritten = asked[len(recorded) :]
+        self.instance.where = where[len(recorded) :]
+
+
+def replay(registry: Registry, history: Sequence[History]) -> Replay:
+    """Replays a run from its first record; raises WorkflowBug when the code cannot follow."""
+    first = history[0]
+    started = first.events[0]
+    assert isinstance(started, events.RunStarted), "a run begins with RunStarted"
+    workflow = registry.workflows.get(started.workflow)
+    if workflow is None:
+        known = ", ".join(sorted(registry.workflows)) or "none"
+        message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
+        raise WorkflowBug(Failure("UnknownWorkflow", message, BUG, retryable=False), "unknown_workflow")
+    found = Replay(Instance(workflow, registry, first.workflow_id, first.run_id))
+    for record in history:
+        try:
+            found.feed(record)
+        except UnknownStep as error:
+            raise _mismatch(record.first_event_id, error.job, None, "") from error
+    return found
+
+
+def _identity(event: Event) -> tuple[object, ...]:
+    """What has to be the same: kind, number and name, so that swapped steps are noticed; not the arguments."""
+    name = event.activity if isinstance(event, events.ActivityScheduled) else None
+    return type(event), getattr(event, "step", None), name
+
+
+def describe(event: Event | None) -> str:
+    """A command in words."""
+    if event is None:
+        return "nothing more"
+    words = {
+        events.TimerStarted: "a timer",
+        events.TimerCancelled: "the end of a timer",
+        events.ActivityCancelRequested: "the cancellation of an activity",
+        events.RunCompleted: "the run's completion",
+        events.RunFailed: "the run's failure",
+        events.RunCancelled: "the run's cancellation",
+    }
+    step = getattr(event, "step", None)
+    if isinstance(event, events.ActivityScheduled):
+        return f"activity {event.activity!r} as step {step}"
+    text = words.get(type(event), type(event).__name__)
+    return f"{text} as step {step}" if step else text
+
+
+def _mismatch(event_id: int, expected: Event | None, found: Event | None, where: str) -> WorkflowBug:
+    message = (
+        f"Expected {describe(expected)} (event {event_id} of the history) but the code asks for {describe(found)}"
+        f"{f' at {where}' if where else ''}. The code has changed in a way that this run cannot follow: "
+        f"deploy the version it was started with, and it goes on by itself."
+    )
+    return WorkflowBug(Failure("HistoryMismatch", message, BUG, retryable=False), "mismatch")

@@ -1,0 +1,145 @@
+"""The errors of Sagaline.
+
+::
+
+    SagalineError
+    ├── FailureError                 a failure that crosses the log; raised in workflows, it fails the run
+    │   ├── ApplicationError         yours: raise it, or subclass it, in activities and workflows
+    │   ├── ActivityError            an activity failed for good; ``.failure`` says why
+    │   └── RunError                 a run did not complete; raised by ``handle.result()``
+    ├── RequestRefused               the owner answered a request with a refusal and its reason
+    ├── InvalidInput                 arguments that do not fit the workflow; nothing was sent
+    ├── PayloadTooLarge              a payload over the limit; nothing was written
+    ├── ConfigurationError           an option, URL, topic or module is not as it has to be; the message says what to do
+    │   ├── TopicMismatch            a topic has the wrong partition count or settings
+    │   └── StateDirectoryInUse      another process works in this state directory
+    ├── LogUnavailable               the log does not answer; the message names the address
+    ├── RequestTimeout               nobody answered in time
+    └── MemberIdInUse                another worker runs under the same static id
+"""
+
+from __future__ import annotations
+
+from sagaline._model.failure import APPLICATION, Failure
+
+__all__ = [
+    "ActivityError",
+    "ApplicationError",
+    "ConfigurationError",
+    "FailureError",
+    "InvalidInput",
+    "LogUnavailable",
+    "MemberIdInUse",
+    "PayloadTooLarge",
+    "RequestRefused",
+    "RequestTimeout",
+    "RunError",
+    "SagalineError",
+    "StateDirectoryInUse",
+    "TopicMismatch",
+]
+
+
+class SagalineError(Exception):
+    """Base of all errors of Sagaline. Catch this to catch them all."""
+
+
+class FailureError(SagalineError):
+    """A failure that can cross the log. Raised out of a workflow it fails the run; a saga rolls back.
+
+    Any other exception out of a workflow is taken for a bug: the run is parked until a fixed worker comes.
+    """
+
+    @property
+    def failure(self) -> Failure:
+        """The failure as data."""
+        return Failure(type(self).__name__, str(self), APPLICATION)
+
+
+class ApplicationError(FailureError):
+    """A failure of your own.
+
+    ``retryable=False`` ends the attempts of the activity that raises it. ``type`` names the error for retry
+    rules and readers; by default it is the class's name, so subclasses need nothing.
+    """
+
+    def __init__(self, message: str, *, type: str | None = None, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.type = type or self.__class__.__name__
+        self.retryable = retryable
+
+    @property
+    def failure(self) -> Failure:
+        """The failure as data."""
+        return Failure(self.type, str(self), APPLICATION, retryable=self.retryable)
+
+
+class ActivityError(FailureError):
+    """An activity failed for good. ``type`` is the name of the error that its last attempt raised."""
+
+    def __init__(self, activity: str, failure: Failure) -> None:
+        super().__init__(f"activity {activity} failed: {failure.type}: {failure.message}")
+        self.activity = activity
+        self.type = failure.type
+        self._failure = failure
+
+    @property
+    def failure(self) -> Failure:
+        """Why its last attempt failed."""
+        return self._failure
+
+
+class RunError(FailureError):
+    """A run ended without a result. ``status`` is failed, compensated, cancelled or terminated."""
+
+    def __init__(self, workflow_id: str, status: str, failure: Failure) -> None:
+        super().__init__(f"run of {workflow_id} {status}: {failure.type}: {failure.message}")
+        self.workflow_id = workflow_id
+        self.status = status
+        self.type = failure.type
+        self._failure = failure
+
+    @property
+    def failure(self) -> Failure:
+        """Why it ended."""
+        return self._failure
+
+
+class RequestRefused(SagalineError):
+    """The owner of the run refused a request. ``type`` names the reason, the message gives it in full."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.type = failure.type
+
+
+class InvalidInput(SagalineError):
+    """Arguments that do not fit the function's types; the message names the field. Nothing was sent."""
+
+
+class PayloadTooLarge(SagalineError):
+    """A payload over the limit. Nothing was written; pass a reference to the data instead."""
+
+
+class ConfigurationError(SagalineError):
+    """Something is not set up as it has to be. The message says what was expected, what was found and what to do."""
+
+
+class TopicMismatch(ConfigurationError):
+    """A topic has another partition count or other settings than the engine relies on. Run ``sagaline topics apply``."""
+
+
+class StateDirectoryInUse(ConfigurationError):
+    """Another process works in this state directory. Give each worker a directory of its own."""
+
+
+class LogUnavailable(SagalineError):
+    """The log does not answer. The message names the address that was tried."""
+
+
+class RequestTimeout(SagalineError):
+    """No owner answered in time. The request may still be handled: repeat it under the same id."""
+
+
+class MemberIdInUse(SagalineError):
+    """Another live worker has the same static id. Give each worker an id of its own."""

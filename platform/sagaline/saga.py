@@ -1,0 +1,34 @@
+"""Sagas: workflows that undo what they have done when they fail or are cancelled.
+
+::
+
+    @saga
+    async def fulfil_order(order: Order) -> Receipt:
+        reservation = await reserve_stock(order)
+        payment = await charge_card(order)
+        return await ship(order)
+
+When a step fails for good, or the run is cancelled, the compensations of all steps that may have had an effect
+run in reverse order of start. The run ends ``compensated``; a compensation that cannot be done parks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar, overload
+
+from sagaline.workflow import Decorator, Workflow, define
+
+__all__ = ["saga"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def saga(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
+@overload
+def saga(*, name: str | None = None) -> Decorator: ...
+def saga(fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+    """Makes an async function a saga."""
+    return Decorator(name, True) if fn is None else define(fn, name, True)

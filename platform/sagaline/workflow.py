@@ -1,0 +1,135 @@
+"""Workflows: ordinary async functions whose progress survives crashes.
+
+Inside one, plain asyncio works and is deterministic; ``workflow.now()``, ``workflow.random()`` and
+``workflow.uuid4()`` take the place of the clock and of chance.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+import uuid
+from collections.abc import Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from sagaline._runtime.context import current_instance
+from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.instance import Instance
+from sagaline._runtime.payloads import Signature
+from sagaline.errors import ConfigurationError, SagalineError
+
+__all__ = ["Workflow", "WorkflowInfo", "workflow"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Workflow(Generic[P, R]):
+    """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
+
+    def __init__(self, definition: WorkflowDefinition) -> None:
+        self._definition = definition
+        self.__doc__ = definition.fn.__doc__
+        self.__name__ = definition.name
+
+    @property
+    def name(self) -> str:
+        """The name under which it is started."""
+        return self._definition.name
+
+    @property
+    def definition(self) -> WorkflowDefinition:
+        """What a worker registers."""
+        return self._definition
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Runs the function in this process, without durability."""
+        body: Coroutine[Any, Any, R] = self._definition.fn(*args, **kwargs)
+        return body
+
+
+def define(fn: Callable[..., Any], name: str | None, is_saga: bool) -> Workflow[Any, Any]:
+    """Makes a workflow of an async function; raises ConfigurationError when it is not one."""
+    shown = name or fn.__name__
+    if not inspect.iscoroutinefunction(fn):
+        raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not.")
+    return Workflow(WorkflowDefinition(shown, fn, Signature(fn, shown), is_saga))
+
+
+@dataclass(frozen=True)
+class WorkflowInfo:
+    """The run that is running."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    started_at: datetime
+    is_replaying: bool
+
+
+class Decorator:
+    """``@workflow(...)`` or ``@saga(...)`` with its options, waiting for the function."""
+
+    def __init__(self, name: str | None, is_saga: bool) -> None:
+        self._name, self._is_saga = name, is_saga
+
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]:
+        return define(fn, self._name, self._is_saga)
+
+
+class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
+    """Adds the run's ids, and says nothing while history is replayed."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        instance = current_instance()
+        return (instance is None or not instance.is_replaying) and super().isEnabledFor(level)
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        instance = current_instance()
+        return (msg if instance is None else f"[{instance.workflow_id}] {msg}"), kwargs
+
+
+class _WorkflowNamespace:
+    """``workflow``: the decorator, and what workflow code may ask."""
+
+    logger: logging.LoggerAdapter[logging.Logger] = _ReplaySilentLogger(logging.getLogger("sagaline.workflow"), {})
+    """Logs with the run's id, once: it is silent in replay."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
+    @overload
+    def __call__(self, /, *, name: str | None = None) -> Decorator: ...
+    def __call__(self, fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
+        """Makes an async function a workflow."""
+        return Decorator(name, False) if fn is None else define(fn, name, False)
+
+    def now(self) -> datetime:
+        """The activation's time, in UTC; the same in replay."""
+        return datetime.fromtimestamp(_instance("now").now_ms / 1000, UTC)
+
+    def random(self) -> random.Random:
+        """A random generator seeded by the run; the same in replay."""
+        return _instance("random").random
+
+    def uuid4(self) -> uuid.UUID:
+        """A random UUID; the same in replay."""
+        return uuid.UUID(int=_instance("uuid4").random.getrandbits(128), version=4)
+
+    def info(self) -> WorkflowInfo:
+        """Ids and start of the run."""
+        found = _instance("info")
+        started = datetime.fromtimestamp(found.started_ms / 1000, UTC)
+        return WorkflowInfo(found.workflow_id, found.run_id, found.workflow.name, started, found.is_replaying)
+
+
+def _instance(what: str) -> Instance:
+    found = current_instance()
+    if found is None:
+        raise SagalineError(f"Expected workflow.{what}() inside a workflow that a worker runs but it was called outside.")
+    return found
+
+
+workflow = _WorkflowNamespace()
