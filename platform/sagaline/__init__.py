@@ -1,0 +1,59 @@
+"""Durable sagas on Kafka: ordinary async functions that survive crashes, restarts and deployments.
+
+The public names, and nothing else. Start with ``workflow``, ``saga`` and ``activity``, run them with a
+``Worker`` and call them with a ``Client``.
+"""
+
+from __future__ import annotations
+
+from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
+from sagaline.client import Client, Description, RunHandle
+from sagaline.errors import (
+    ActivityError,
+    ApplicationError,
+    ConfigurationError,
+    FailureError,
+    InvalidInput,
+    LogUnavailable,
+    MemberIdInUse,
+    PayloadTooLarge,
+    RequestRefused,
+    RequestTimeout,
+    RunError,
+    SagalineError,
+    StateDirectoryInUse,
+    TopicMismatch,
+)
+from sagaline.saga import saga
+from sagaline.worker import Worker
+from sagaline.workflow import Workflow, WorkflowInfo, workflow
+
+__all__ = [
+    "Activity",
+    "ActivityError",
+    "ActivityInfo",
+    "ApplicationError",
+    "Client",
+    "ConfigurationError",
+    "Description",
+    "FailureError",
+    "ForwardStep",
+    "InvalidInput",
+    "LogUnavailable",
+    "MemberIdInUse",
+    "PayloadTooLarge",
+    "RequestRefused",
+    "RequestTimeout",
+    "Retry",
+    "RunError",
+    "RunHandle",
+    "SagalineError",
+    "StateDirectoryInUse",
+    "TopicMismatch",
+    "Worker",
+    "Workflow",
+    "WorkflowInfo",
+    "activity",
+    "saga",
+    "workflow",
+]

@@ -1,14 +1,11 @@
-"""Applies a record to the state: what live operation and recovery share, and all that recovery does."""
+"""Applies a record to the state: all that recovery does, with the appliers that live operation uses."""
 
 from __future__ import annotations
 
-from sagaline._engine.appliers import APPLIERS
-from sagaline._engine.rows import RunRow
+from sagaline._engine.emit import Emitter, new_run
 from sagaline._engine.state import State
 from sagaline._model.events import RunStarted
-from sagaline._model.records import RUNNING, History, Refusals
-
-_NEWEST = {event: applier for (event, _), applier in sorted(APPLIERS.items(), key=lambda one: one[0][1])}
+from sagaline._model.records import History, Refusals
 
 
 def apply_history(state: State, record: History, value: bytes) -> bool:
@@ -19,17 +16,13 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     run = state.run(record.workflow_id)
     first = record.events[0] if record.events else None
     if isinstance(first, RunStarted) and (run is None or (run.closed and run.run_id != record.run_id)):
-        run = _new_run(record, first)
+        run = new_run(record.workflow_id, record.run_id, first, record.at)
     if run is None or run.run_id != record.run_id or run.next_event_id != record.first_event_id or run.closed:
         return False
-    run.last_at = record.at
-    run.more = record.more
+    emitter = Emitter(state, run, record.at)
     for event in record.events:
-        _NEWEST[type(event)](state, run, event)
-    run.next_event_id += len(record.events)
-    state.put_run(run)
-    state.put_history(record.run_id, record.first_event_id, value)
-    state.release(record.released)
+        emitter.emit(event)
+    emitter.finish(record.more, value, record.released)
     return True
 
 
@@ -38,18 +31,3 @@ def apply_refusals(state: State, record: Refusals) -> None:
     for refusal in record.refusals:
         state.put_refusal(refusal)
     state.release(record.released)
-
-
-def _new_run(record: History, started: RunStarted) -> RunRow:
-    return RunRow(
-        workflow_id=record.workflow_id,
-        run_id=record.run_id,
-        workflow=started.workflow,
-        request_id=started.request_id,
-        reply_to=started.reply_to,
-        reply_partition=started.reply_partition,
-        reply_when=started.reply_when,
-        started_at=record.at,
-        last_at=record.at,
-        status=RUNNING,
-    )

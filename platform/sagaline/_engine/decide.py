@@ -101,7 +101,10 @@ def _activity_result(state: ReadState, given: ActivityResult, now_ms: int) -> De
     if _retries(row, given.failure):
         wait_ms = _interval_ms(row, given.run_id)
         return [ActivityAttemptFailed(given.step, given.attempt, given.failure, now_ms + wait_ms)]
-    return [ActivityFailed(given.step, given.attempt, given.failure)]
+    failure = given.failure
+    if failure.clean and given.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
+        failure = msgspec.structs.replace(failure, clean=False)
+    return [ActivityFailed(given.step, given.attempt, failure)]
 
 
 def _retries(row: ActivityRow, failure: Failure) -> bool:

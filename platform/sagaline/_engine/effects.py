@@ -45,6 +45,14 @@ class Publish(NamedTuple):
     row: OutboxRow
 
 
+class Answer(NamedTuple):
+    """Answer a request directly. Whoever misses the answer asks again and is given the same."""
+
+    partition: int
+    client: str
+    value: bytes
+
+
 class CloseRun(NamedTuple):
     """Tell those who wait for the run's end."""
 
@@ -52,4 +60,4 @@ class CloseRun(NamedTuple):
     run_id: str
 
 
-Effect = StartActivity | CancelActivity | ForgetActivity | SetTimer | Publish | CloseRun
+Effect = StartActivity | CancelActivity | ForgetActivity | SetTimer | Publish | Answer | CloseRun

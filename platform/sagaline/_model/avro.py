@@ -220,7 +220,7 @@ def compile_schema(schema: dict[str, Any], types: Mapping[str, type]) -> tuple[E
         "pack_double": struct.Struct("<d").pack,
         "unpack_double": struct.Struct("<d").unpack_from,
     }
-    exec(compile("\n".join(src.lines + src.tables), f"<avro {schema['name']}>", "exec"), scope)  # noqa: S102
+    exec(compile("\n".join(src.lines + src.tables), f"<avro {schema['name']}>", "exec"), scope)
     encode_record, decode_record = scope[f"encode_{schema['name']}"], scope[f"decode_{schema['name']}"]
 
     def encode(value: Any) -> bytes:

@@ -14,9 +14,9 @@ import contextvars
 import random
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event
@@ -127,6 +127,11 @@ class Instance(DeterministicLoop):
             raise bug(error)
         self.evict()
 
+    @property
+    def finished(self) -> bool:
+        """True when the code has returned or raised: it has nothing more to say."""
+        return self._evicted
+
     def evict(self) -> None:
         """Puts the instance away: coroutines are closed here and now, and cannot do anything on their way out."""
         if self._evicted:
@@ -136,7 +141,7 @@ class Instance(DeterministicLoop):
         for task in list(self._tasks.values()):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             try:
-                task.get_coro().close()  # type: ignore[union-attr]
+                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
             except (RuntimeError, Evicted):
                 pass  # it awaited or asked for something in a finally block
         self._ready.clear()
@@ -280,6 +285,12 @@ _APPLY: dict[type[Event], Callable[[Any, Any], None]] = {
 }
 JOBS = frozenset(_APPLY) - {events.ActivityAttemptFailed, events.RunParked, events.RunResumed}
 runtime_context.instance_type = Instance
+
+
+def new_instance(workflow: WorkflowDefinition, registry: Registry, workflow_id: str, run_id: str) -> Instance:
+    """An instance that waits for its first activation."""
+    # typeshed calls the loop's other methods abstract; at run time they are there, and refuse
+    return Instance(workflow, registry, workflow_id, run_id)  # type: ignore[abstract]  # pyright: ignore
 
 
 def bug(error: BaseException) -> WorkflowBug:

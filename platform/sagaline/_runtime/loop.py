@@ -136,61 +136,21 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         pass
 
-    # No I/O, no threads
 
-    def _refuse(self, what: str) -> NoReturn:
+def _refuse(name: str) -> Callable[..., NoReturn]:
+    def refuse(self: DeterministicLoop, *args: Any, **options: Any) -> NoReturn:
         raise ForbiddenInWorkflow(
-            f"Expected deterministic code but {caller()} uses {what}. Move it into an activity: "
-            f"a function with @activity, called from here."
+            f"Expected deterministic code but {caller()} uses threads, I/O or signals (loop.{name}). "
+            f"Move it into an activity: a function with @activity, called from here."
         )
 
-    def run_in_executor(self, *args: Any) -> NoReturn:
-        self._refuse("a thread or executor (run_in_executor, asyncio.to_thread)")
+    return refuse
 
-    def call_soon_threadsafe(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("call_soon_threadsafe")
 
-    def run_until_complete(self, future: Any) -> NoReturn:
-        self._refuse("run_until_complete")
-
-    def run_forever(self) -> NoReturn:
-        self._refuse("run_forever")
-
-    async def getaddrinfo(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (getaddrinfo)")
-
-    async def getnameinfo(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (getnameinfo)")
-
-    async def create_connection(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (create_connection)")
-
-    async def create_server(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (create_server)")
-
-    async def create_datagram_endpoint(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (create_datagram_endpoint)")
-
-    async def create_unix_connection(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("the network (create_unix_connection)")
-
-    async def sock_connect(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("a socket")
-
-    async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("a subprocess")
-
-    async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:
-        self._refuse("a subprocess")
-
-    def add_reader(self, *args: Any) -> NoReturn:
-        self._refuse("a file descriptor (add_reader)")
-
-    def add_writer(self, *args: Any) -> NoReturn:
-        self._refuse("a file descriptor (add_writer)")
-
-    def add_signal_handler(self, *args: Any) -> NoReturn:
-        self._refuse("signals (add_signal_handler)")
+# Everything else that a loop can do touches the outside world.
+for _name in dir(asyncio.AbstractEventLoop):
+    if not _name.startswith("_") and _name not in vars(DeterministicLoop):
+        setattr(DeterministicLoop, _name, _refuse(_name))
 
 
 def caller() -> str:

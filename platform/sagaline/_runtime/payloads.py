@@ -116,7 +116,7 @@ class Signature:
     @cached_property
     def _input(self) -> _Codec:
         kinds = tuple(self._hints.get(one.name, Any) for one in self.parameters)
-        return _codec(tuple[kinds] if kinds else tuple[()])
+        return _codec(tuple.__class_getitem__(kinds))
 
     @cached_property
     def _output(self) -> _Codec:

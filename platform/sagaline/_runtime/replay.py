@@ -13,7 +13,7 @@ from sagaline._model.events import COMMANDS, Command, Event
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import History
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.instance import JOBS, Instance, UnknownStep, WorkflowBug
+from sagaline._runtime.instance import JOBS, Instance, UnknownStep, WorkflowBug, new_instance
 
 
 class Replay:
@@ -71,7 +71,7 @@ def replay(registry: Registry, history: Sequence[History]) -> Replay:
         known = ", ".join(sorted(registry.workflows)) or "none"
         message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
         raise WorkflowBug(Failure("UnknownWorkflow", message, BUG, retryable=False), "unknown_workflow")
-    found = Replay(Instance(workflow, registry, first.workflow_id, first.run_id))
+    found = Replay(new_instance(workflow, registry, first.workflow_id, first.run_id))
     for record in history:
         try:
             found.feed(record)

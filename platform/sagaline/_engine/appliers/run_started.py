@@ -9,9 +9,6 @@ from sagaline._model.events import RunStarted
 
 
 def apply(state: WriteState, run: RunRow, event: RunStarted) -> None:
-    """Contract: ``run`` is open; the caller writes it."""
-    run.workflow = event.workflow
-    run.request_id = event.request_id
-    run.reply_to, run.reply_partition, run.reply_when = event.reply_to, event.reply_partition, event.reply_when
+    """Contract: ``run`` was made from this event (``emit.new_run``); the caller writes it."""
     if event.reply_to and event.reply_when == "accepted":
         send_reply(state, run, event.request_id, "accepted")

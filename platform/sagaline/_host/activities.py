@@ -1,0 +1,264 @@
+"""Runs attempts of local activities: async ones on the loop, ordinary functions in threads.
+
+Results are collected and reported once a turn of the loop, so that many of them become one batch of appends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagaline._engine.effects import StartActivity
+from sagaline._engine.rows import ActivityRow
+from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
+from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
+from sagaline._model.keys import idempotency_key
+from sagaline._model.records import ActivityResult
+from sagaline._runtime.activities import ActivityInfo, ForwardStep
+from sagaline._runtime.context import current_activity
+from sagaline._runtime.definitions import ActivityDefinition, Registry
+from sagaline._runtime.payloads import Unserialisable
+from sagaline.errors import ApplicationError, InvalidInput
+
+_log = logging.getLogger("sagaline.activities")
+Report = Callable[[int, list[ActivityResult]], None]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt that runs or waits for its turn."""
+
+    partition: int
+    run_id: str
+    row: ActivityRow
+    task: asyncio.Future[Any] | None = None
+    deadline: asyncio.TimerHandle | None = None
+    stopped_by: str = ""
+    reported: bool = False
+    key: tuple[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = (self.run_id, self.row.scheduled.step)
+
+
+class ActivityRunner:
+    """All attempts of a worker. ``report`` gets results by partition."""
+
+    def __init__(self, registry: Registry, options: HostOptions, report: Report) -> None:
+        self._registry, self._options, self._report = registry, options, report
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[tuple[str, int], _Attempt] = {}
+        self._waiting: deque[_Attempt] = deque()
+        self._active = 0
+        self._results: dict[int, list[ActivityResult]] = {}
+        self._threads: ThreadPoolExecutor | None = None
+        self._draining = False
+
+    # Starting and stopping attempts
+
+    def start(self, partition: int, effect: StartActivity) -> None:
+        """Runs an attempt, when there is room; one that is running already is left to run."""
+        attempt = _Attempt(partition, effect.run_id, effect.row)
+        running = self._running.get(attempt.key)
+        if running is not None and running.row.attempt == effect.row.attempt:
+            running.partition = partition
+            return
+        self._running[attempt.key] = attempt
+        if effect.row.cancel_requested:
+            self._finish(attempt, None, _cancelled("its worker stopped while it was being cancelled"))
+        elif self._active >= self._options.concurrent_activities or self._draining:
+            self._waiting.append(attempt)
+        else:
+            self._launch(attempt)
+
+    def cancel(self, run_id: str, step: int) -> None:
+        """Stops an attempt; its outcome is reported."""
+        attempt = self._running.get((run_id, step))
+        if attempt is None or attempt.reported:
+            return
+        attempt.stopped_by = attempt.stopped_by or CANCELLED
+        if attempt.task is None:
+            self._finish(attempt, None, _cancelled("it was cancelled before it began"))
+        else:
+            attempt.task.cancel()
+
+    def forget(self, run_id: str, step: int) -> None:
+        """Stops an attempt whose outcome nobody hears."""
+        attempt = self._running.get((run_id, step))
+        if attempt is not None:
+            attempt.reported = True
+            self._close(attempt)
+            if attempt.task is not None:
+                attempt.task.cancel()
+
+    def abandon(self, partition: int) -> None:
+        """The partition is another worker's: its attempts are stopped and not reported."""
+        for attempt in [one for one in self._running.values() if one.partition == partition]:
+            self.forget(*attempt.key)
+        self._results.pop(partition, None)
+
+    async def drain(self, grace_s: float) -> None:
+        """Starts nothing more and waits for what runs, for a bounded time; then stops it."""
+        self._draining = True
+        tasks = [one.task for one in self._running.values() if one.task is not None and not one.reported]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace_s)
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Stops everything, unreported: it is attempted again elsewhere."""
+        for key in list(self._running):
+            self.forget(*key)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def open_count(self) -> int:
+        """Attempts that run or wait."""
+        return len(self._running)
+
+    # One attempt
+
+    def _launch(self, attempt: _Attempt) -> None:
+        scheduled = attempt.row.scheduled
+        definition = self._registry.activities.get(scheduled.activity)
+        if definition is None:
+            message = f"Expected activity {scheduled.activity!r} to be registered with this worker but it is not."
+            self._finish(attempt, None, Failure("UnknownActivity", message))
+            return
+        self._active += 1
+        if definition.is_async:
+            attempt.task = self._loop.create_task(self._run(attempt, definition))
+        else:
+            context = contextvars.copy_context()
+            pool = self._pool()
+            attempt.task = self._loop.run_in_executor(pool, context.run, self._run_in_thread, attempt, definition)
+        attempt.task.add_done_callback(lambda task: self._done(attempt, definition, task))
+        attempt.deadline = self._loop.call_later(scheduled.timeout_ms / 1000, self._time_out, attempt)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._options.activity_threads, "sagaline-activity")
+        return self._threads
+
+    async def _run(self, attempt: _Attempt, definition: ActivityDefinition) -> bytes:
+        current_activity.set(self._info(attempt))
+        args, kwargs = definition.signature.decode_input(attempt.row.scheduled.input)
+        return definition.signature.encode_output(await definition.fn(*args, **kwargs))
+
+    def _run_in_thread(self, attempt: _Attempt, definition: ActivityDefinition) -> bytes:
+        current_activity.set(self._info(attempt))
+        args, kwargs = definition.signature.decode_input(attempt.row.scheduled.input)
+        return definition.signature.encode_output(definition.fn(*args, **kwargs))
+
+    def _info(self, attempt: _Attempt) -> ActivityInfo:
+        scheduled = attempt.row.scheduled
+        forward = None
+        if scheduled.compensates is not None:
+            key = idempotency_key(attempt.run_id, scheduled.compensates)
+            forward = ForwardStep(key, scheduled.outcome or "unknown")
+        return ActivityInfo(
+            attempt.row.workflow_id,
+            attempt.run_id,
+            scheduled.activity,
+            scheduled.step,
+            attempt.row.attempt,
+            idempotency_key(attempt.run_id, scheduled.step),
+            (self._options.clock() + scheduled.timeout_ms) / 1000,
+            forward,
+        )
+
+    def _time_out(self, attempt: _Attempt) -> None:
+        attempt.stopped_by = attempt.stopped_by or TIMEOUT
+        assert attempt.task is not None
+        cancelled = attempt.task.cancel()
+        if not cancelled or not isinstance(attempt.task, asyncio.Task):  # a thread goes on by itself
+            self._finish(attempt, None, _timed_out(attempt.row))
+
+    def _done(self, attempt: _Attempt, definition: ActivityDefinition, task: asyncio.Future[bytes]) -> None:
+        self._active -= 1
+        if task.cancelled():
+            if attempt.stopped_by == TIMEOUT:
+                self._finish(attempt, None, _timed_out(attempt.row))
+            else:
+                self._finish(attempt, None, _cancelled("it was cancelled"))
+        elif (error := task.exception()) is not None:
+            timed_out = attempt.stopped_by == TIMEOUT and isinstance(error, TimeoutError)
+            self._finish(attempt, None, _timed_out(attempt.row) if timed_out else failure_of(error, definition))
+        else:
+            result = task.result()
+            self._finish(attempt, result, _too_large(definition, result))
+        while self._waiting and self._active < self._options.concurrent_activities and not self._draining:
+            waiting = self._waiting.popleft()
+            if not waiting.reported:
+                self._launch(waiting)
+
+    def _finish(self, attempt: _Attempt, result: bytes | None, failure: Failure | None) -> None:
+        if attempt.reported:
+            return
+        attempt.reported = True
+        self._close(attempt)
+        row = attempt.row
+        if not self._results:
+            self._loop.call_soon(self._flush)
+        self._results.setdefault(attempt.partition, []).append(
+            ActivityResult(
+                row.workflow_id,
+                attempt.run_id,
+                row.scheduled.step,
+                row.attempt,
+                None if failure else result,
+                failure,
+            )
+        )
+
+    def _close(self, attempt: _Attempt) -> None:
+        if attempt.deadline is not None:
+            attempt.deadline.cancel()
+        if self._running.get(attempt.key) is attempt:
+            del self._running[attempt.key]
+
+    def _flush(self) -> None:
+        results, self._results = self._results, {}
+        for partition, found in results.items():
+            self._report(partition, found)
+
+
+def failure_of(error: BaseException, definition: ActivityDefinition) -> Failure:
+    """An activity's exception as data. Retryable unless it says otherwise; a declared refusal is clean."""
+    stack = "".join(traceback.format_exception(error, limit=-20))[-4000:]
+    if isinstance(error, definition.refusals):
+        kind = getattr(error, "type", type(error).__name__)
+        return Failure(kind, str(error), APPLICATION, stack, retryable=False, clean=True)
+    if isinstance(error, ApplicationError):
+        found = error.failure
+        return Failure(found.type, found.message, APPLICATION, stack, retryable=error.retryable)
+    retryable = not isinstance(error, InvalidInput | Unserialisable)
+    return Failure(type(error).__name__, str(error) or repr(error), APPLICATION, stack, retryable)
+
+
+def _timed_out(row: ActivityRow) -> Failure:
+    limit_s = row.scheduled.timeout_ms / 1000
+    message = f"{row.scheduled.activity} did not end within {limit_s:g} s (attempt {row.attempt})"
+    return Failure("Timeout", message, TIMEOUT)
+
+
+def _cancelled(why: str) -> Failure:
+    return Failure("Cancelled", why, CANCELLED, retryable=False)
+
+
+def _too_large(definition: ActivityDefinition, result: bytes) -> Failure | None:
+    if len(result) <= PAYLOAD_LIMIT:
+        return None
+    message = (
+        f"Expected the result of {definition.name} to have at most {PAYLOAD_LIMIT} bytes but it has {len(result)}: "
+        f"store the data elsewhere and return a reference."
+    )
+    return Failure("PayloadTooLarge", message, APPLICATION, retryable=False)

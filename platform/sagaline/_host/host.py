@@ -1,0 +1,222 @@
+"""One worker process: joins the group, owns partitions, routes records and acknowledgements to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sagaline._host.activities import ActivityRunner
+from sagaline._host.options import HostOptions
+from sagaline._host.partition import SUPERSEDED, Partition, Pending, Services
+from sagaline._host.recovery import ClaimFailed, ClaimToken, Recovery
+from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
+from sagaline._model.records import ActivityResult
+from sagaline._runtime.definitions import Registry
+from sagaline._store import Stores
+from sagaline.errors import LogUnavailable
+
+_log = logging.getLogger("sagaline.host")
+_RETRY_S = 0.2
+_REPORT_EVERY_S = 5.0
+
+
+@dataclass
+class _Slot:
+    """A partition that membership has assigned: its task, and what came while it was being claimed."""
+
+    task: asyncio.Task[None]
+    partition: Partition | None = None
+    results: list[ActivityResult] = field(default_factory=list)
+
+
+class Host:
+    """Runs until ``stop``. ``failed`` is set with an error when the worker cannot go on by itself."""
+
+    def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
+        self._log, self._stores, self._registry, self._options = log, stores, registry, options
+        self._slots: dict[int, _Slot] = {}
+        self._paused = self._stopping = False
+        self._membership: Membership | None = None
+        self._reporter: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connects and joins; partitions are taken over in the background."""
+        loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[Exception] = loop.create_future()
+        self._changed = asyncio.Event()
+        self._activities = ActivityRunner(self._registry, self._options, self._on_results)
+        self._appender: Appender = self._log.appender(self._on_acks)
+        self._reader: Reader = self._log.reader(self._on_records)
+        self._membership = self._log.join(self._options.member_id, self)
+        self._reporter = loop.create_task(self._report())
+
+    @property
+    def live(self) -> list[Partition]:
+        """The partitions that are claimed and working."""
+        return [slot.partition for slot in self._slots.values() if slot.partition is not None]
+
+    async def wait_live(self, count: int) -> None:
+        """Waits until this worker works on ``count`` partitions."""
+        while len(self.live) < count:
+            self._changed.clear()
+            await self._changed.wait()
+
+    # Membership
+
+    def on_assigned(self, partitions: Sequence[int]) -> None:
+        for number in partitions:
+            if number not in self._slots and not self._stopping:
+                task = asyncio.get_running_loop().create_task(self._own(number))
+                self._slots[number] = _Slot(task)
+
+    def on_revoked(self, partitions: Sequence[int]) -> None:
+        for number in partitions:
+            slot = self._slots.pop(number, None)
+            if slot is not None:
+                slot.task.cancel()
+                self._activities.abandon(number)
+
+    def on_failed(self, error: Exception) -> None:
+        if not self.failed.done():
+            self.failed.set_result(error)
+
+    # One partition, as long as it is assigned
+
+    async def _own(self, number: int) -> None:
+        recovery = Recovery(self._log, self._stores, number, self._options)
+        try:
+            while True:
+                reason = await self._work(number, recovery)
+                _log.warning("Partition %d: %s; it is claimed anew", number, reason)
+                superseded = reason.startswith(SUPERSEDED)
+                await asyncio.sleep(self._options.superseded_wait_s if superseded else _RETRY_S)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # a bug of ours: the worker stops, its supervisor starts another
+            _log.exception("Partition %d", number)
+            self.on_failed(error)
+        finally:
+            recovery.close()
+            if self._membership is not None:
+                self._membership.released(number)
+
+    async def _work(self, number: int, recovery: Recovery) -> str:
+        """Claims the partition and works on it until it is lost; returns the reason."""
+        try:
+            claimed = await recovery.run(self._appender)
+        except (ClaimFailed, LogUnavailable) as error:
+            self._renew_appender()
+            return f"it could not be claimed ({error})"
+        services = Services(self._log, self._appender, self._registry, self._activities, self._options)
+        partition = Partition(number, claimed, services)
+        slot = self._slots[number]
+        try:
+            await partition.begin()
+            slot.partition = partition
+            results, slot.results = slot.results, []
+            partition.on_results(results)
+            self._reader.add(COMMANDS, number, partition.commands_position)
+            self._reader.add(RESULTS, number, partition.results_position)
+            self._changed.set()
+            _log.info("Partition %d: claimed at offset %d", number, partition.epoch)
+            reason = await partition.lost
+            if not reason.startswith(SUPERSEDED):
+                self._renew_appender()
+            return reason
+        finally:
+            if slot.partition is partition:
+                slot.partition = None
+                self._reader.remove(COMMANDS, number)
+                self._reader.remove(RESULTS, number)
+            partition.close()
+
+    def _renew_appender(self) -> None:
+        """A producer in doubt is given up; every partition that still waits for it is claimed anew."""
+        old, self._appender = self._appender, self._log.appender(self._on_acks)
+        for partition in self.live:
+            if not partition.lost.done() and partition.uses(old):
+                partition.lose("its producer was given up")
+        old.close()
+
+    # Routes
+
+    def _on_records(self, records: list[Record]) -> None:
+        start = 0
+        for end in range(1, len(records) + 1):
+            if end == len(records) or records[end].partition != records[start].partition:
+                slot = self._slots.get(records[start].partition)
+                if slot is not None and slot.partition is not None:
+                    slot.partition.on_records(records[start:end])
+                start = end
+        self._press_back()
+
+    def _on_acks(self, acks: list[Ack]) -> None:
+        by_partition: dict[Partition, list[Ack]] = {}
+        for ack in acks:
+            token = ack.token
+            if isinstance(token, Pending):
+                by_partition.setdefault(token.owner, []).append(ack)
+            elif isinstance(token, ClaimToken) and not token.done.done():
+                token.done.set_result(ack)
+        for partition, found in by_partition.items():
+            partition.on_acks(found)
+        self._press_back()
+
+    def _on_results(self, number: int, results: list[ActivityResult]) -> None:
+        slot = self._slots.get(number)
+        if slot is None:
+            return
+        if slot.partition is None:
+            slot.results += results
+        else:
+            slot.partition.on_results(results)
+
+    def _press_back(self) -> None:
+        """Stops reading while too much is under way, goes on when half of it is done."""
+        load = sum(partition.in_flight for partition in self.live)
+        limit = self._options.appends_in_flight
+        busy = self._activities.open_count > 4 * self._options.concurrent_activities
+        if not self._paused and (load > limit or busy):
+            self._paused = True
+            self._reader.pause()
+        elif self._paused and load < limit // 2 and not busy:
+            self._paused = False
+            self._reader.resume()
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            self._press_back()
+            if self._membership is not None:
+                self._membership.report({one.number: one.commands_position for one in self.live})
+
+    # The end
+
+    async def stop(self) -> None:
+        """Takes nothing new, lets running activities finish within the grace, records what they did, and leaves."""
+        self._stopping = True
+        if self._membership is None:
+            return
+        self._reader.pause()
+        await self._activities.drain(self._options.stop_grace_s)
+        await self._settle()
+        if self._reporter is not None:
+            self._reporter.cancel()
+        tasks = [slot.task for slot in self._slots.values()]
+        self._slots.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._activities.close()
+        self._appender.close()
+        await self._reader.close()
+        await self._membership.close()
+
+    async def _settle(self) -> None:
+        """Waits, for a bounded time, until what was decided is acknowledged."""
+        for _ in range(200):
+            if not any(partition.in_flight and not partition.lost.done() for partition in self.live):
+                return
+            await asyncio.sleep(0.01)

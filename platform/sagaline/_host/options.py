@@ -1,0 +1,34 @@
+"""How a host behaves; the defaults are for production."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+PAYLOAD_LIMIT = 512_000
+"""Bytes of one payload at most: two of them fit into a record."""
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    """``member_id`` is the worker's static id in the group.
+
+    Bounds: instances and run rows kept in memory, appends in flight before reading pauses, activities at once,
+    threads for ordinary functions, seconds that running activities get when the worker stops.
+    """
+
+    member_id: str
+    cached_instances: int = 5_000
+    cached_runs: int = 20_000
+    appends_in_flight: int = 5_000
+    concurrent_activities: int = 1_000
+    activity_threads: int = 16
+    stop_grace_s: float = 10.0
+    superseded_wait_s: float = 10.0
+    clock: Callable[[], int] = wall_clock_ms

@@ -1,0 +1,152 @@
+"""Answers requests that only read, after a read index: a zombie never answers.
+
+A request is answered once it is proven that nobody else owned the partition when it came: by an append that was
+sent after it and acknowledged in sequence, or, when nothing is written, by one look at the end of history that
+all waiting requests share (read index, Raft dissertation section 6.4, with claims in the place of terms).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sagaline._engine.replies import REPLIES, outcome
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import State
+from sagaline._log import Log
+from sagaline._model.codec import encode
+from sagaline._model.failure import Failure
+from sagaline._model.records import ReadRun, Reply, StartRun
+from sagaline.errors import LogUnavailable
+
+_logger = logging.getLogger("sagaline.reads")
+_CHUNK_BYTES = 600_000
+_RETRY_S = 1.0
+Ask = ReadRun | StartRun
+
+
+class Reads:
+    """The requests of one partition that wait for proof, and those that wait for a run's end.
+
+    ``state`` is that of the store alone: what is not acknowledged is not shown.
+    """
+
+    def __init__(
+        self, log: Log, state: State, end_offset: Callable[[], Awaitable[int]], next_offset: Callable[[], int]
+    ) -> None:
+        self._log, self._state, self._end_offset, self._next_offset = log, state, end_offset, next_offset
+        self._unproven: deque[tuple[int, Ask]] = deque()
+        self._asked: list[Ask] = []
+        self._looked_up: deque[tuple[int, list[Ask]]] = deque()
+        self._waiters: dict[str, list[Ask]] = {}
+        self._lookup: asyncio.Task[None] | None = None
+
+    def ask(self, request: Ask, next_append: int, idle: bool) -> None:
+        """Takes a request. ``next_append`` is the number of the next append: its acknowledgement is the proof."""
+        if idle:
+            self._asked.append(request)
+            if self._lookup is None:
+                self._lookup = asyncio.get_running_loop().create_task(self._look_up())
+        else:
+            self._unproven.append((next_append, request))
+
+    async def _look_up(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, []
+            try:
+                self._looked_up.append((await self._end_offset(), asked))
+            except LogUnavailable as error:
+                _logger.warning("%s Reads wait.", error)
+                self._asked = asked + self._asked
+                await asyncio.sleep(_RETRY_S)
+            self._answer_looked_up()
+        self._lookup = None
+
+    def _answer_looked_up(self) -> None:
+        while self._looked_up and self._looked_up[0][0] <= self._next_offset():
+            for request in self._looked_up.popleft()[1]:
+                self._answer(request)
+
+    def proven(self, acknowledged: int, idle: bool) -> None:
+        """``acknowledged`` appends are in sequence and their rows are in the store."""
+        while self._unproven and self._unproven[0][0] <= acknowledged:
+            self._answer(self._unproven.popleft()[1])
+        self._answer_looked_up()
+        if idle and self._unproven:  # nothing more is written: look instead
+            waiting, self._unproven = self._unproven, deque()
+            for _, request in waiting:
+                self.ask(request, 0, idle=True)
+
+    def closed(self, workflow_id: str, run_id: str) -> None:
+        """A run has ended, durably: whoever waits for it is told."""
+        for request in self._waiters.pop(run_id, ()):
+            self._answer(request)
+
+    def close(self) -> None:
+        """Answers nothing more; clients ask again."""
+        if self._lookup is not None:
+            self._lookup.cancel()
+        self._unproven.clear()
+        self._waiters.clear()
+
+    def _answer(self, request: Ask) -> None:
+        run = self._state.run(request.workflow_id)
+        if run is None:
+            message = f"Expected a run of workflow id {request.workflow_id!r} but there is none."
+            failure = Failure("WorkflowNotFound", message, retryable=False)
+            self._reply(request, Reply(request.request_id, request.workflow_id, "", "refused", "", None, failure))
+        elif isinstance(request, StartRun):
+            if request.reply_when == "closed":
+                self._when_closed(request, run)
+            else:
+                self._reply(request, outcome(run, request.request_id, "accepted"))
+        elif request.what == "result":
+            self._when_closed(request, run)
+        elif request.what == "history":
+            self._reply_history(request, run)
+        else:
+            self._reply_description(request, run)
+
+    def _when_closed(self, request: Ask, run: RunRow) -> None:
+        if run.closed:
+            self._reply(request, outcome(run, request.request_id, "closed"))
+            return
+        waiting = self._waiters.setdefault(run.run_id, [])
+        if all(other.request_id != request.request_id for other in waiting):
+            waiting.append(request)
+
+    def _reply_description(self, request: ReadRun, run: RunRow) -> None:
+        shown = {
+            "workflow": run.workflow,
+            "started_at_ms": run.started_at,
+            "last_at_ms": run.last_at,
+            "closed_at_ms": run.closed_at,
+            "events": run.next_event_id - 1,
+            "open_steps": run.open_steps,
+            "cancel_requested": run.cancel_requested,
+            "result": None if run.result is None else msgspec.Raw(run.result),
+        }
+        reply = outcome(run, request.request_id, "description")
+        self._reply(request, msgspec.structs.replace(reply, result=msgspec.json.encode(shown)))
+
+    def _reply_history(self, request: ReadRun, run: RunRow) -> None:
+        parts: list[list[bytes]] = [[]]
+        size = 0
+        for value in self._state.history(run.run_id):
+            if parts[-1] and size + len(value) > _CHUNK_BYTES:
+                parts.append([])
+                size = 0
+            parts[-1].append(value)
+            size += len(value)
+        for number, part in enumerate(parts):
+            reply = outcome(run, request.request_id, "history")
+            more = number < len(parts) - 1
+            self._reply(request, msgspec.structs.replace(reply, result=None, records=tuple(part), more=more))
+
+    def _reply(self, request: Ask, reply: Reply) -> None:
+        if request.reply_to:
+            self._log.publish(REPLIES, request.reply_partition, request.reply_to.encode(), encode(reply))

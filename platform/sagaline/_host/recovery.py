@@ -1,0 +1,181 @@
+"""Brings a partition's store to the end of history, and claims the partition.
+
+Applying is all there is to it: no code of a workflow runs and nothing is decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from sagaline._engine.apply import apply_history, apply_refusals
+from sagaline._engine.overlay import Overlay
+from sagaline._engine.rows import FORMAT, META_KEY, Meta
+from sagaline._engine.state import State
+from sagaline._engine.validity import Validity
+from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.options import HostOptions
+from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Appender, Log, Record
+from sagaline._model.codec import UnreadableRecord, decode, encode
+from sagaline._model.keys import claim_key
+from sagaline._model.records import Claim, Decided, History
+from sagaline._store import Identity, Store, Stores
+
+_logger = logging.getLogger("sagaline.recovery")
+encode_meta = msgspec.msgpack.Encoder().encode
+_decode_meta = msgspec.msgpack.Decoder(Meta).decode
+
+
+class ClaimFailed(Exception):
+    """The claim was not acknowledged; it may be there or not. Try again."""
+
+
+class ClaimToken(NamedTuple):
+    """Marks the acknowledgement of a claim."""
+
+    partition: int
+    done: asyncio.Future[Ack]
+
+
+class Claimed(NamedTuple):
+    """A partition that is ours: its store holds all of history up to the claim."""
+
+    store: Store
+    meta: Meta
+
+
+def load_meta(store: Store) -> Meta:
+    """How far the store has come."""
+    data = store.get(META_KEY)
+    return Meta() if data is None else _decode_meta(data)
+
+
+class Restore:
+    """Applies valid records of history to a store, from where it stands."""
+
+    def __init__(self, store: Store, on_unreadable: Callable[[Record, str], None]) -> None:
+        self._store, self._on_unreadable = store, on_unreadable
+        self.meta = load_meta(store)
+        self._validity = Validity(self.meta.epoch)
+        self._overlay = Overlay(store)
+        self._state = State(self._overlay, self.meta, cached_runs=1_000)
+
+    def apply(self, records: list[Record]) -> None:
+        """Applies a batch in one write. Contract: offsets continue; gaps are what compaction has removed."""
+        rows: dict[bytes, bytes | None] = {}
+        for record in records:
+            decided = self._read(record)
+            if isinstance(decided, History):
+                apply_history(self._state, decided, record.value or b"")
+            elif decided is not None:
+                apply_refusals(self._state, decided)
+            self._advance(record.offset + 1, decided)
+            rows.update(self._state.take_writes())
+            self._state.take_effects()
+        writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
+        self._store.write(writes)
+        self._overlay.settle(writes)
+
+    def _read(self, record: Record) -> Decided | None:
+        if record.value is None:
+            return None  # a tombstone
+        try:
+            return self._validity.admit(record.offset, decode(record.value))
+        except UnreadableRecord as error:
+            self._on_unreadable(record, str(error))
+            return None
+
+    def _advance(self, next_offset: int, decided: Decided | None) -> None:
+        meta = self.meta
+        self.meta = Meta(
+            next_offset,
+            self._validity.epoch,
+            decided.commands_position if decided else meta.commands_position,
+            decided.results_position if decided else meta.results_position,
+            self._state.next_outbox,
+            self._state.released,
+        )
+
+
+class Recovery:
+    """Restores one partition and claims it. ``run`` may be called again after a claim that failed."""
+
+    def __init__(self, log: Log, stores: Stores, partition: int, options: HostOptions) -> None:
+        self._log, self._stores, self._partition, self._options = log, stores, partition, options
+        self._store: Store | None = None
+
+    async def run(self, appender: Appender) -> Claimed:
+        """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
+        store = await self._open()
+        restore = Restore(store, self._unreadable)
+        _, end = await self._log.bounds(HISTORY, self._partition)
+        await self._apply(restore, end)
+        epoch = await self._claim(appender)
+        await self._apply(restore, epoch + 1)
+        assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
+        await self._warn_of_lost_inputs(restore.meta)
+        return Claimed(store, restore.meta)
+
+    async def _open(self) -> Store:
+        if self._store is None:
+            identity = Identity(self._log.identity, self._log.namespace, FORMAT)
+            self._store = self._stores.open(self._partition, identity)
+        _, end = await self._log.bounds(HISTORY, self._partition)
+        known = load_meta(self._store).next_offset
+        if known > end:
+            _logger.error(
+                "Partition %d: history ends at %d but this worker has seen it up to %d: records are lost "
+                "(an unclean leader election, or the topic was made anew). The state is rebuilt from what is there.",
+                self._partition,
+                end,
+                known,
+            )
+            self._store.close()
+            self._stores.wipe(self._partition)
+            self._store = None
+            return await self._open()
+        return self._store
+
+    async def _apply(self, restore: Restore, end: int) -> None:
+        begin = restore.meta.next_offset
+        async for batch in self._log.read(HISTORY, self._partition, begin, end):
+            restore.apply(batch)
+            await asyncio.sleep(0)  # other partitions stay live
+        if end - begin > 1:
+            _logger.info("Partition %d: applied history from %d to %d", self._partition, begin, end)
+
+    async def _claim(self, appender: Appender) -> int:
+        claim = Claim(self._options.member_id, uuid.uuid4().hex, self._options.clock())
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        token = ClaimToken(self._partition, done)
+        appender.append(self._partition, claim_key(claim.claim_id), encode(claim), token)
+        ack = await done
+        if ack.error is not None or ack.offset < 0:
+            raise ClaimFailed(ack.error or "no offset")
+        return ack.offset
+
+    def _unreadable(self, record: Record, cause: str) -> None:
+        send_to_dead_letters(self._log, record, cause, self._options.clock)
+
+    async def _warn_of_lost_inputs(self, meta: Meta) -> None:
+        for topic, position in ((COMMANDS, meta.commands_position), (RESULTS, meta.results_position)):
+            low, _ = await self._log.bounds(topic, self._partition)
+            if position < low:
+                _logger.error(
+                    "Partition %d: %s from %d to %d were deleted by the broker's retention before any worker read them.",
+                    self._partition,
+                    topic,
+                    position,
+                    low - 1,
+                )
+
+    def close(self) -> None:
+        """Lets go of the store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -1,0 +1,158 @@
+"""Plans and makes the topics of a namespace on Kafka. Never shrinks, never changes a partition count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init__ re-exports without saying so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from sagaline._log.topics import HISTORY, KEYED, TOPICS, TopicPlan, TopicSpec
+from sagaline.errors import LogUnavailable, TopicMismatch
+
+_TIMEOUT_S = 30.0
+
+
+class KafkaTopics:
+    """The administration of one namespace's topics."""
+
+    def __init__(self, admin: AdminClient, namespace: str) -> None:
+        self._admin, self._namespace = admin, namespace
+
+    def plan(self, partitions: int | None, replication: int | None, default: int = 8) -> list[TopicPlan]:
+        """What has to be done for each topic.
+
+        ``partitions`` is the count wanted for new topics; None keeps that of the topics that are there.
+        """
+        cluster = self._admin.list_topics(timeout=_TIMEOUT_S)
+        counts = {
+            spec.name: len(cluster.topics[full].partitions)
+            for spec in TOPICS
+            if (full := self._full(spec)) in cluster.topics and cluster.topics[full].error is None
+        }
+        settings = self._settings([spec for spec in TOPICS if spec.name in counts])
+        keyed = next((counts[name] for name in KEYED if name in counts), partitions or default)
+        wanted_replication = replication or min(3, len(cluster.brokers))
+        plans: list[TopicPlan] = []
+        for spec in TOPICS:
+            if spec.name in counts:
+                plans.append(_check(spec, counts[spec.name], keyed, partitions, settings[spec.name]))
+            else:
+                changes = {**spec.required, **spec.defaults}
+                if wanted_replication >= 3:
+                    changes["min.insync.replicas"] = "2"
+                plans.append(TopicPlan(spec.name, "create", keyed, wanted_replication, changes))
+        return plans
+
+    def refuse_problems(self, plans: Sequence[TopicPlan]) -> None:
+        """Raises TopicMismatch when a topic is there but not as the engine needs it."""
+        problems = [problem for plan in plans for problem in plan.problems]
+        problems += [
+            f"topic {self._namespace}.{plan.topic}: expected {name}={value}; "
+            f"run `sagaline topics apply` to set it"
+            for plan in plans
+            if plan.action == "alter"
+            for name, value in plan.changes.items()
+        ]
+        if problems:
+            raise TopicMismatch("; ".join(problems))
+
+    def apply(self, plans: Sequence[TopicPlan]) -> None:
+        """Carries the plans out; raises TopicMismatch before the first change when one has problems."""
+        problems = [problem for plan in plans for problem in plan.problems]
+        if problems:
+            raise TopicMismatch("; ".join(problems))
+        new = [
+            NewTopic(f"{self._namespace}.{plan.topic}", plan.partitions, plan.replication, config=plan.changes)
+            for plan in plans
+            if plan.action == "create"
+        ]
+        altered = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                f"{self._namespace}.{plan.topic}",
+                incremental_configs=[
+                    ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+                    for name, value in plan.changes.items()
+                ],
+            )
+            for plan in plans
+            if plan.action == "alter"
+        ]
+        futures: list[Any] = list(self._admin.create_topics(new).values()) if new else []
+        futures += list(self._admin.incremental_alter_configs(altered).values()) if altered else []
+        for future in futures:
+            _wait(future)
+
+    def describe_history(self) -> tuple[int, str]:
+        """Partition count and topic id of history, once it is there with leaders."""
+        name = f"{self._namespace}.{HISTORY}"
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                future = self._admin.describe_topics(TopicCollection([name]))[name]
+                found = future.result(timeout=_TIMEOUT_S)
+                if all(one.leader is not None and one.leader.id >= 0 for one in found.partitions):
+                    return len(found.partitions), str(found.topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                    raise LogUnavailable(f"Expected topic {name} but {error.args[0].str()}.") from error
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"Expected topic {name} to have leaders but it has none after {_TIMEOUT_S:g} s.")
+            time.sleep(0.05)  # creation spreads through the cluster
+
+    def _full(self, spec: TopicSpec) -> str:
+        return f"{self._namespace}.{spec.name}"
+
+    def _settings(self, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
+        if not specs:
+            return {}
+        resources = {spec.name: ConfigResource(ResourceType.TOPIC, self._full(spec)) for spec in specs}
+        futures = self._admin.describe_configs(list(resources.values()))
+        return {
+            name: {key: entry.value for key, entry in _wait(futures[resource]).items()}
+            for name, resource in resources.items()
+        }
+
+
+def _check(spec: TopicSpec, count: int, keyed: int, wanted: int | None, settings: dict[str, str]) -> TopicPlan:
+    problems: list[str] = []
+    if spec.name in KEYED and count != keyed:
+        problems.append(
+            f"topic {spec.name}: expected {keyed} partitions, as the other topics of the namespace have, but it has "
+            f"{count}; a workflow id's partition depends on the count, so it cannot be changed: recreate the topic"
+        )
+    if spec.name in KEYED and wanted is not None and wanted < count:
+        problems.append(f"topic {spec.name}: has {count} partitions and cannot shrink to {wanted}")
+    if spec.name in KEYED and wanted is not None and wanted > count:
+        problems.append(
+            f"topic {spec.name}: has {count} partitions; growing it to {wanted} would move workflow ids between "
+            f"partitions: make a new namespace instead"
+        )
+    changes = {name: value for name, value in spec.required.items() if settings.get(name) != value}
+    if "cleanup.policy" in changes:
+        problems.append(
+            f"topic {spec.name}: expected cleanup.policy={changes['cleanup.policy']} but it is "
+            f"{settings.get('cleanup.policy')}; records may already be gone, so this is not corrected silently: "
+            f"set it with your broker's tools, or recreate the topic"
+        )
+    action = "refuse" if problems else "alter" if changes else "nothing"
+    return TopicPlan(spec.name, action, count, 0, changes, tuple(problems))
+
+
+def _wait(future: Any) -> Any:
+    try:
+        return future.result(timeout=_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return None
+        raise LogUnavailable(f"Expected the broker to answer but {error.args[0].str()}.") from error

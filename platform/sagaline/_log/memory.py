@@ -1,0 +1,252 @@
+"""A log in memory, for tests and simulation: seeded faults, nothing on disk.
+
+``memory://name?seed=7&lost_ack=0.01&failed_append=0.01&latency_ms=2`` — of the appends, the share ``lost_ack``
+lands but is reported as timed out, the share ``failed_append`` does not land; acknowledgements are late by up
+to ``latency_ms``. All logs of one name in a process share their records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from sagaline._log.port import Ack, MembershipListener, Record
+from sagaline._log.topics import TOPICS, TopicPlan
+from sagaline._log.urls import LogUrl
+from sagaline._model.keys import partition_of
+from sagaline.errors import MemberIdInUse
+
+_ids = itertools.count(1)
+
+
+class MemoryBroker:
+    """What the logs of one name share."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self.identity = f"memory-{next(_ids)}"
+        self.records: dict[tuple[str, int], list[Record]] = {}
+        self.readers: list[MemoryReader] = []
+        self.members: dict[str, MemoryMembership] = {}
+
+    def write(self, topic: str, partition: int, key: bytes, value: bytes | None) -> int:
+        """Appends a record; returns its offset."""
+        records = self.records.setdefault((topic, partition), [])
+        records.append(Record(topic, partition, len(records), key, value))
+        for reader in self.readers:
+            reader.wake()
+        return len(records) - 1
+
+    def rebalance(self) -> None:
+        """Shares the partitions among the members, in the order of their ids."""
+        members = [self.members[name] for name in sorted(self.members)]
+        wanted = {member: set(range(number, self.partitions, len(members))) for number, member in enumerate(members)}
+        for member in members:
+            member.take(member.owned - wanted[member], set())
+        for member in members:
+            member.take(set(), wanted[member] - member.owned)
+
+
+_brokers: dict[str, MemoryBroker] = {}
+
+
+class MemoryLog:
+    """The log port over a MemoryBroker."""
+
+    def __init__(self, url: LogUrl) -> None:
+        self._url = url
+        self.namespace = url.namespace
+        self._random = random.Random(int(url.number("seed", 0)))
+        self._lost_ack = url.number("lost_ack", 0)
+        self._failed_append = url.number("failed_append", 0)
+        self._latency_s = url.number("latency_ms", 0) / 1000
+        self._broker = MemoryBroker(0)
+
+    @property
+    def partitions(self) -> int:
+        return self._broker.partitions
+
+    @property
+    def identity(self) -> str:
+        return self._broker.identity
+
+    async def open(self, create: bool = True) -> None:
+        self._loop = asyncio.get_running_loop()
+        broker = _brokers.get(self._url.place)
+        if broker is None:
+            broker = _brokers[self._url.place] = MemoryBroker(int(self._url.number("partitions", 4)))
+        self._broker = broker
+
+    async def close(self) -> None:
+        pass
+
+    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+        count = self._broker.partitions
+        return [TopicPlan(one.name, "nothing", count, 1, {}) for one in TOPICS]
+
+    async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
+        pass
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        return 0, len(self._broker.records.get((topic, partition), ()))
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+        for first in range(start, end, 500):
+            yield self._broker.records.get((topic, partition), [])[first : min(first + 500, end)]
+
+    def appender(self, on_acks: Callable[[list[Ack]], None]) -> MemoryAppender:
+        return MemoryAppender(self._broker, self._fate, self._loop, on_acks)
+
+    def _fate(self) -> tuple[bool, bool, float]:
+        """Whether an append lands, whether its acknowledgement is lost, and how late it comes."""
+        draw = self._random.random() if self._lost_ack or self._failed_append else 1.0
+        late = self._random.random() * self._latency_s if self._latency_s else 0.0
+        return draw >= self._failed_append, draw < self._failed_append + self._lost_ack, late
+
+    def publish(
+        self,
+        topic: str,
+        partition: int | None,
+        key: bytes,
+        value: bytes | None,
+        on_done: Callable[[str | None], None] | None = None,
+        headers: dict[str, bytes] | None = None,
+    ) -> None:
+        if partition is None:
+            partition = partition_of(key.decode(errors="replace"), self.partitions)
+        self._broker.write(topic, partition, key, value)
+        if on_done is not None:
+            self._loop.call_soon(on_done, None)
+
+    def reader(self, sink: Callable[[list[Record]], None]) -> MemoryReader:
+        return MemoryReader(self._broker, self._loop, sink)
+
+    def join(self, member_id: str, listener: MembershipListener) -> MemoryMembership:
+        return MemoryMembership(self._broker, self._loop, member_id, listener)
+
+
+class MemoryAppender:
+    """Appends in order; with latency, acknowledgements come later but in order too."""
+
+    def __init__(
+        self,
+        broker: MemoryBroker,
+        fate: Callable[[], tuple[bool, bool, float]],
+        loop: asyncio.AbstractEventLoop,
+        on_acks: Callable[[list[Ack]], None],
+    ) -> None:
+        self._broker, self._fate, self._loop, self._on_acks = broker, fate, loop, on_acks
+        self._acks: list[Ack] = []
+        self._closed = False
+        self._due = 0.0
+
+    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
+        if self._closed:
+            return
+        lands, ack_lost, late = self._fate()
+        offset = self._broker.write("history", partition, key, value) if lands or ack_lost else -1
+        failed = ack_lost or not lands
+        ack = Ack(token, -1 if failed else offset, "timed out (injected)" if failed else None)
+        self._due = max(self._due, self._loop.time() + late)
+        if late:
+            self._loop.call_at(self._due, self._deliver, [ack])
+        else:
+            if not self._acks:
+                self._loop.call_soon(self._deliver, self._acks)
+            self._acks.append(ack)
+
+    def _deliver(self, acks: list[Ack]) -> None:
+        if acks is self._acks:
+            self._acks = []
+        if not self._closed:
+            self._on_acks(acks)
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class MemoryReader:
+    """Tails partitions; a wake-up a turn of the loop."""
+
+    def __init__(self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, sink: Callable[[list[Record]], None]) -> None:
+        self._broker, self._loop, self._sink = broker, loop, sink
+        self._next: dict[tuple[str, int], int] = {}
+        self._scheduled = self._paused = False
+        broker.readers.append(self)
+
+    def wake(self) -> None:
+        """There is something new."""
+        if not self._scheduled and not self._paused:
+            self._scheduled = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        if self._paused:
+            return
+        batch: list[Record] = []
+        for place, start in self._next.items():
+            found = self._broker.records.get(place, [])[start : start + 500]
+            self._next[place] = start + len(found)
+            batch += found
+        if batch:
+            self._sink(batch)
+            self.wake()
+
+    def add(self, topic: str, partition: int, offset: int) -> None:
+        self._next[topic, partition] = offset
+        self.wake()
+
+    def remove(self, topic: str, partition: int) -> None:
+        self._next.pop((topic, partition), None)
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self.wake()
+
+    async def close(self) -> None:
+        self._next.clear()
+        if self in self._broker.readers:
+            self._broker.readers.remove(self)
+
+
+class MemoryMembership:
+    """A member of the broker's only group."""
+
+    def __init__(
+        self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, member_id: str, listener: MembershipListener
+    ) -> None:
+        self._broker, self._loop, self._id, self._listener = broker, loop, member_id, listener
+        self.owned: set[int] = set()
+        if member_id in broker.members:
+            error = MemberIdInUse(f"Expected a member id of its own but {member_id!r} is in use by another worker.")
+            loop.call_soon(listener.on_failed, error)
+            return
+        broker.members[member_id] = self
+        loop.call_soon(broker.rebalance)
+
+    def take(self, lost: set[int], gained: set[int]) -> None:
+        """The group has shared out the partitions anew."""
+        self.owned = (self.owned - lost) | gained
+        if lost:
+            self._loop.call_soon_threadsafe(self._listener.on_revoked, sorted(lost))
+        if gained:
+            self._loop.call_soon_threadsafe(self._listener.on_assigned, sorted(gained))
+
+    def report(self, positions: dict[int, int]) -> None:
+        pass
+
+    def released(self, partition: int) -> None:
+        pass
+
+    async def close(self) -> None:
+        if self._broker.members.get(self._id) is self:
+            del self._broker.members[self._id]
+            if self._broker.members:
+                self._broker.rebalance()

@@ -1,0 +1,168 @@
+"""The log port: topics of partitions of records, appends that are acknowledged in order, and membership.
+
+All callbacks run on the event loop of the thread that opened the log, a batch at a time. The port knows
+nothing of workflows: claims, epochs and contiguity are the host's, the same on every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from sagaline._log.topics import TopicPlan
+
+
+class Record(NamedTuple):
+    """A record as it stands on a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Ack(NamedTuple):
+    """The fate of an append. With ``error`` set it is ambiguous: the record may be there or not."""
+
+    token: Any
+    offset: int
+    error: str | None
+
+
+class Appender(Protocol):
+    """Pipelined appends to the history topic."""
+
+    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
+        """Sends a record. Contract: appends to one partition land in the order of the calls, or fail."""
+        ...
+
+    def close(self) -> None:
+        """Gives up what is not acknowledged: it may still land."""
+        ...
+
+
+class Reader(Protocol):
+    """Tails partitions from given offsets; batches go to the sink."""
+
+    def add(self, topic: str, partition: int, offset: int) -> None:
+        """Reads this partition too."""
+        ...
+
+    def remove(self, topic: str, partition: int) -> None:
+        """Reads it no more. Batches on their way may still hold its records."""
+        ...
+
+    def pause(self) -> None:
+        """Delivers nothing until ``resume``: backpressure."""
+        ...
+
+    def resume(self) -> None:
+        """Delivers again."""
+        ...
+
+    async def close(self) -> None:
+        """Stops reading."""
+        ...
+
+
+class MembershipListener(Protocol):
+    """Who hears of ownership. It is a hint: only a claim in the log decides."""
+
+    def on_assigned(self, partitions: Sequence[int]) -> None:
+        """These partitions are this member's now."""
+        ...
+
+    def on_revoked(self, partitions: Sequence[int]) -> None:
+        """These partitions are not this member's any more."""
+        ...
+
+    def on_failed(self, error: Exception) -> None:
+        """Membership is lost for good, e.g. because another process uses the same id."""
+        ...
+
+
+class Membership(Protocol):
+    """One member of the group that shares the partitions."""
+
+    def report(self, positions: dict[int, int]) -> None:
+        """Publishes positions in the commands topic for lag monitors; nothing else reads them."""
+        ...
+
+    def released(self, partition: int) -> None:
+        """The host has let go of a revoked partition."""
+        ...
+
+    async def close(self) -> None:
+        """Leaves the group."""
+        ...
+
+
+class Log(Protocol):
+    """The topics of one namespace."""
+
+    @property
+    def namespace(self) -> str:
+        """Prefix of the topics."""
+        ...
+
+    @property
+    def partitions(self) -> int:
+        """Partition count of commands, results and history; known once opened."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Changes when the history topic is another one, even of the same name; known once opened."""
+        ...
+
+    async def open(self, create: bool = True) -> None:
+        """Connects and checks the topics. Raises LogUnavailable, TopicMismatch.
+
+        ``create`` makes missing topics with the right settings.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Disconnects."""
+        ...
+
+    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+        """What ``apply_topics`` would do, without doing it."""
+        ...
+
+    async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
+        """Creates topics and corrects settings as planned."""
+        ...
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """First offset that is there, and the next to be written."""
+        ...
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+        """The records from ``start`` up to, not including, ``end``, in batches."""
+        ...
+
+    def appender(self, on_acks: Callable[[list[Ack]], None]) -> Appender:
+        """A writer of history. One that has failed is closed and another one is made."""
+        ...
+
+    def publish(
+        self,
+        topic: str,
+        partition: int | None,
+        key: bytes,
+        value: bytes | None,
+        on_done: Callable[[str | None], None] | None = None,
+        headers: dict[str, bytes] | None = None,
+    ) -> None:
+        """Sends a record to any topic; without a partition, to that of the key. ``on_done`` gets an error or None."""
+        ...
+
+    def reader(self, sink: Callable[[list[Record]], None]) -> Reader:
+        """Tails partitions."""
+        ...
+
+    def join(self, member_id: str, listener: MembershipListener) -> Membership:
+        """Joins the group that shares the partitions, under a static id."""
+        ...

@@ -1,0 +1,8 @@
+"""The state port and its implementations: memory and RocksDB. The only importer of rocksdict."""
+
+from __future__ import annotations
+
+from sagaline._store.port import Identity, Store, Stores, Writes
+from sagaline._store.stores import open_stores
+
+__all__ = ["Identity", "Store", "Stores", "Writes", "open_stores"]

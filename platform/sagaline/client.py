@@ -1,0 +1,260 @@
+"""The client: starts runs and waits for them, from any program that reaches the log.
+
+::
+
+    async with await Client.connect("kafka://broker:9092/orders") as client:
+        handle = await client.start(fulfil_order, order, id="order-42")
+        receipt = await handle.result()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import msgspec
+
+from sagaline._host.options import PAYLOAD_LIMIT, wall_clock_ms
+from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._log import COMMANDS, REPLIES, Log, Record, open_log
+from sagaline._model.codec import UnreadableRecord, decode, encode
+from sagaline._model.failure import Failure
+from sagaline._model.records import (
+    COMPLETED,
+    CancelRun,
+    Command,
+    History,
+    ReadRun,
+    Reply,
+    StartRun,
+    TerminateRun,
+)
+from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline.errors import InvalidInput, LogUnavailable, PayloadTooLarge, RequestRefused, RequestTimeout, RunError
+from sagaline.workflow import Workflow
+
+__all__ = ["Client", "Description", "RunHandle"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_ASK_AGAIN_S = 5.0
+_DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Description:
+    """A run as its owner sees it. ``status`` is running, parked, completed, failed, compensated, cancelled or
+    terminated; ``failure`` says why it is parked or did not complete."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    status: str
+    started_at: datetime
+    closed_at: datetime | None
+    events: int
+    open_steps: int
+    result: Any = None
+    failure: Failure | None = None
+
+
+class RunHandle(Generic[R]):
+    """A run that was started, or is looked up by its id."""
+
+    def __init__(self, client: Client, workflow_id: str, run_id: str, definition: WorkflowDefinition | None) -> None:
+        self._client, self._definition = client, definition
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+
+    async def result(self, timeout_s: float | None = None) -> R:
+        """The run's result, when it has ended. Raises RunError when it ended without one, RequestTimeout."""
+        reply = await self._client.read(self.workflow_id, "result", timeout_s)
+        return self._client.outcome(reply, self._definition)  # type: ignore[no-any-return]
+
+    async def describe(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> Description:
+        """Status, times and counts. Raises RequestRefused when there is no such run."""
+        reply = await self._client.read(self.workflow_id, "description", timeout_s)
+        found = msgspec.json.decode(reply.result or b"{}")
+        return Description(
+            reply.workflow_id,
+            reply.run_id,
+            found["workflow"],
+            reply.status,
+            datetime.fromtimestamp(found["started_at_ms"] / 1000, UTC),
+            None if found["closed_at_ms"] is None else datetime.fromtimestamp(found["closed_at_ms"] / 1000, UTC),
+            found["events"],
+            found["open_steps"],
+            found["result"],
+            reply.failure,
+        )
+
+    async def history(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> list[History]:
+        """The run's history records, in order."""
+        reply = await self._client.read(self.workflow_id, "history", timeout_s)
+        records = [decode(value) for value in reply.records]
+        return [record for record in records if isinstance(record, History)]
+
+    async def cancel(self, reason: str = "cancelled by a client") -> None:
+        """Asks the run to stop; a saga rolls back. Returns when the request is durable, not when the run has ended."""
+        await self._client.send(CancelRun(uuid.uuid4().hex, self.workflow_id, reason))
+
+    async def terminate(self, reason: str = "terminated by a client") -> None:
+        """Ends the run at once: no code of it runs, nothing is compensated."""
+        await self._client.send(TerminateRun(uuid.uuid4().hex, self.workflow_id, reason))
+
+
+class _Waiting:
+    """A request without its answer yet; parts of a long answer are collected."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.parts: list[bytes] = []
+
+    def take(self, reply: Reply) -> None:
+        self.parts += reply.records
+        if not reply.more and not self.future.done():
+            self.future.set_result(msgspec.structs.replace(reply, records=tuple(self.parts)) if self.parts else reply)
+
+
+class Client:
+    """A connection to a namespace. Use ``await Client.connect(url)``; close it, or use it as a context manager."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._id = f"client-{uuid.uuid4().hex}"
+        self._waiting: dict[str, _Waiting] = {}
+        self._partition = 0
+
+    @classmethod
+    async def connect(cls, url: str) -> Client:
+        """Connects to the log at ``url``. Raises ConfigurationError, LogUnavailable."""
+        client = cls(open_log(url))
+        await client._open()
+        return client
+
+    async def _open(self) -> None:
+        await self._log.open()
+        self._partition = random.randrange(self._log.partitions)
+        _, end = await self._log.bounds(REPLIES, self._partition)
+        self._reader = self._log.reader(self._on_replies)
+        self._reader.add(REPLIES, self._partition, end)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Disconnects. Runs go on."""
+        await self._reader.close()
+        await self._log.close()
+
+    # Starting
+
+    async def start(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> RunHandle[R]:  # type: ignore[valid-type]  # noqa: A002
+        """Starts a run and returns when it has begun.
+
+        ``id`` is the business id: the same id again gives the run that is there. Raises InvalidInput when the
+        arguments do not fit (nothing is sent), RequestRefused when no worker knows the workflow, RequestTimeout.
+        """
+        payload = workflow.definition.signature.check_input(args, kwargs)
+        handle = await self.start_by_name(workflow.name, payload, id=id)
+        return RunHandle(self, handle.workflow_id, handle.run_id, workflow.definition)
+
+    async def execute(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]  # noqa: A002
+        """Starts a run and waits for its result, with one request and one answer."""
+        payload = workflow.definition.signature.check_input(args, kwargs)
+        request = self._start_request(workflow.name, payload, id, "closed")
+        reply = await self.request(request, None)
+        return self.outcome(reply, workflow.definition)  # type: ignore[no-any-return]
+
+    async def start_by_name(self, workflow: str, payload: bytes, *, id: str) -> RunHandle[Any]:  # noqa: A002
+        """Starts a run of a workflow whose code is not here; ``payload`` is the JSON array of its arguments."""
+        reply = await self.request(self._start_request(workflow, payload, id, "accepted"), _DEFAULT_TIMEOUT_S)
+        return RunHandle(self, id, reply.run_id, None)
+
+    def handle(self, workflow_id: str) -> RunHandle[Any]:
+        """The run of a workflow id, whoever started it."""
+        return RunHandle(self, workflow_id, "", None)
+
+    def _start_request(self, workflow: str, payload: bytes, workflow_id: str, reply_when: str) -> StartRun:
+        if not workflow_id or len(workflow_id.encode()) > 255:
+            raise InvalidInput(f"Expected an id of 1 to 255 bytes but got {workflow_id!r}.")
+        if len(payload) > PAYLOAD_LIMIT:
+            raise PayloadTooLarge(
+                f"Expected an input of {workflow} of at most {PAYLOAD_LIMIT} bytes but it has {len(payload)}: "
+                f"store the data elsewhere and pass a reference."
+            )
+        return StartRun(uuid.uuid4().hex, workflow_id, workflow, payload, self._id, self._partition, reply_when)
+
+    # Requests and answers
+
+    async def read(self, workflow_id: str, what: str, timeout_s: float | None) -> Reply:
+        """Asks the owner of a run for its result, description or history."""
+        return await self.request(ReadRun(uuid.uuid4().hex, workflow_id, what, self._id, self._partition), timeout_s)
+
+    async def request(self, request: Command, timeout_s: float | None) -> Reply:
+        """Sends a request until it is answered: an owner that dies forgets who waits, but not what is recorded."""
+        waiting = self._waiting[request.request_id] = _Waiting()
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        wait_s = _ASK_AGAIN_S
+        try:
+            while True:
+                self._publish(request, None)
+                left_s = wait_s if deadline is None else min(wait_s, deadline - loop.time())
+                try:
+                    reply = await asyncio.wait_for(asyncio.shield(waiting.future), left_s)
+                    break
+                except TimeoutError:
+                    if deadline is not None and loop.time() >= deadline:
+                        raise RequestTimeout(
+                            f"Expected an answer about {request.workflow_id!r} within {timeout_s:g} s but none came. "
+                            f"Is a worker of namespace {self._log.namespace!r} running?"
+                        ) from None
+                    wait_s = min(wait_s * 2, 60.0)
+                    waiting.parts.clear()
+        finally:
+            del self._waiting[request.request_id]
+        if reply.kind == "refused":
+            raise RequestRefused(reply.failure or Failure("Refused", "no reason was given"))
+        return reply
+
+    async def send(self, request: Command) -> None:
+        """Sends a request without an answer; returns when it is durable."""
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._publish(request, done.set_result)
+        error = await done
+        if error is not None:
+            raise LogUnavailable(f"Expected the log to take the request but {error}.")
+
+    def _publish(self, request: Command, on_done: Callable[[str | None], None] | None) -> None:
+        self._log.publish(COMMANDS, None, request.workflow_id.encode(), encode(request), on_done)
+
+    def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
+        """The result in a reply; raises RunError."""
+        if reply.status != COMPLETED:
+            failure = reply.failure or Failure("Unknown", "no reason was given")
+            raise RunError(reply.workflow_id, reply.status, failure)
+        data = reply.result or b"null"
+        return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
+
+    def _on_replies(self, records: list[Record]) -> None:
+        mine = self._id.encode()
+        for record in records:
+            if record.key != mine:
+                continue
+            try:
+                reply = decode(record.value)
+            except UnreadableRecord as error:
+                send_to_dead_letters(self._log, record, str(error), wall_clock_ms)
+                continue
+            waiting = self._waiting.get(reply.request_id) if isinstance(reply, Reply) else None
+            if waiting is not None and isinstance(reply, Reply):
+                waiting.take(reply)

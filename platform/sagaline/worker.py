@@ -1,0 +1,125 @@
+"""The worker: runs workflows and activities inside any asyncio program.
+
+::
+
+    async with Worker("kafka://broker:9092/orders", workflows=[fulfil_order], activities=[...], state_dir="state"):
+        await asyncio.Event().wait()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sagaline._host.host import Host
+from sagaline._host.options import HostOptions
+from sagaline._log import open_log
+from sagaline._runtime.definitions import Registry
+from sagaline._store import open_stores
+from sagaline.activity import Activity
+from sagaline.errors import LogUnavailable
+from sagaline.workflow import Workflow
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger("sagaline.worker")
+_RECONNECT_S = 2.0
+
+
+class Worker:
+    """Works on its share of the namespace's partitions while the context is open.
+
+    ``state_dir`` holds RocksDB: a cache of the log, kept so that a restart reads only what is new. Without it the
+    state is kept in memory. ``id`` is the worker's static id in the group; by default it is kept in the state
+    directory, so that a restarted worker has its partitions back at once. Compensations are registered with
+    their activities.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        workflows: Iterable[Workflow[Any, Any]],
+        activities: Iterable[Activity[Any, Any]] = (),
+        state_dir: str | Path | None = None,
+        id: str | None = None,  # noqa: A002
+        concurrent_activities: int = 1_000,
+        stop_grace_s: float = 10.0,
+    ) -> None:
+        self._url = url
+        self._registry = Registry(
+            [one.definition for one in workflows],
+            [one.definition for one in activities],
+        )
+        self._state_dir = None if state_dir is None else Path(state_dir)
+        self._id = id
+        self._concurrent_activities = concurrent_activities
+        self._stop_grace_s = stop_grace_s
+
+    async def __aenter__(self) -> Worker:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Connects, with patience: while no broker answers it says so and tries again.
+
+        Raises ConfigurationError and its kinds when something has to be set right first.
+        """
+        self._log = open_log(self._url)
+        self._stores = open_stores(self._state_dir)
+        try:
+            await self._connect()
+        except BaseException:
+            self._stores.close()
+            raise
+        options = HostOptions(
+            self._id or self._default_id(),
+            concurrent_activities=self._concurrent_activities,
+            stop_grace_s=self._stop_grace_s,
+        )
+        self._host = Host(self._log, self._stores, self._registry, options)
+        await self._host.start()
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                await self._log.open()
+                return
+            except LogUnavailable as error:
+                _log.error("%s Trying again.", error)
+                await asyncio.sleep(_RECONNECT_S)
+
+    def _default_id(self) -> str:
+        if self._state_dir is None:
+            return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        kept = self._state_dir / "member-id"
+        if not kept.exists():
+            kept.write_text(f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}", "utf-8")
+        return kept.read_text("utf-8")
+
+    async def ready(self) -> None:
+        """Waits until this worker works on at least one partition. Raises what stops it."""
+        live = asyncio.ensure_future(self._host.wait_live(1))
+        await asyncio.wait([live, self._host.failed], return_when=asyncio.FIRST_COMPLETED)
+        live.cancel()
+        if self._host.failed.done():
+            raise self._host.failed.result()
+
+    async def wait(self) -> None:
+        """Waits for ever; raises MemberIdInUse, or what else makes it impossible to go on."""
+        raise await asyncio.shield(self._host.failed)
+
+    async def stop(self) -> None:
+        """Stops gracefully: running activities get their grace, what they did is recorded, the rest goes elsewhere."""
+        await self._host.stop()
+        await self._log.close()
+        self._stores.close()
