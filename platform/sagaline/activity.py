@@ -204,7 +204,9 @@ class _ActivityNamespace:
         """The running attempt: ids, attempt number, idempotency key, deadline. Raises SagalineError elsewhere."""
         found = current_activity.get(None)
         if found is None:
-            raise SagalineError("Expected activity.info() inside an activity that a worker runs but it was called outside.")
+            raise SagalineError(
+                "Expected activity.info() inside an activity that a worker runs but it was called outside."
+            )
         return found
 
 

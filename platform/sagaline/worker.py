@@ -109,7 +109,8 @@ class Worker:
     async def ready(self) -> None:
         """Waits until this worker works on at least one partition. Raises what stops it."""
         live = asyncio.ensure_future(self._host.wait_live(1))
-        await asyncio.wait([live, self._host.failed], return_when=asyncio.FIRST_COMPLETED)
+        waiting: list[asyncio.Future[Any]] = [live, self._host.failed]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         live.cancel()
         if self._host.failed.done():
             raise self._host.failed.result()

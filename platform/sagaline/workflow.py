@@ -128,7 +128,9 @@ class _WorkflowNamespace:
 def _instance(what: str) -> Instance:
     found = current_instance()
     if found is None:
-        raise SagalineError(f"Expected workflow.{what}() inside a workflow that a worker runs but it was called outside.")
+        raise SagalineError(
+            f"Expected workflow.{what}() inside a workflow that a worker runs but it was called outside."
+        )
     return found
 
 

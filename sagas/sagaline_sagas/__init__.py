@@ -1,0 +1,1 @@
+"""Complete example sagas: each is a folder to copy and change."""

@@ -23,6 +23,7 @@ _decode_activity = msgspec.msgpack.Decoder(ActivityRow).decode
 _decode_outbox = msgspec.msgpack.Decoder(OutboxRow).decode
 _decode_refusal = msgspec.msgpack.Decoder(Refusal).decode
 
+
 class ReadState(Protocol):
     """What deciding may look at."""
 

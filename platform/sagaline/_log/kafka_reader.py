@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +14,25 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sagaline._log.port import Record
 from sagaline._log.threads import Gate, call
 
+_POLL_S = 0.05
 _log = logging.getLogger("sagaline.kafka")
 
 
 class KafkaReader:
-    """A consumer with manual assignment. ``poll`` then ``consume(n, 0)``: waiting for a full batch costs its time-out."""
+    """A consumer with manual assignment. ``poll`` then ``consume(n, 0)``: waiting for a full batch costs its time-out.
+
+    Only the thread touches the consumer: an assignment from another thread waits for as long as a poll goes on.
+    """
 
     def __init__(
-        self, config: dict[str, Any], namespace: str, loop: asyncio.AbstractEventLoop, sink: Callable[[list[Record]], None]
+        self,
+        config: dict[str, Any],
+        namespace: str,
+        loop: asyncio.AbstractEventLoop,
+        sink: Callable[[list[Record]], None],
     ) -> None:
         self._consumer = Consumer(config)
+        self._changes: deque[Callable[[], None]] = deque()
         self._prefix = f"{namespace}."
         self._loop, self._sink = loop, sink
         self._gate = Gate()
@@ -34,7 +44,9 @@ class KafkaReader:
         consumer, cut = self._consumer, len(self._prefix)
         while not self._stopped.is_set():
             try:
-                message = consumer.poll(0.25)
+                while self._changes:
+                    self._changes.popleft()()
+                message = consumer.poll(_POLL_S)
                 if message is None:
                     continue
                 records: list[Record] = []
@@ -59,10 +71,12 @@ class KafkaReader:
             self._gate.leave()
 
     def add(self, topic: str, partition: int, offset: int) -> None:
-        self._consumer.incremental_assign([TopicPartition(self._prefix + topic, partition, offset)])
+        place = TopicPartition(self._prefix + topic, partition, offset)
+        self._changes.append(lambda: self._consumer.incremental_assign([place]))
 
     def remove(self, topic: str, partition: int) -> None:
-        self._consumer.incremental_unassign([TopicPartition(self._prefix + topic, partition)])
+        place = TopicPartition(self._prefix + topic, partition)
+        self._changes.append(lambda: self._consumer.incremental_unassign([place]))
 
     def pause(self) -> None:
         self._gate.pause()

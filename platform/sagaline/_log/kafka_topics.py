@@ -57,8 +57,7 @@ class KafkaTopics:
         """Raises TopicMismatch when a topic is there but not as the engine needs it."""
         problems = [problem for plan in plans for problem in plan.problems]
         problems += [
-            f"topic {self._namespace}.{plan.topic}: expected {name}={value}; "
-            f"run `sagaline topics apply` to set it"
+            f"topic {self._namespace}.{plan.topic}: expected {name}={value}; run `sagaline topics apply` to set it"
             for plan in plans
             if plan.action == "alter"
             for name, value in plan.changes.items()

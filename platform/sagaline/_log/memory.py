@@ -171,7 +171,9 @@ class MemoryAppender:
 class MemoryReader:
     """Tails partitions; a wake-up a turn of the loop."""
 
-    def __init__(self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, sink: Callable[[list[Record]], None]) -> None:
+    def __init__(
+        self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, sink: Callable[[list[Record]], None]
+    ) -> None:
         self._broker, self._loop, self._sink = broker, loop, sink
         self._next: dict[tuple[str, int], int] = {}
         self._scheduled = self._paused = False

@@ -48,9 +48,7 @@ TOPICS: tuple[TopicSpec, ...] = (
         {"delete.retention.ms": str(7 * _DAY_MS), "segment.ms": str(_DAY_MS)},
     ),
     TopicSpec(REPLIES, "answers to clients", {"cleanup.policy": "delete"}, {"retention.ms": str(_HOUR_MS)}),
-    TopicSpec(
-        DEADLETTERS, "what could not be read", {"cleanup.policy": "delete"}, {"retention.ms": str(30 * _DAY_MS)}
-    ),
+    TopicSpec(DEADLETTERS, "what could not be read", {"cleanup.policy": "delete"}, {"retention.ms": str(30 * _DAY_MS)}),
 )
 KEYED = (COMMANDS, RESULTS, HISTORY)
 """Topics whose partition count is the same and never changes: a workflow id's partition depends on it."""

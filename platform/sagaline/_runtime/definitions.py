@@ -56,7 +56,9 @@ def by_name(definitions: Iterable[Definition], what: str) -> dict[str, Definitio
         other = found.setdefault(one.name, one)
         if other is not one and other.fn is not one.fn:
             places = " and ".join(f"{fn.__module__}.{fn.__qualname__}" for fn in (other.fn, one.fn))
-            raise ConfigurationError(f"Expected each {what} to have a name of its own but {places} are both {one.name}.")
+            raise ConfigurationError(
+                f"Expected each {what} to have a name of its own but {places} are both {one.name}."
+            )
     return found
 
 

@@ -1,0 +1,65 @@
+"""Finds the workflows and activities of a user's module."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sagaline.activity import Activity
+from sagaline.errors import ConfigurationError
+from sagaline.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a module offers."""
+
+    workflows: list[Workflow[Any, Any]]
+    activities: list[Activity[Any, Any]]
+
+
+def load(target: str) -> Loaded:
+    """Imports a file (``my_sagas.py``) or a module (``shop.sagas``) and collects what it defines or imports.
+
+    Raises ConfigurationError, with the user's own traceback in its message, when it cannot be imported.
+    """
+    module = _import(target)
+    names = [value for name, value in vars(module).items() if not name.startswith("__")]
+    workflows = [value for value in names if isinstance(value, Workflow)]
+    activities = [value for value in names if isinstance(value, Activity)]
+    if not workflows:
+        raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")
+    return Loaded(list(dict.fromkeys(workflows)), list(dict.fromkeys(activities)))
+
+
+def _import(target: str) -> ModuleType:
+    path = Path(target)
+    try:
+        if path.suffix == ".py":
+            return _import_file(path)
+        sys.path.insert(0, "")
+        return importlib.import_module(target)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        shown = "".join(traceback.format_exception(error, limit=-3)).rstrip()
+        raise ConfigurationError(f"Expected to import {target} but it failed:\n{shown}") from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigurationError(f"Expected a file {path} but there is none.")
+    sys.path.insert(0, str(path.parent.resolve()))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,99 @@
+"""sagaline dev, sagaline worker: a worker in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sagaline.cli.loading import load
+from sagaline.cli.output import JSON_OPTION, LOG_OPTION, err, print_json, set_up_logging
+from sagaline.worker import Worker
+
+_FILE = typer.Argument(help="A Python file, or a module's name, with @workflow, @saga and @activity functions.")
+
+
+def dev(
+    file: Annotated[str, _FILE],
+    folder: Annotated[Path, typer.Option(help="Where the log and the state are kept.")] = Path(".sagaline"),
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Runs a worker with an embedded log: one process, no server.
+
+    Example: `sagaline dev my_sagas.py`, then in another terminal
+    `sagaline start fulfil_order --input '[{"id": "1"}]' --id order-1 --log sqlite:///.sagaline/dev.db`
+    """
+    set_up_logging(verbose=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    url = f"sqlite:///{folder / 'dev.db'}"
+    _run(file, url, folder / "state", None, 10.0, as_json)
+
+
+def worker(
+    file: Annotated[str, _FILE],
+    log: Annotated[str, LOG_OPTION],
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Directory of RocksDB; without it, state is in memory.")
+    ] = None,
+    worker_id: Annotated[str | None, typer.Option("--id", help="Static id of this worker in the group.")] = None,
+    stop_grace: Annotated[float, typer.Option(help="Seconds for running activities at SIGTERM.")] = 10.0,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Runs a worker until SIGTERM or Ctrl-C; a second one hurries it.
+
+    Example: `sagaline worker my_sagas.py --log kafka://broker:9092/orders --state-dir /var/lib/sagaline`
+    """
+    set_up_logging(verbose=True)
+    _run(file, log, state_dir, worker_id, stop_grace, as_json)
+
+
+def _run(file: str, url: str, state_dir: Path | None, worker_id: str | None, grace_s: float, as_json: bool) -> None:
+    loaded = load(file)
+    made = Worker(
+        url,
+        workflows=loaded.workflows,
+        activities=loaded.activities,
+        state_dir=state_dir,
+        id=worker_id,
+        stop_grace_s=grace_s,
+    )
+    shown = {
+        "log": url,
+        "workflows": [one.name for one in loaded.workflows],
+        "activities": [one.name for one in loaded.activities],
+    }
+    if as_json:
+        print_json(shown)
+    else:
+        err.print(f"Worker on {url}: workflows {', '.join(shown['workflows'])}", markup=False, highlight=False)
+    asyncio.run(_until_signal(made))
+
+
+async def _until_signal(made: Worker) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    begin = asyncio.ensure_future(made.start())
+
+    def on_signal() -> None:
+        if stop.is_set():
+            raise SystemExit(130)  # the second one hurries
+        stop.set()
+        begin.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await begin
+    except asyncio.CancelledError:
+        return
+    failed = asyncio.ensure_future(made.wait())
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([failed, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    failed.cancel()
+    await made.stop()
+    if failed.done() and not failed.cancelled() and (error := failed.exception()) is not None:
+        raise error

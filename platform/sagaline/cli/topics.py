@@ -1,0 +1,67 @@
+"""sagaline topics apply: makes a namespace's topics, and says what differs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from sagaline._log import TopicPlan, open_log
+from sagaline.cli.output import CONFLICT, JSON_OPTION, LOG_OPTION, err, out, print_json, set_up_logging
+
+app = typer.Typer(help="The topics of a namespace.", no_args_is_help=True)
+
+
+@app.callback()
+def topics() -> None:
+    """The topics of a namespace."""
+
+
+@app.command("apply")
+def apply(
+    log: Annotated[str, LOG_OPTION],
+    partitions: Annotated[int | None, typer.Option(help="Partition count of new topics; it can never change.")] = None,
+    replication: Annotated[
+        int | None, typer.Option(help="Replicas of new topics; by default 3, or all brokers.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Creates missing topics and corrects settings; never shrinks or deletes, and refuses what cannot be mended.
+
+    Example: `sagaline topics apply --log kafka://broker:9092/orders --partitions 16`
+    """
+    set_up_logging(verbose=False)
+    plans = asyncio.run(_apply(log, partitions, replication, dry_run))
+    if as_json:
+        print_json([asdict(plan) for plan in plans])
+    else:
+        _print(plans)
+    if any(plan.problems for plan in plans):
+        raise typer.Exit(CONFLICT)
+
+
+async def _apply(url: str, partitions: int | None, replication: int | None, dry_run: bool) -> Sequence[TopicPlan]:
+    log = open_log(url)
+    plans = await log.plan_topics(partitions, replication)
+    if not dry_run and not any(plan.problems for plan in plans):
+        await log.apply_topics(plans)
+    await log.close()
+    return plans
+
+
+def _print(plans: Sequence[TopicPlan]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("topic", "action", "partitions", "settings"):
+        table.add_column(name)
+    for plan in plans:
+        settings = ", ".join(f"{name}={value}" for name, value in plan.changes.items())
+        table.add_row(plan.topic, plan.action, str(plan.partitions), settings)
+    out.print(table)
+    for plan in plans:
+        for problem in plan.problems:
+            err.print(f"[bold red]refused[/]: {problem}", highlight=False)
