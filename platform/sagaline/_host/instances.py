@@ -10,7 +10,7 @@ from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.instance import Instance, new_instance
+from sagaline._runtime.instance import Instance, WorkflowBug, bug, new_instance
 from sagaline._runtime.replay import Replay, replay
 
 
@@ -64,9 +64,12 @@ class Instances:
     def _step(self, instance: Instance, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         try:
             commands = instance.activate(jobs, at_ms)
-        except BaseException:
+        except WorkflowBug:
             instance.evict()
             raise
+        except Exception as error:  # a bug of the runtime's: it costs this run, not the partition
+            instance.evict()
+            raise bug(error) from error
         if not instance.finished:
             self._remember(run.run_id, instance)
         return commands

@@ -43,9 +43,10 @@ class RocksStore:
         return self._db.get(key)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        # a generator, for it keeps the options alive: rocksdict reads the bound from freed memory otherwise
         options = ReadOptions()
         options.set_iterate_upper_bound(prefix[:-1] + bytes([prefix[-1] + 1]))
-        return self._db.items(from_key=prefix, read_opt=options)  # type: ignore[return-value]
+        yield from self._db.items(from_key=prefix, read_opt=options)  # type: ignore[misc]
 
     def write(self, writes: Writes) -> None:
         batch = WriteBatch(raw_mode=True)
