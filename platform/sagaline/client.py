@@ -19,8 +19,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
-from sagaline._host.options import PAYLOAD_LIMIT, wall_clock_ms
 from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.options import PAYLOAD_LIMIT, wall_clock_ms
 from sagaline._log import COMMANDS, REPLIES, Log, Record, open_log
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.failure import Failure
@@ -157,7 +157,7 @@ class Client:
 
     # Starting
 
-    async def start(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> RunHandle[R]:  # type: ignore[valid-type]  # noqa: A002
+    async def start(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> RunHandle[R]:  # type: ignore[valid-type]
         """Starts a run and returns when it has begun.
 
         ``id`` is the business id: the same id again gives the run that is there. Raises InvalidInput when the
@@ -167,14 +167,14 @@ class Client:
         handle = await self.start_by_name(workflow.name, payload, id=id)
         return RunHandle(self, handle.workflow_id, handle.run_id, workflow.definition)
 
-    async def execute(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]  # noqa: A002
+    async def execute(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]
         """Starts a run and waits for its result, with one request and one answer."""
         payload = workflow.definition.signature.check_input(args, kwargs)
         request = self._start_request(workflow.name, payload, id, "closed")
         reply = await self.request(request, None)
         return self.outcome(reply, workflow.definition)  # type: ignore[no-any-return]
 
-    async def start_by_name(self, workflow: str, payload: bytes, *, id: str) -> RunHandle[Any]:  # noqa: A002
+    async def start_by_name(self, workflow: str, payload: bytes, *, id: str) -> RunHandle[Any]:
         """Starts a run of a workflow whose code is not here; ``payload`` is the JSON array of its arguments."""
         reply = await self.request(self._start_request(workflow, payload, id, "accepted"), _DEFAULT_TIMEOUT_S)
         return RunHandle(self, id, reply.run_id, None)

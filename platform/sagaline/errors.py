@@ -126,7 +126,7 @@ class ConfigurationError(SagalineError):
 
 
 class TopicMismatch(ConfigurationError):
-    """A topic has another partition count or other settings than the engine relies on. Run ``sagaline topics apply``."""
+    """A topic has another partition count or other settings than needed. Run ``sagaline topics apply``."""
 
 
 class StateDirectoryInUse(ConfigurationError):

@@ -48,7 +48,7 @@ class Worker:
         workflows: Iterable[Workflow[Any, Any]],
         activities: Iterable[Activity[Any, Any]] = (),
         state_dir: str | Path | None = None,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         concurrent_activities: int = 1_000,
         stop_grace_s: float = 10.0,
     ) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sagaline._engine.effects import StartActivity
@@ -139,7 +140,8 @@ class ActivityRunner:
         else:
             context = contextvars.copy_context()
             pool = self._pool()
-            attempt.task = self._loop.run_in_executor(pool, context.run, self._run_in_thread, attempt, definition)
+            work = partial(self._run_in_thread, attempt, definition)
+            attempt.task = self._loop.run_in_executor(pool, context.run, work)
         attempt.task.add_done_callback(lambda task: self._done(attempt, definition, task))
         attempt.deadline = self._loop.call_later(scheduled.timeout_ms / 1000, self._time_out, attempt)
 

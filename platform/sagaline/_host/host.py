@@ -28,7 +28,7 @@ class _Slot:
 
     task: asyncio.Task[None]
     partition: Partition | None = None
-    results: list[ActivityResult] = field(default_factory=list)
+    results: list[ActivityResult] = field(default_factory=list[ActivityResult])
 
 
 class Host:

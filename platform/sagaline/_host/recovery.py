@@ -167,7 +167,7 @@ class Recovery:
             low, _ = await self._log.bounds(topic, self._partition)
             if position < low:
                 _logger.error(
-                    "Partition %d: %s from %d to %d were deleted by the broker's retention before any worker read them.",
+                    "Partition %d: %s from %d to %d were deleted by retention before any worker read them.",
                     self._partition,
                     topic,
                     position,

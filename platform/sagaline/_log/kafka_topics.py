@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
+
+# pyright: reportPrivateImportUsage=false
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init__ re-exports without saying so
     AdminClient,
     AlterConfigOpType,
@@ -26,7 +28,8 @@ class KafkaTopics:
     """The administration of one namespace's topics."""
 
     def __init__(self, admin: AdminClient, namespace: str) -> None:
-        self._admin, self._namespace = admin, namespace
+        self._admin: Any = admin  # its own annotations are partial
+        self._namespace = namespace
 
     def plan(self, partitions: int | None, replication: int | None, default: int = 8) -> list[TopicPlan]:
         """What has to be done for each topic.

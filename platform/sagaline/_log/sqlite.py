@@ -12,6 +12,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from sagaline._log.port import Ack, MembershipListener, Record
@@ -180,7 +181,7 @@ class SqliteLog:
         if partition is None:
             partition = partition_of(key.decode(errors="replace"), self.partitions)
         writer = self._open_writer()
-        call = None if on_done is None else (lambda offset, error: writer.done.put((on_done, error)))
+        call = None if on_done is None else partial(_tell, writer, on_done)
         writer.put(Append(topic, partition, key, value, headers, call))
 
     def reader(self, sink: Callable[[list[Record]], None]) -> SqliteReader:
@@ -189,3 +190,7 @@ class SqliteLog:
     def join(self, member_id: str, listener: MembershipListener) -> SqliteMembership:
         folder = self.path.with_name(f"{self.path.name}.locks") / self.namespace
         return SqliteMembership(folder, self.partitions, member_id, self._loop, listener)
+
+
+def _tell(writer: SqliteWriter, on_done: Callable[[str | None], None], offset: int, error: str | None) -> None:
+    writer.done.put((on_done, error))

@@ -23,7 +23,7 @@ class TopicSpec:
     name: str
     doc: str
     required: dict[str, str]
-    defaults: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

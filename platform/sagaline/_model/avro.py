@@ -9,7 +9,7 @@ Format: Apache Avro 1.12 specification, "Binary encoding".
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 Encoder = Callable[[Any], bytes]
@@ -66,7 +66,7 @@ class _Source:
 
     def _collect(self, schema: Any) -> None:
         if isinstance(schema, list):
-            for branch in schema:
+            for branch in cast("Sequence[Any]", schema):
                 self._collect(branch)
         elif isinstance(schema, dict):
             node = cast("dict[str, Any]", schema)
@@ -93,6 +93,14 @@ class _Source:
         return f"v{self.names}"
 
 
+def _branches(schema: Any) -> list[Any] | None:
+    """The branches of a union; None for any other schema."""
+    if isinstance(schema, list):
+        found: list[Any] = schema
+        return found
+    return None
+
+
 def _kind(schema: Any) -> str:
     if not isinstance(schema, dict):
         return str(schema)
@@ -102,10 +110,12 @@ def _kind(schema: Any) -> str:
 
 def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
     """Adds the lines that write ``value``, an expression, as ``schema`` says."""
-    kind = "union" if isinstance(schema, list) else _kind(schema)
-    if kind == "union":
-        _encode_union(src, depth, schema, value)
-    elif kind in src.records:
+    branches = _branches(schema)
+    if branches is not None:
+        _encode_union(src, depth, branches, value)
+        return
+    kind = _kind(schema)
+    if kind in src.records:
         src.add(depth, f"encode_{kind}({value}, add)")
     elif kind in ("string", "bytes"):
         data = src.fresh()
@@ -145,10 +155,12 @@ def _encode_union(src: _Source, depth: int, branches: list[Any], value: str) -> 
 def _decode(src: _Source, depth: int, schema: Any) -> str:
     """Adds the lines that read one value; returns the variable that holds it."""
     out = src.fresh()
-    kind = "union" if isinstance(schema, list) else _kind(schema)
-    if kind == "union":
-        _decode_union(src, depth, schema, out)
-    elif kind in src.records:
+    branches = _branches(schema)
+    if branches is not None:
+        _decode_union(src, depth, branches, out)
+        return out
+    kind = _kind(schema)
+    if kind in src.records:
         src.add(depth, f"{out}, at = decode_{kind}(data, at)")
     elif kind == "boolean":
         src.add(depth, f"{out} = data[at] == 1; at += 1")

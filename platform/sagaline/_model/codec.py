@@ -44,8 +44,9 @@ def _through_resolution(writer: dict[str, Any], reader: dict[str, Any], kind: ty
     def decode(data: bytes, start: int) -> Any:
         stream = io.BytesIO(data)
         stream.seek(start)
-        value = fastavro.schemaless_reader(stream, written, wanted)
-        return msgspec.convert(value, kind)
+        value: Any = fastavro.schemaless_reader(stream, written, wanted)  # pyright: ignore[reportUnknownMemberType]
+        found: Any = msgspec.convert(value, kind)
+        return found
 
     return decode
 

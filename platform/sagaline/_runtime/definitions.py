@@ -21,7 +21,7 @@ class ActivityOptions:
 
 @dataclass(frozen=True)
 class ActivityDefinition:
-    """An activity: a function with a name that may do anything. Its attempts may repeat, its result is recorded once."""
+    """A function with a name that may do anything. Its attempts may repeat, its result is recorded once."""
 
     name: str
     fn: Callable[..., Any]

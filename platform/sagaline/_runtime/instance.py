@@ -148,7 +148,7 @@ class Instance(DeterministicLoop):
 
     # Jobs
 
-    def _apply_started(self, job: events.RunStarted) -> None:
+    def apply_started(self, job: events.RunStarted) -> None:
         self.started_ms = self._now_ms
         try:
             args, kwargs = self.workflow.signature.decode_input(job.input)
@@ -163,7 +163,7 @@ class Instance(DeterministicLoop):
             raise UnknownStep(job)
         return step
 
-    def _apply_completed(self, job: events.ActivityCompleted) -> None:
+    def apply_completed(self, job: events.ActivityCompleted) -> None:
         step = self._take(job)
         step.settle(COMPLETED, job.result)
         if not step.future.done():
@@ -172,25 +172,25 @@ class Instance(DeterministicLoop):
             except InvalidInput as error:
                 raise bug(error) from error
 
-    def _apply_failed(self, job: events.ActivityFailed) -> None:
+    def apply_failed(self, job: events.ActivityFailed) -> None:
         step = self._take(job)
         step.settle(outcome_of(job.failure))
         if not step.future.done():
             step.future.set_exception(ActivityError(step.activity.name, job.failure))
 
-    def _apply_timer(self, job: events.TimerFired) -> None:
+    def apply_timer(self, job: events.TimerFired) -> None:
         handle = self._timers.pop(job.step, None)
         if handle is None:
             raise UnknownStep(job)
         del self._timer_numbers[id(handle)]
         self._ready.append(handle)
 
-    def _apply_cancel(self, job: events.CancelRequested) -> None:
+    def apply_cancel(self, job: events.CancelRequested) -> None:
         self._cancel_reason = job.reason
         if self._main is not None and not self.is_rolling_back:
             self._main.cancel(job.reason)
 
-    def _apply_nothing(self, job: Event) -> None:
+    def apply_nothing(self, job: Event) -> None:
         """Events that the engine handles without the code: attempts, parking."""
 
     # What code asks for
@@ -274,14 +274,14 @@ class Instance(DeterministicLoop):
 
 
 _APPLY: dict[type[Event], Callable[[Any, Any], None]] = {
-    events.RunStarted: Instance._apply_started,
-    events.ActivityCompleted: Instance._apply_completed,
-    events.ActivityFailed: Instance._apply_failed,
-    events.TimerFired: Instance._apply_timer,
-    events.CancelRequested: Instance._apply_cancel,
-    events.ActivityAttemptFailed: Instance._apply_nothing,
-    events.RunParked: Instance._apply_nothing,
-    events.RunResumed: Instance._apply_nothing,
+    events.RunStarted: Instance.apply_started,
+    events.ActivityCompleted: Instance.apply_completed,
+    events.ActivityFailed: Instance.apply_failed,
+    events.TimerFired: Instance.apply_timer,
+    events.CancelRequested: Instance.apply_cancel,
+    events.ActivityAttemptFailed: Instance.apply_nothing,
+    events.RunParked: Instance.apply_nothing,
+    events.RunResumed: Instance.apply_nothing,
 }
 JOBS = frozenset(_APPLY) - {events.ActivityAttemptFailed, events.RunParked, events.RunResumed}
 runtime_context.instance_type = Instance

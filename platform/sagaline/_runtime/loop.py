@@ -106,7 +106,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         return task
 
     def _forget_task(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(cast("WorkflowTask", task)._number, None)
+        self._tasks.pop(hash(task), None)
 
     # State
 
@@ -155,7 +155,7 @@ for _name in dir(asyncio.AbstractEventLoop):
 
 def caller() -> str:
     """File and line of the innermost frame that belongs neither to asyncio nor to Sagaline."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if not name.startswith(("sagaline.", "asyncio")) and name != "contextvars":

@@ -75,7 +75,7 @@ class _Msgspec:
 
 
 def _explain(error: pydantic.ValidationError) -> str:
-    lines = []
+    lines: list[str] = []
     for one in error.errors(include_url=False, include_context=False):
         where = ".".join(str(part) for part in one["loc"]) or "the value"
         shown = repr(one["input"])

@@ -90,7 +90,7 @@ def describe(event: Event | None) -> str:
     """A command in words."""
     if event is None:
         return "nothing more"
-    words = {
+    words: dict[type[Event], str] = {
         events.TimerStarted: "a timer",
         events.TimerCancelled: "the end of a timer",
         events.ActivityCancelRequested: "the cancellation of an activity",

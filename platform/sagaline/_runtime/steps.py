@@ -27,7 +27,7 @@ class Step:
     future: asyncio.Future[Any]
     outcome: str | None = None
     result: bytes | None = None
-    settled: list[asyncio.Future[None]] = field(default_factory=list)
+    settled: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
 
     def settle(self, outcome: str, result: bytes | None = None) -> None:
         """Notes the outcome and wakes the rollback that may wait for it."""

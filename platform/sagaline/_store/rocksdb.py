@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rocksdict import (
     BlockBasedOptions,
@@ -46,7 +47,8 @@ class RocksStore:
         # a generator, for it keeps the options alive: rocksdict reads the bound from freed memory otherwise
         options = ReadOptions()
         options.set_iterate_upper_bound(prefix[:-1] + bytes([prefix[-1] + 1]))
-        yield from self._db.items(from_key=prefix, read_opt=options)  # type: ignore[misc]
+        rows: Any = self._db.items(from_key=prefix, read_opt=options)
+        yield from rows
 
     def write(self, writes: Writes) -> None:
         batch = WriteBatch(raw_mode=True)

@@ -31,8 +31,8 @@ def load(target: str) -> Loaded:
     """
     module = _import(target)
     names = [value for name, value in vars(module).items() if not name.startswith("__")]
-    workflows = [value for value in names if isinstance(value, Workflow)]
-    activities = [value for value in names if isinstance(value, Activity)]
+    workflows: list[Workflow[Any, Any]] = [value for value in names if isinstance(value, Workflow)]
+    activities: list[Activity[Any, Any]] = [value for value in names if isinstance(value, Activity)]
     if not workflows:
         raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")
     return Loaded(list(dict.fromkeys(workflows)), list(dict.fromkeys(activities)))

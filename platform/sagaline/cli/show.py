@@ -53,7 +53,10 @@ def _plain(value: Any) -> Any:
             return msgspec.json.decode(value)
         except msgspec.DecodeError:
             return value.hex()
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        return [_plain(one) for one in items]
+    return value
 
 
 def _as_dict(record: History) -> dict[str, Any]:

@@ -48,11 +48,11 @@ class DemoReport:
     kills: int = 0
     time_s: float = 0.0
     orders_per_s: float = 0.0
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, object]:
         """The figures for --json."""
-        return asdict(self) | {"books_balance": not self.problems}
+        return {**asdict(self), "books_balance": not self.problems}
 
 
 class _WorkerProcess:

@@ -8,7 +8,7 @@ row in ``movement``, so that the books can be checked afterwards.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +118,7 @@ class Shop:
                 self._move(key, "parcels", -1)
 
     @contextmanager
-    def _once(self, key: str, kind: str, order: Order) -> Iterator[bool]:
+    def _once(self, key: str, kind: str, order: Order) -> Generator[bool]:
         """One transaction for a deed; yields whether it is new. Raises UndoneBefore."""
         with self._transaction(key, kind):
             state = self._state(key)
@@ -128,7 +128,7 @@ class Shop:
             self._db.execute("INSERT OR IGNORE INTO deed VALUES (?, ?, ?, ?)", (key, kind, order.id, DONE))
 
     @contextmanager
-    def _undo(self, key: str, kind: str, order: Order) -> Iterator[bool]:
+    def _undo(self, key: str, kind: str, order: Order) -> Generator[bool]:
         """One transaction that undoes a deed; yields whether there is something to undo."""
         with self._transaction(f"{key}/undo", f"undo {kind}"):
             state = self._state(key)
@@ -136,7 +136,7 @@ class Shop:
             self._db.execute("INSERT OR REPLACE INTO deed VALUES (?, ?, ?, ?)", (key, kind, order.id, UNDONE))
 
     @contextmanager
-    def _transaction(self, key: str, kind: str) -> Iterator[None]:
+    def _transaction(self, key: str, kind: str) -> Generator[None]:
         self._db.execute("INSERT INTO execution VALUES (?, ?)", (key, kind))
         self._db.execute("BEGIN IMMEDIATE")
         try:

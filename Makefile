@@ -1,0 +1,48 @@
+# Every target works on a fresh machine: what it needs, it makes first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 9092
+
+.PHONY: help venv demo test check unit kafka bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || scripts/make-venv "$(PYTHON)" $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[kafka]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $$($(BIN)/python scripts/dev_requirements.py)
+	@touch $@
+
+venv: $(VENV)/.dev ## Make the environment in .venv, nothing else
+
+demo: $(VENV)/.demo ## A thousand orders through a saga, its worker killed twice (needs Python and make only)
+	@$(BIN)/sagaline demo
+
+test: check unit ## Everything that has to pass: checks, then tests against a real broker
+
+check: venv ## ruff, mypy strict, pyright strict, import contracts, tidy tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/tidy
+
+unit: venv
+	scripts/test-dependencies
+	$(BIN)/pytest
+
+kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
+	PYTHONPATH=tests/support $(BIN)/python -m kafka_process --port $(PORT)
+
+bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
+	$(BIN)/python bench/run.py
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
