@@ -96,8 +96,7 @@ class _Source:
 def _branches(schema: Any) -> list[Any] | None:
     """The branches of a union; None for any other schema."""
     if isinstance(schema, list):
-        found: list[Any] = schema
-        return found
+        return cast("list[Any]", schema)  # type: ignore[redundant-cast]  # pyright needs it
     return None
 
 

@@ -7,7 +7,7 @@ version are known from ten bytes. Source: Avro 1.12 specification, "Single-objec
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import fastavro
 import fastavro.schema
@@ -45,8 +45,7 @@ def _through_resolution(writer: dict[str, Any], reader: dict[str, Any], kind: ty
         stream = io.BytesIO(data)
         stream.seek(start)
         value: Any = fastavro.schemaless_reader(stream, written, wanted)  # pyright: ignore[reportUnknownMemberType]
-        found: Any = msgspec.convert(value, kind)
-        return found
+        return cast("Any", msgspec.convert(value, kind))
 
     return decode
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import typer
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
         except msgspec.DecodeError:
             return value.hex()
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast("tuple[Any, ...]", value)  # type: ignore[redundant-cast]  # pyright needs it
         return [_plain(one) for one in items]
     return value
 
