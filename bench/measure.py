@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sagas_under_test import fan_out, order
 
 from sagaline import Client, RunError
+from sagas_under_test import fan_out, order
 
 HERE = Path(__file__).parent
 ORDER = {

@@ -25,7 +25,7 @@ from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, CancelRun, StartRun, TerminateRun
 
 
-class TimerDue(msgspec.Struct, frozen=True):
+class TimerDue(msgspec.Struct, frozen=True, gc=False):
     """A timer's time has come, by the owner's clock."""
 
     workflow_id: str
@@ -33,7 +33,7 @@ class TimerDue(msgspec.Struct, frozen=True):
     step: int
 
 
-class Rejected(msgspec.Struct, frozen=True):
+class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The input is not accepted; ``failure`` says what was expected and what came."""
 
     request_id: str

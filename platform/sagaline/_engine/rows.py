@@ -23,7 +23,7 @@ REFUSAL_PREFIX = b"q/"
 UNFINISHED_PREFIX = b"u/"
 
 
-class Meta(msgspec.Struct, frozen=True, array_like=True):
+class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far the state has come: it equals the history below ``next_offset``, applied from empty."""
 
     next_offset: int = 0
@@ -34,7 +34,7 @@ class Meta(msgspec.Struct, frozen=True, array_like=True):
     released: int = 0
 
 
-class RunRow(msgspec.Struct, array_like=True):
+class RunRow(msgspec.Struct, array_like=True, gc=False):
     """A run as it stands. Positions of parked input are found by replay, not kept here."""
 
     workflow_id: str
@@ -62,7 +62,7 @@ class RunRow(msgspec.Struct, array_like=True):
         return self.closed_at is not None
 
 
-class ActivityRow(msgspec.Struct, frozen=True, array_like=True):
+class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next."""
 
     workflow_id: str
@@ -72,7 +72,7 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True):
     cancel_requested: bool = False
 
 
-class OutboxRow(msgspec.Struct, frozen=True, array_like=True):
+class OutboxRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message that leaves once the record that made it is durable."""
 
     topic: str

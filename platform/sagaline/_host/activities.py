@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -43,10 +43,11 @@ class _Attempt:
     deadline: asyncio.TimerHandle | None = None
     stopped_by: str = ""
     reported: bool = False
-    key: tuple[str, int] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.key = (self.run_id, self.row.scheduled.step)
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the attempt is known by; the newest one of a step counts."""
+        return (self.run_id, self.row.scheduled.step)
 
 
 class ActivityRunner:
@@ -57,6 +58,7 @@ class ActivityRunner:
         self._loop = asyncio.get_running_loop()
         self._running: dict[tuple[str, int], _Attempt] = {}
         self._waiting: deque[_Attempt] = deque()
+        self._launched: list[_Attempt] = []
         self._active = 0
         self._results: dict[int, list[ActivityResult]] = {}
         self._threads: ThreadPoolExecutor | None = None
@@ -143,7 +145,17 @@ class ActivityRunner:
             work = partial(self._run_in_thread, attempt, definition)
             attempt.task = self._loop.run_in_executor(pool, context.run, work)
         attempt.task.add_done_callback(lambda task: self._done(attempt, definition, task))
-        attempt.deadline = self._loop.call_later(scheduled.timeout_ms / 1000, self._time_out, attempt)
+        if not self._launched:
+            self._loop.call_soon(self._arm)
+        self._launched.append(attempt)
+
+    def _arm(self) -> None:
+        """Sets the deadlines of attempts that did not end within the turn they began in."""
+        launched, self._launched = self._launched, []
+        for attempt in launched:
+            if not attempt.reported and attempt.task is not None and not attempt.task.done():
+                timeout_s = attempt.row.scheduled.timeout_ms / 1000
+                attempt.deadline = self._loop.call_later(timeout_s, self._time_out, attempt)
 
     def _pool(self) -> ThreadPoolExecutor:
         if self._threads is None:
@@ -186,6 +198,7 @@ class ActivityRunner:
 
     def _done(self, attempt: _Attempt, definition: ActivityDefinition, task: asyncio.Future[bytes]) -> None:
         self._active -= 1
+        attempt.task = None
         if task.cancelled():
             if attempt.stopped_by == TIMEOUT:
                 self._finish(attempt, None, _timed_out(attempt.row))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from sagaline._log.kafka_membership import KafkaMembership
+from sagaline._log.kafka_producer import KafkaAppender, KafkaPublisher
 from sagaline._log.kafka_reader import KafkaReader
 from sagaline._log.kafka_topics import KafkaTopics
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.threads import Mailbox
 from sagaline._log.topics import COMMANDS, HISTORY, RECORD_LIMIT, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline.errors import LogUnavailable
 
 _log = logging.getLogger("sagaline.kafka")
 _CONNECT_TIMEOUT_S = 8.0
+_BOUNDS_TIMEOUT_S = 30.0
 
 
 class KafkaLog:
@@ -65,7 +65,8 @@ class KafkaLog:
     async def open(self, create: bool = True) -> None:
         self.loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._connect, create)
-        self._publisher = KafkaPublisher(self)
+        self._publisher = KafkaPublisher(self.producer_config(), self.loop)
+        self._bounds_consumer = Consumer(self.config(**{"group.id": f"{self.namespace}.bounds"}))
 
     def _connect(self, create: bool) -> None:
         topics = self._topics()
@@ -92,6 +93,7 @@ class KafkaLog:
         if self._publisher is not None:
             publisher, self._publisher = self._publisher, None
             await asyncio.to_thread(publisher.close)
+            await asyncio.to_thread(self._bounds_consumer.close)
         self._admin = None
 
     async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
@@ -104,8 +106,16 @@ class KafkaLog:
         return await asyncio.to_thread(self._bounds, topic, partition)
 
     def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        assert self._publisher is not None, "the log is open"
-        return self._publisher.bounds(TopicPartition(self.topic(topic), partition))
+        place = TopicPartition(self.topic(topic), partition)
+        deadline = time.monotonic() + _BOUNDS_TIMEOUT_S
+        while True:
+            try:
+                low, high = self._bounds_consumer.get_watermark_offsets(place, timeout=5)
+                return low, high
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise LogUnavailable(f"Expected the bounds of {place.topic} but {error.args[0].str()}.") from error
+                time.sleep(0.05)  # a topic just made has no leader yet
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         if start >= end:
@@ -140,7 +150,7 @@ class KafkaLog:
         return records, position
 
     def appender(self, on_acks: Callable[[list[Ack]], None]) -> KafkaAppender:
-        return KafkaAppender(self, self.loop, on_acks)
+        return KafkaAppender(self.producer_config(), self.topic(HISTORY), self.loop, on_acks)
 
     def publish(
         self,
@@ -185,7 +195,7 @@ class KafkaLog:
         return KafkaMembership(config, self.topic(COMMANDS), member_id, self.loop, listener)
 
     def producer_config(self) -> dict[str, Any]:
-        """Settings of producers: idempotent, acknowledged by all replicas, no waiting to fill a batch."""
+        """Settings of producers: idempotent, acknowledged by all replicas; batches are made here, not by lingering."""
         return self.config(
             **{
                 "acks": "all",
@@ -201,114 +211,3 @@ class KafkaLog:
 
 def _raw(key: str | bytes | None) -> bytes | None:
     return key.encode() if isinstance(key, str) else key
-
-
-class KafkaPoller:
-    """A producer with a thread that polls it for delivery reports."""
-
-    def __init__(self, log: KafkaLog, name: str) -> None:
-        self._producer = Producer(log.producer_config())
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name=name, daemon=True)
-
-    def _poll(self) -> None:
-        while not self._stopped.is_set():
-            if self._producer.poll(0.5):
-                self._reported()
-
-    def _reported(self) -> None:
-        """Delivery reports have been served."""
-
-
-class KafkaAppender(KafkaPoller):
-    """The producer of history. After an error it is given up: what it still holds may land or not."""
-
-    def __init__(self, log: KafkaLog, loop: asyncio.AbstractEventLoop, on_acks: Callable[[list[Ack]], None]) -> None:
-        super().__init__(log, "sagaline-appender")
-        self._topic = log.topic(HISTORY)
-        self._mailbox = Mailbox(loop, on_acks)
-        self._produce = self._producer.produce
-        self._thread.start()
-
-    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
-        def on_delivery(error: KafkaError | None, message: Any) -> None:
-            if error is None:
-                self._mailbox.put(Ack(token, message.offset(), None))
-            else:
-                self._mailbox.put(Ack(token, -1, error.str()))
-
-        try:
-            self._produce(self._topic, value, key, partition, on_delivery)
-        except (BufferError, KafkaException) as error:
-            self._mailbox.put(Ack(token, -1, str(error)))
-            self._mailbox.flush()
-
-    def _reported(self) -> None:
-        self._mailbox.flush()
-
-    def close(self) -> None:
-        self._stopped.set()
-        self._producer.purge()
-
-
-class KafkaPublisher(KafkaPoller):
-    """The producer of everything that is not history."""
-
-    def __init__(self, log: KafkaLog) -> None:
-        super().__init__(log, "sagaline-publisher")
-        self._mailbox: Mailbox[tuple[Callable[[str | None], None], str | None]] = Mailbox(log.loop, _call_all)
-        self._bounds_consumer = Consumer(log.config(**{"group.id": f"{log.namespace}.bounds"}))
-        self._thread.start()
-
-    def publish(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes,
-        value: bytes | None,
-        on_done: Callable[[str | None], None] | None,
-        headers: dict[str, bytes] | None,
-    ) -> None:
-        """Sends a record; ``on_done`` is called on the loop."""
-
-        def on_delivery(error: KafkaError | None, message: Any) -> None:
-            assert on_done is not None
-            self._mailbox.put((on_done, None if error is None else error.str()))
-
-        options: dict[str, Any] = {"headers": dict(headers)} if headers else {}
-        if on_done is not None:
-            options["on_delivery"] = on_delivery
-        try:
-            self._producer.produce(topic, value, key, partition, **options)
-        except (BufferError, KafkaException) as error:
-            if on_done is not None:
-                self._mailbox.put((on_done, str(error)))
-                self._mailbox.flush()
-
-    def _reported(self) -> None:
-        self._mailbox.flush()
-
-    def bounds(self, place: TopicPartition) -> tuple[int, int]:
-        """First and next offset, by a consumer kept for it."""
-        consumer = self._bounds_consumer
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                low, high = consumer.get_watermark_offsets(place, timeout=5)
-                return low, high
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    raise LogUnavailable(f"Expected the bounds of {place.topic} but {error.args[0].str()}.") from error
-                time.sleep(0.05)  # a topic just made has no leader yet
-
-    def close(self) -> None:
-        """Sends what is queued, within bounds."""
-        self._producer.flush(5)
-        self._stopped.set()
-        self._thread.join(2)
-        self._bounds_consumer.close()
-
-
-def _call_all(done: list[tuple[Callable[[str | None], None], str | None]]) -> None:
-    for on_done, error in done:
-        on_done(error)

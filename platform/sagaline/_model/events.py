@@ -12,7 +12,7 @@ import msgspec
 from sagaline._model.failure import Failure, RetryPolicy
 
 
-class RunStarted(msgspec.Struct, frozen=True):
+class RunStarted(msgspec.Struct, frozen=True, gc=False):
     """A run has begun."""
 
     workflow: str
@@ -23,7 +23,7 @@ class RunStarted(msgspec.Struct, frozen=True):
     reply_when: str
 
 
-class ActivityScheduled(msgspec.Struct, frozen=True):
+class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
     """The code has called an activity: the intent is on record before any effect can happen."""
 
     step: int
@@ -36,7 +36,7 @@ class ActivityScheduled(msgspec.Struct, frozen=True):
     outcome: str | None = None
 
 
-class ActivityAttemptFailed(msgspec.Struct, frozen=True):
+class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
     """An attempt failed; the next may start at ``retry_at``."""
 
     step: int
@@ -45,7 +45,7 @@ class ActivityAttemptFailed(msgspec.Struct, frozen=True):
     retry_at: int
 
 
-class ActivityCompleted(msgspec.Struct, frozen=True):
+class ActivityCompleted(msgspec.Struct, frozen=True, gc=False):
     """An activity has succeeded."""
 
     step: int
@@ -53,7 +53,7 @@ class ActivityCompleted(msgspec.Struct, frozen=True):
     result: bytes
 
 
-class ActivityFailed(msgspec.Struct, frozen=True):
+class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
     """An activity has failed for good."""
 
     step: int
@@ -61,72 +61,72 @@ class ActivityFailed(msgspec.Struct, frozen=True):
     failure: Failure
 
 
-class ActivityCancelRequested(msgspec.Struct, frozen=True):
+class ActivityCancelRequested(msgspec.Struct, frozen=True, gc=False):
     """The code no longer waits for an activity; its outcome will still be recorded."""
 
     step: int
 
 
-class TimerStarted(msgspec.Struct, frozen=True):
+class TimerStarted(msgspec.Struct, frozen=True, gc=False):
     """The code waits until ``due_at``."""
 
     step: int
     due_at: int
 
 
-class TimerFired(msgspec.Struct, frozen=True):
+class TimerFired(msgspec.Struct, frozen=True, gc=False):
     """The time has come."""
 
     step: int
 
 
-class TimerCancelled(msgspec.Struct, frozen=True):
+class TimerCancelled(msgspec.Struct, frozen=True, gc=False):
     """The code no longer waits for that time."""
 
     step: int
 
 
-class CancelRequested(msgspec.Struct, frozen=True):
+class CancelRequested(msgspec.Struct, frozen=True, gc=False):
     """Somebody has asked the run to stop."""
 
     request_id: str
     reason: str
 
 
-class RunParked(msgspec.Struct, frozen=True):
+class RunParked(msgspec.Struct, frozen=True, gc=False):
     """The run waits for a person or a fixed worker."""
 
     reason: str
     failure: Failure
 
 
-class RunResumed(msgspec.Struct, frozen=True):
+class RunResumed(msgspec.Struct, frozen=True, gc=False):
     """The run goes on with what has arrived since it was parked."""
 
     owner: str
 
 
-class RunCompleted(msgspec.Struct, frozen=True):
+class RunCompleted(msgspec.Struct, frozen=True, gc=False):
     """The run has ended well."""
 
     result: bytes
 
 
-class RunFailed(msgspec.Struct, frozen=True):
+class RunFailed(msgspec.Struct, frozen=True, gc=False):
     """The run has failed."""
 
     failure: Failure
     rolled_back: bool
 
 
-class RunCancelled(msgspec.Struct, frozen=True):
+class RunCancelled(msgspec.Struct, frozen=True, gc=False):
     """The run has stopped as asked."""
 
     reason: str
     rolled_back: bool
 
 
-class RunTerminated(msgspec.Struct, frozen=True):
+class RunTerminated(msgspec.Struct, frozen=True, gc=False):
     """The run was ended from outside."""
 
     request_id: str

@@ -11,7 +11,7 @@ ACTIVITY = "activity"
 BUG = "bug"
 
 
-class Failure(msgspec.Struct, frozen=True, array_like=True):
+class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why something failed. ``kind`` is one of the constants of this module."""
 
     type: str
@@ -23,7 +23,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
     cause: Failure | None = None
 
 
-class RetryPolicy(msgspec.Struct, frozen=True, array_like=True):
+class RetryPolicy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How attempts of an activity follow each other.
 
     ``attempts`` counts all of them, the first included; 0 means without end. Intervals are in milliseconds.

@@ -17,7 +17,7 @@ CANCELLED = "cancelled"
 TERMINATED = "terminated"
 
 
-class StartRun(msgspec.Struct, frozen=True):
+class StartRun(msgspec.Struct, frozen=True, gc=False):
     """Asks for a run of a workflow."""
 
     request_id: str
@@ -29,7 +29,7 @@ class StartRun(msgspec.Struct, frozen=True):
     reply_when: str = "accepted"
 
 
-class CancelRun(msgspec.Struct, frozen=True):
+class CancelRun(msgspec.Struct, frozen=True, gc=False):
     """Asks a run to stop; a saga rolls back."""
 
     request_id: str
@@ -39,7 +39,7 @@ class CancelRun(msgspec.Struct, frozen=True):
     reply_partition: int = 0
 
 
-class TerminateRun(msgspec.Struct, frozen=True):
+class TerminateRun(msgspec.Struct, frozen=True, gc=False):
     """Ends a run at once."""
 
     request_id: str
@@ -49,7 +49,7 @@ class TerminateRun(msgspec.Struct, frozen=True):
     reply_partition: int = 0
 
 
-class ReadRun(msgspec.Struct, frozen=True):
+class ReadRun(msgspec.Struct, frozen=True, gc=False):
     """Asks the owner for a run's ``result``, ``description`` or ``history``."""
 
     request_id: str
@@ -59,7 +59,7 @@ class ReadRun(msgspec.Struct, frozen=True):
     reply_partition: int
 
 
-class ActivityResult(msgspec.Struct, frozen=True):
+class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """What an attempt of an activity came to."""
 
     workflow_id: str
@@ -70,7 +70,7 @@ class ActivityResult(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity, for a worker of a task queue."""
 
     workflow_id: str
@@ -83,7 +83,7 @@ class Task(msgspec.Struct, frozen=True):
     idempotency_key: str
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """Answer to a request."""
 
     request_id: str
@@ -97,7 +97,7 @@ class Reply(msgspec.Struct, frozen=True):
     more: bool = False
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """Takes a partition over: its offset is the epoch of the records that follow."""
 
     owner: str
@@ -105,7 +105,7 @@ class Claim(msgspec.Struct, frozen=True):
     at: int
 
 
-class Refusal(msgspec.Struct, frozen=True, array_like=True):
+class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request that could not be accepted."""
 
     request_id: str
@@ -113,7 +113,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
     failure: Failure
 
 
-class Refusals(msgspec.Struct, frozen=True):
+class Refusals(msgspec.Struct, frozen=True, gc=False):
     """Requests that were refused, recorded before they are answered."""
 
     epoch: int
@@ -124,7 +124,7 @@ class Refusals(msgspec.Struct, frozen=True):
     refusals: tuple[Refusal, ...]
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """Origin and cause of a record that could not be read."""
 
     topic: str
@@ -134,7 +134,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     at: int
 
 
-class History(msgspec.Struct, frozen=True):
+class History(msgspec.Struct, frozen=True, gc=False):
     """One activation of a run with all its events."""
 
     epoch: int

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True)
-class ForwardStep:
+class ForwardStep(msgspec.Struct, frozen=True, gc=False):
     """The step that a compensation undoes.
 
     ``outcome`` is "completed", or "unknown" when a time-out, a cancellation or a failure leaves open whether
@@ -17,8 +16,7 @@ class ForwardStep:
     outcome: str
 
 
-@dataclass(frozen=True)
-class ActivityInfo:
+class ActivityInfo(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity.
 
     ``idempotency_key`` is the same for every attempt of the step: hand it to the participant, so that a repeat

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import hashlib
 import random
 import sys
 import traceback
@@ -60,7 +61,7 @@ class Instance(DeterministicLoop):
     """A run's code in memory. ``is_replaying`` is true while history is replayed; loggers are silent then."""
 
     def __init__(self, workflow: WorkflowDefinition, registry: Registry, workflow_id: str, run_id: str) -> None:
-        super().__init__()
+        super().__init__(int(hashlib.blake2b(run_id.encode(), digest_size=7).hexdigest(), 16))
         self.workflow = workflow
         self.workflow_id = workflow_id
         self.run_id = run_id
@@ -144,7 +145,13 @@ class Instance(DeterministicLoop):
                 cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
             except (RuntimeError, Evicted):
                 pass  # it awaited or asked for something in a finally block
+        # what refers back to the loop goes now, so that no garbage collection has to find it
         self._ready.clear()
+        self._tasks.clear()
+        self.steps.clear()
+        self._open.clear()
+        self._timers.clear()
+        self._main = None
 
     # Jobs
 

@@ -20,23 +20,24 @@ class ForbiddenInWorkflow(RuntimeError):
 
 
 class WorkflowTask(asyncio.Task[Any]):
-    """A task whose hash is its number: sets of tasks, as asyncio.wait returns, iterate in the same order on replay."""
+    """A task whose hash follows from its run and number: sets of tasks, as asyncio.wait returns, iterate in the
+    same order on replay. (It differs between runs: asyncio keeps all tasks of a process in one set.)"""
 
     def __init__(self, coro: Coroutine[Any, Any, Any], loop: DeterministicLoop, number: int, **options: Any) -> None:
-        self._number = number
+        self._hash = number
         super().__init__(coro, loop=loop, **options)
 
     def __hash__(self) -> int:
-        return self._number
+        return self._hash
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    __eq__ = object.__eq__
 
 
 class DeterministicLoop(asyncio.AbstractEventLoop):
     """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, hash_base: int) -> None:
+        self._hash_base = hash_base
         self._now_ms = 0
         self._ready: deque[asyncio.Handle] = deque()
         self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
@@ -100,8 +101,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._task_count += 1
         options.setdefault("name", f"task-{self._task_count}")
         options.pop("eager_start", None)
-        task = WorkflowTask(coro, self, self._task_count, **options)
-        self._tasks[self._task_count] = task
+        number = self._hash_base + self._task_count
+        task = WorkflowTask(coro, self, number, **options)
+        self._tasks[number] = task
         task.add_done_callback(self._forget_task)
         return task
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +70,8 @@ def _run(file: str, url: str, state_dir: Path | None, worker_id: str | None, gra
         print_json(shown)
     else:
         err.print(f"Worker on {url}: workflows {', '.join(shown['workflows'])}", markup=False, highlight=False)
+    gc.freeze()  # modules stay: collections need not look at them
+    gc.set_threshold(50_000, 20, 50)  # nearly all that a worker makes is freed by reference counts
     asyncio.run(_until_signal(made))
 
 
