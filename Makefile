@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench clean
+.PHONY: help venv demo test check unit kafka bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -43,6 +43,9 @@ kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 
 bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
 	$(BIN)/python bench/run.py
+
+docs: venv ## Write the generated pages of docs/
+	PYTHONPATH=tests/support $(BIN)/python tests/support/schema_docs.py
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

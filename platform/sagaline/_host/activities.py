@@ -146,7 +146,7 @@ class ActivityRunner:
             attempt.task = self._loop.run_in_executor(pool, context.run, work)
         attempt.task.add_done_callback(lambda task: self._done(attempt, definition, task))
         if not self._launched:
-            self._loop.call_soon(self._arm)
+            self._loop.call_soon(self._loop.call_soon, self._arm)  # after this turn's attempts have run
         self._launched.append(attempt)
 
     def _arm(self) -> None:

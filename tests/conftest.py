@@ -1,0 +1,45 @@
+"""Fixtures for all tests: the one Kafka broker, and logs on every implementation."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka_broker import Broker, start_broker
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A real Kafka broker: one that is named, one in a container, or a JVM process."""
+    found = start_broker()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def kafka_url(broker: Broker) -> str:
+    """A log on Kafka in a namespace of its own."""
+    return f"kafka://{broker.address}/t{uuid.uuid4().hex[:10]}?partitions=2"
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A log on each implementation in turn."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    if request.param == "memory":
+        return f"memory://{name}?partitions=2"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'log.db'}?partitions=2"
+    url: str = request.getfixturevalue("kafka_url")
+    return url
+
+
+@pytest.fixture
+def seed() -> int:
+    """Random, printed with a failing test; set SAGALINE_SEED to repeat it."""
+    found = int(os.environ.get("SAGALINE_SEED") or uuid.uuid4().int % 10**9)
+    print(f"SAGALINE_SEED={found}")
+    return found

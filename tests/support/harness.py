@@ -1,0 +1,35 @@
+"""A worker and a client around a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sagaline import Activity, Client, Worker, Workflow
+
+
+class Running(NamedTuple):
+    """What a test works with."""
+
+    worker: Worker
+    client: Client
+
+
+@asynccontextmanager
+async def running(
+    url: str,
+    workflows: Sequence[Workflow[Any, Any]],
+    activities: Sequence[Activity[Any, Any]] = (),
+    *,
+    state_dir: Path | None = None,
+    worker_id: str | None = None,
+    **options: Any,
+) -> AsyncIterator[Running]:
+    """A worker that is live, and a client."""
+    made = Worker(url, workflows=workflows, activities=activities, state_dir=state_dir, id=worker_id, **options)
+    async with made:
+        await made.ready()
+        async with await Client.connect(url) as client:
+            yield Running(made, client)

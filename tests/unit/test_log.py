@@ -1,0 +1,158 @@
+"""One conformance suite for the log port, run on memory, sqlite and Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Membership, Record, open_log
+from sagaline._model.keys import partition_of
+
+
+@pytest.fixture
+async def log(log_url: str) -> AsyncIterator[Log]:
+    found = open_log(log_url)
+    await found.open()
+    yield found
+    await found.close()
+
+
+async def eventually(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Members:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.owned: set[int] = set()
+        self.error: Exception | None = None
+        self.membership: Membership | None = None
+
+    def on_assigned(self, partitions: Sequence[int]) -> None:
+        self.owned |= set(partitions)
+
+    def on_revoked(self, partitions: Sequence[int]) -> None:
+        self.owned -= set(partitions)
+        for partition in partitions:
+            assert self.membership is not None
+            self.membership.released(partition)
+
+    def on_failed(self, error: Exception) -> None:
+        self.error = error
+
+
+async def test_appends_are_acknowledged_in_order_without_gaps(log: Log) -> None:
+    acks: list[Ack] = []
+    appender = log.appender(acks.extend)
+    for number in range(500):
+        appender.append(number % 2, f"k{number}".encode(), b"v" * 100, number)
+    await eventually(lambda: len(acks) == 500)
+    for partition in (0, 1):
+        mine = [ack for ack in acks if ack.token % 2 == partition]
+        assert [ack.offset for ack in mine] == list(range(250))
+        assert [ack.token for ack in mine] == list(range(partition, 500, 2))
+        assert all(ack.error is None for ack in mine)
+    appender.close()
+
+
+async def test_what_was_appended_is_read_back_as_it_was(log: Log) -> None:
+    acks: list[Ack] = []
+    appender = log.appender(acks.extend)
+    for number in range(10):
+        appender.append(1, f"key-{number}".encode(), bytes([number]) * number, None)
+    await eventually(lambda: len(acks) == 10)
+    assert await log.bounds(HISTORY, 1) == (0, 10)
+    assert await log.bounds(HISTORY, 0) == (0, 0)
+    found = [record async for batch in log.read(HISTORY, 1, 3, 8) for record in batch]
+    assert found == [Record(HISTORY, 1, n, f"key-{n}".encode(), bytes([n]) * n) for n in range(3, 8)]
+    assert [record async for batch in log.read(HISTORY, 1, 4, 4) for record in batch] == []
+    appender.close()
+
+
+async def test_a_reader_tails_from_its_offset_in_order(log: Log) -> None:
+    done: list[str | None] = []
+    for number in range(20):
+        log.publish(COMMANDS, 0, b"k", str(number).encode(), done.append)
+    await eventually(lambda: len(done) == 20)
+    assert done == [None] * 20
+    seen: list[Record] = []
+    reader = log.reader(seen.extend)
+    reader.add(COMMANDS, 0, 15)
+    await eventually(lambda: len(seen) >= 5)
+    log.publish(COMMANDS, 0, b"k", b"20")
+    await eventually(lambda: len(seen) >= 6)
+    assert [(record.offset, record.value) for record in seen] == [(n, str(n).encode()) for n in range(15, 21)]
+    await reader.close()
+
+
+async def test_a_paused_reader_waits_and_a_removed_partition_is_silent(log: Log) -> None:
+    seen: list[Record] = []
+    reader = log.reader(seen.extend)
+    reader.add(REPLIES, 0, 0)
+    log.publish(REPLIES, 0, b"k", b"before")
+    await eventually(lambda: len(seen) == 1)
+    reader.pause()
+    await asyncio.sleep(0.3)
+    done: list[str | None] = []
+    log.publish(REPLIES, 0, b"k", b"while paused", done.append)
+    await eventually(lambda: done)
+    reader.resume()
+    await eventually(lambda: any(record.value == b"while paused" for record in seen))
+    reader.remove(REPLIES, 0)
+    reader.add(REPLIES, 1, 0)
+    log.publish(REPLIES, 1, b"k", b"other")
+    await eventually(lambda: any(record.value == b"other" for record in seen))
+    await reader.close()
+
+
+async def test_without_a_partition_the_key_decides_as_in_java(log: Log) -> None:
+    done: list[str | None] = []
+    ids = [f"order-{number}" for number in range(20)]
+    for workflow_id in ids:
+        log.publish(COMMANDS, None, workflow_id.encode(), b"v", done.append)
+    await eventually(lambda: len(done) == 20)
+    for partition in (0, 1):
+        _, end = await log.bounds(COMMANDS, partition)
+        found = [record.key async for batch in log.read(COMMANDS, partition, 0, end) for record in batch]
+        assert found == [one.encode() for one in ids if partition_of(one, 2) == partition]
+
+
+async def test_membership_shares_the_partitions_and_hands_over(log: Log) -> None:
+    first, second = Members(), Members()
+    one = first.membership = log.join("worker-a", first)
+    await eventually(lambda: first.owned == {0, 1})
+    two = second.membership = log.join("worker-b", second)
+    await eventually(lambda: first.owned and second.owned and first.owned | second.owned == {0, 1})
+    assert not first.owned & second.owned
+    await one.close()
+    await eventually(lambda: second.owned == {0, 1})
+    await two.close()
+
+
+async def test_a_member_id_that_is_in_use_is_refused_with_advice(log: Log, log_url: str) -> None:
+    first, second = Members(), Members()
+    one = first.membership = log.join("worker-a", first)
+    await eventually(lambda: first.owned == {0, 1})
+    other = open_log(log_url)
+    await other.open()
+    two = second.membership = other.join("worker-a", second)
+    await eventually(lambda: first.error or second.error)
+    assert "worker-a" in str(first.error or second.error)
+    assert "id of its own" in str(first.error or second.error)
+    await two.close()
+    await one.close()
+    await other.close()
+
+
+async def test_identity_stays_for_the_same_log(log: Log, log_url: str) -> None:
+    again = open_log(log_url)
+    await again.open()
+    assert again.identity == log.identity
+    assert again.partitions == log.partitions == 2
+    await again.close()
