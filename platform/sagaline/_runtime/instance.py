@@ -16,7 +16,7 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 from sagaline._model import events
@@ -92,14 +92,9 @@ class Instance(DeterministicLoop):
         self.where = []
         if len(jobs) > 1:
             jobs = sorted(jobs, key=lambda job: _RANKS.get(type(job), 1))
-        host_loop = asyncio._get_running_loop()
-        host_task = _leave_host_task(host_loop)
-        asyncio._set_running_loop(self)
-        try:
-            self._context.run(self._run, jobs)
-        finally:
-            asyncio._set_running_loop(host_loop)
-            _return_to_host_task(host_loop, host_task)
+        self._enter(self._run, jobs)
+        if self._main is not None and self._main.done():
+            self.evict()
         return self._commands
 
     def _run(self, jobs: Sequence[Event]) -> None:
@@ -126,7 +121,6 @@ class Instance(DeterministicLoop):
             self._commands.append(events.RunFailed(error.failure, self.rolled_back))
         else:
             raise bug(error)
-        self.evict()
 
     @property
     def finished(self) -> bool:
@@ -139,12 +133,8 @@ class Instance(DeterministicLoop):
             return
         self._evicted = True
         self._ready.clear()
-        for task in list(self._tasks.values()):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            try:
-                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
-            except (RuntimeError, Evicted):
-                pass  # it awaited or asked for something in a finally block
+        if self._tasks:
+            self._enter(self._close_tasks)
         # what refers back to the loop goes now, so that no garbage collection has to find it
         self._ready.clear()
         self._tasks.clear()
@@ -152,6 +142,25 @@ class Instance(DeterministicLoop):
         self._open.clear()
         self._timers.clear()
         self._main = None
+
+    def _close_tasks(self) -> None:
+        for task in list(self._tasks.values()):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            try:
+                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
+            except (RuntimeError, Evicted):
+                pass  # it awaited or asked for something in a finally block
+
+    def _enter(self, code: Callable[..., None], *args: Any) -> None:
+        """Runs code as this instance: it is the running loop, in its own context."""
+        host_loop = asyncio._get_running_loop()
+        host_task = _leave_host_task(host_loop)
+        asyncio._set_running_loop(self)
+        try:
+            self._context.run(code, *args)
+        finally:
+            asyncio._set_running_loop(host_loop)
+            _return_to_host_task(host_loop, host_task)
 
     # Jobs
 
@@ -161,8 +170,8 @@ class Instance(DeterministicLoop):
             args, kwargs = self.workflow.signature.decode_input(job.input)
         except InvalidInput as error:
             raise bug(error) from error
-        body = self.workflow.fn(*args, **kwargs)
-        self._main = self.create_task(saga.run(self, body) if self.workflow.is_saga else body, name="main")
+        body = partial(self.workflow.fn, *args, **kwargs)
+        self._main = self.create_task(saga.run(self, body) if self.workflow.is_saga else _plain(body), name="main")
 
     def _take(self, job: events.ActivityCompleted | events.ActivityFailed) -> Step:
         step = self._open.pop(job.step, None)
@@ -292,6 +301,11 @@ _APPLY: dict[type[Event], Callable[[Any, Any], None]] = {
 }
 JOBS = frozenset(_APPLY) - {events.ActivityAttemptFailed, events.RunParked, events.RunResumed}
 runtime_context.instance_type = Instance
+
+
+async def _plain(body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """The main task of a workflow that is no saga; nothing of it exists if it is cancelled before it starts."""
+    return await body()
 
 
 def new_instance(workflow: WorkflowDefinition, registry: Registry, workflow_id: str, run_id: str) -> Instance:

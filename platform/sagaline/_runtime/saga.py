@@ -7,7 +7,7 @@ parks the run: a saga is never silently half done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from sagaline._runtime.steps import FAILED, Step, compensation_input
@@ -21,10 +21,10 @@ class CompensationFailed(FailureError):
     """A compensation failed for good; the run is parked for a person."""
 
 
-async def run(instance: Instance, body: Coroutine[Any, Any, Any]) -> Any:
+async def run(instance: Instance, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out."""
     try:
-        return await body
+        return await body()
     except (FailureError, asyncio.CancelledError):
         instance.is_rolling_back = True
         await _stop_branches(instance)
