@@ -462,7 +462,7 @@ def test_tasks_that_are_left_behind_end_with_the_run() -> None:
         return kept.get_name()
 
     script = Script(leaves)
-    script.done(2)
+    script.done(1)
     assert result(script.commands)
     assert script.instance.finished
     assert seen == ["ended"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.options import HostOptions
 from sagaline._host.partition import SUPERSEDED, Partition, Pending, Services
-from sagaline._host.recovery import ClaimFailed, ClaimToken, Recovery
+from sagaline._host.recovery import ClaimFailed, Recovery
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
 from sagaline._model.records import ActivityResult
 from sagaline._runtime.definitions import Registry
@@ -37,6 +37,7 @@ class Host:
     def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
         self._slots: dict[int, _Slot] = {}
+        self._claims: set[asyncio.Future[Ack]] = set()
         self._paused = self._stopping = False
         self._membership: Membership | None = None
         self._reporter: asyncio.Task[None] | None = None
@@ -105,7 +106,7 @@ class Host:
     async def _work(self, number: int, recovery: Recovery) -> str:
         """Claims the partition and works on it until it is lost; returns the reason."""
         try:
-            claimed = await recovery.run(self._appender)
+            claimed = await recovery.run(self._append_claim)
         except (ClaimFailed, LogUnavailable) as error:
             self._renew_appender()
             return f"it could not be claimed ({error})"
@@ -132,9 +133,22 @@ class Host:
                 self._reader.remove(RESULTS, number)
             partition.close()
 
+    async def _append_claim(self, number: int, key: bytes, value: bytes) -> Ack:
+        """Appends a claim and waits for its fate."""
+        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
+        self._claims.add(done)
+        try:
+            self._appender.append(number, key, value, done)
+            return await done
+        finally:
+            self._claims.remove(done)
+
     def _renew_appender(self) -> None:
-        """A producer in doubt is given up; every partition that still waits for it is claimed anew."""
+        """A producer in doubt is given up; everything that still waits for it is claimed anew."""
         old, self._appender = self._appender, self._log.appender(self._on_acks)
+        for claim in self._claims:
+            if not claim.done():
+                claim.set_result(Ack(claim, -1, "its producer was given up"))
         for partition in self.live:
             if not partition.lost.done() and partition.uses(old):
                 partition.lose("its producer was given up")
@@ -158,8 +172,8 @@ class Host:
             token = ack.token
             if isinstance(token, Pending):
                 by_partition.setdefault(token.owner, []).append(ack)
-            elif isinstance(token, ClaimToken) and not token.done.done():
-                token.done.set_result(ack)
+            elif token in self._claims and not token.done():
+                token.set_result(ack)
         for partition, found in by_partition.items():
             partition.on_acks(found)
         self._press_back()

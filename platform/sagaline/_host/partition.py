@@ -421,9 +421,12 @@ class Partition:
             if ack.offset > self.next_offset:
                 self._held = list(acks[number:])
                 self._gap = asyncio.get_running_loop().create_task(self._look_into_gap(ack.offset))
+                self._gap.add_done_callback(self._gap_ended)
                 break
             pending = self._in_flight.popleft()
-            assert pending is ack.token, "appends are acknowledged in order"
+            if pending is not ack.token:
+                self.lose("an append is in doubt: acknowledgements are out of order")
+                break
             acknowledged.append(pending)
             rows.update(pending.writes)
             self.next_offset += 1
@@ -476,7 +479,9 @@ class Partition:
         async for batch in self._services.log.read(HISTORY, self.number, self.next_offset, offset):
             for record in batch:
                 try:
-                    validity.admit(record.offset, decode(record.value))
+                    if validity.admit(record.offset, decode(record.value)) is not None:
+                        self.lose("an append is in doubt: it is in the log without its acknowledgement")
+                        return
                 except UnreadableRecord as error:
                     send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
             if validity.epoch != self.epoch:
@@ -487,6 +492,10 @@ class Partition:
         self._gap = None
         held, self._held = self._held, []
         self.on_acks(held)
+
+    def _gap_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.lose(f"a gap in history could not be read: {error}")
 
 
 def _refused(refusal: Refusal, request: StartRun | CancelRun | TerminateRun) -> Answer:

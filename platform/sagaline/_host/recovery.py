@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from sagaline._engine.state import State
 from sagaline._engine.validity import Validity
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
-from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Appender, Log, Record
+from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.keys import claim_key
 from sagaline._model.records import Claim, Decided, History
@@ -31,15 +31,11 @@ encode_meta = msgspec.msgpack.Encoder().encode
 _decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
+AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
+
+
 class ClaimFailed(Exception):
     """The claim was not acknowledged; it may be there or not. Try again."""
-
-
-class ClaimToken(NamedTuple):
-    """Marks the acknowledgement of a claim."""
-
-    partition: int
-    done: asyncio.Future[Ack]
 
 
 class Claimed(NamedTuple):
@@ -109,13 +105,13 @@ class Recovery:
         self._log, self._stores, self._partition, self._options = log, stores, partition, options
         self._store: Store | None = None
 
-    async def run(self, appender: Appender) -> Claimed:
+    async def run(self, append: AppendClaim) -> Claimed:
         """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
         store = await self._open()
         restore = Restore(store, self._unreadable)
         _, end = await self._log.bounds(HISTORY, self._partition)
         await self._apply(restore, end)
-        epoch = await self._claim(appender)
+        epoch = await self._claim(append)
         await self._apply(restore, epoch + 1)
         assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
         await self._warn_of_lost_inputs(restore.meta)
@@ -149,12 +145,9 @@ class Recovery:
         if end - begin > 1:
             _logger.info("Partition %d: applied history from %d to %d", self._partition, begin, end)
 
-    async def _claim(self, appender: Appender) -> int:
+    async def _claim(self, append: AppendClaim) -> int:
         claim = Claim(self._options.member_id, uuid.uuid4().hex, self._options.clock())
-        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        token = ClaimToken(self._partition, done)
-        appender.append(self._partition, claim_key(claim.claim_id), encode(claim), token)
-        ack = await done
+        ack = await append(self._partition, claim_key(claim.claim_id), encode(claim))
         if ack.error is not None or ack.offset < 0:
             raise ClaimFailed(ack.error or "no offset")
         return ack.offset

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from sagaline._model.keys import partition_of
 from sagaline.errors import MemberIdInUse
 
 _ids = itertools.count(1)
+_ALL = 1_000_000
 
 
 class MemoryBroker:
@@ -139,7 +141,7 @@ class MemoryAppender:
         on_acks: Callable[[list[Ack]], None],
     ) -> None:
         self._broker, self._fate, self._loop, self._on_acks = broker, fate, loop, on_acks
-        self._acks: list[Ack] = []
+        self._acks: deque[Ack] = deque()
         self._closed = False
         self._due = 0.0
 
@@ -150,18 +152,17 @@ class MemoryAppender:
         offset = self._broker.write("history", partition, key, value) if lands or ack_lost else -1
         failed = ack_lost or not lands
         ack = Ack(token, -1 if failed else offset, "timed out (injected)" if failed else None)
-        self._due = max(self._due, self._loop.time() + late)
+        self._acks.append(ack)
         if late:
-            self._loop.call_at(self._due, self._deliver, [ack])
-        else:
-            if not self._acks:
-                self._loop.call_soon(self._deliver, self._acks)
-            self._acks.append(ack)
+            self._due = max(self._due, self._loop.time() + late)
+            self._loop.call_at(self._due, self._deliver, 1)
+        elif len(self._acks) == 1:
+            self._loop.call_soon(self._deliver, _ALL)
 
-    def _deliver(self, acks: list[Ack]) -> None:
-        if acks is self._acks:
-            self._acks = []
-        if not self._closed:
+    def _deliver(self, count: int) -> None:
+        """Timers of the same time come in any order; acknowledgements do not."""
+        acks = [self._acks.popleft() for _ in range(min(count, len(self._acks)))]
+        if acks and not self._closed:
             self._on_acks(acks)
 
     def close(self) -> None:

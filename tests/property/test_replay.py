@@ -1,0 +1,168 @@
+"""For random workflows: replay from empty equals the live state, byte for byte, at every prefix of history."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import running
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sagaline import ActivityError, Retry, RunError, activity, saga, workflow
+from sagaline._host.recovery import Restore, load_meta
+from sagaline._log import HISTORY, Record, open_log
+from sagaline._store import Identity, Store, open_stores
+
+Plan = list[Any]
+_QUICK = Retry(attempts=2, first_interval=0.001, maximum_interval=0.002)
+
+
+class Refused(Exception):
+    """The step says no."""
+
+
+@activity(retry=_QUICK, refusals=(Refused,), timeout=0.05)
+async def act(what: str) -> str:
+    if what == "refuse":
+        raise Refused(what)
+    if what == "fail" or (what == "flaky" and activity.info().attempt == 1):
+        raise ConnectionError(what)
+    if what == "hang":
+        await asyncio.sleep(60)
+    return what
+
+
+@act.compensation
+async def undo(what: str, done: str | None) -> None:
+    pass
+
+
+async def perform(plan: Plan) -> int:
+    """A step of a plan: ["act", what], ["sleep", ms], ["all", plans], ["within", ms, plan] or a list of steps."""
+    count = 0
+    for kind, *args in plan:
+        if kind == "act":
+            await act(args[0])
+        elif kind == "try":
+            try:
+                await act(args[0])
+            except ActivityError:
+                count += 100
+        elif kind == "sleep":
+            await asyncio.sleep(args[0] / 1000)
+        elif kind == "all":
+            count += sum(await asyncio.gather(*(perform(part) for part in args[0])))
+        elif kind == "within":
+            try:
+                async with asyncio.timeout(args[0] / 1000):
+                    count += await perform(args[1])
+            except TimeoutError:
+                count += 10
+        count += 1
+    return count
+
+
+@workflow
+async def plain(plan: Plan) -> int:
+    return await perform(plan)
+
+
+@saga
+async def undoing(plan: Plan) -> int:
+    return await perform(plan)
+
+
+whats = st.sampled_from(["ok", "ok", "flaky", "fail", "refuse", "hang"])
+simple = st.one_of(
+    st.tuples(st.sampled_from(["act", "try"]), whats),
+    st.tuples(st.just("sleep"), st.integers(0, 20)),
+)
+plans = st.recursive(
+    st.lists(simple, max_size=3),
+    lambda inner: st.lists(
+        st.one_of(
+            simple,
+            st.tuples(st.just("all"), st.lists(inner, max_size=3)),
+            st.tuples(st.just("within"), st.integers(1, 30), inner),
+        ),
+        max_size=3,
+    ),
+    max_leaves=6,
+)
+
+
+def rows(store: Store) -> dict[bytes, bytes]:
+    return {key: value for first in b"ahmoqrtuw" for key, value in store.scan(bytes([first]))}
+
+
+def fail(record: Record, cause: str) -> None:
+    raise AssertionError(f"unreadable {record}: {cause}")
+
+
+async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> tuple[list[list[Record]], str]:
+    """Runs the plans on a live worker; returns the history of each partition and the log's identity."""
+    async with running(url, [plain, undoing], [act], state_dir=state_dir, worker_id="w") as (worker, client):
+
+        async def one(number: int, plan: Plan) -> None:
+            try:
+                await client.execute(undoing if number % 2 else plain, plan, id=f"run-{number}")
+            except RunError:
+                pass
+
+        await asyncio.gather(*(one(number, plan) for number, plan in enumerate(given_plans)))
+        stores = [partition._store for partition in sorted(worker._host.live, key=lambda one: one.number)]
+        log = open_log(url)
+        await log.open()
+        histories = []
+        for number, store in enumerate(stores):
+            end = load_meta(store).next_offset
+            histories.append([record async for batch in log.read(HISTORY, number, 0, end) for record in batch])
+            compare(rows(store), histories[-1], state_dir)
+        await log.close()
+    return histories, log.identity
+
+
+def compare(live: dict[bytes, bytes], history: list[Record], state_dir: Path | None) -> None:
+    """Replays history record by record and all at once; both ends are the live state."""
+    folder = None if state_dir is None else state_dir / f"replay-{uuid.uuid4().hex}"
+    stores = open_stores(folder)
+    step, whole = stores.open(0, Identity("a", "a", 1)), stores.open(1, Identity("a", "a", 1))
+    by_record = Restore(step, fail)
+    for number, record in enumerate(history):
+        by_record.apply([record])
+        if number % 7 == 0:  # a restart at this prefix: nothing but the store is kept
+            by_record = Restore(step, fail)
+            if len(history) <= 60:
+                prefix = stores.open(2, Identity(str(number), "a", 1))
+                Restore(prefix, fail).apply(history[: number + 1])
+                assert rows(prefix) == rows(step)
+                prefix.close()
+    Restore(whole, fail).apply(history)
+    assert rows(step) == rows(whole) == live
+    step.close()
+    whole.close()
+    stores.close()
+
+
+@pytest.mark.parametrize("kind", ["memory", "rocksdb"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
+@given(st.lists(plans, min_size=1, max_size=8))
+def test_replay_is_the_live_state_byte_for_byte(kind: str, tmp_path: Path, given_plans: list[Plan]) -> None:
+    url = f"memory://p{uuid.uuid4().hex}?partitions=2"
+    state_dir = tmp_path / uuid.uuid4().hex if kind == "rocksdb" else None
+    if state_dir is not None:
+        state_dir.mkdir()
+    asyncio.run(run_all(url, state_dir, given_plans))
+
+
+def test_faults_of_the_log_change_nothing_that_was_decided(seed: int) -> None:
+    """Lost acknowledgements and failed appends: every run ends, and the state is that of the log."""
+    url = f"memory://f{uuid.uuid4().hex}?partitions=2&seed={seed}&lost_ack=0.02&failed_append=0.02&latency_ms=2"
+    given_plans: list[Plan] = [[["act", "ok"], ["sleep", 2], ["act", "flaky"], ["all", [[["act", "ok"]]] * 3]]] * 40
+    histories, _ = asyncio.run(run_all(url, None, given_plans))
+    claims = sum(1 for history in histories for record in history if (record.key or b"").startswith(b"claim/"))
+    assert claims > 2, "the faults were never reached"
