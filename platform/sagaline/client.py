@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -35,12 +35,23 @@ from sagaline._model.records import (
     TerminateRun,
 )
 from sagaline._runtime.definitions import WorkflowDefinition
-from sagaline.errors import InvalidInput, LogUnavailable, PayloadTooLarge, RequestRefused, RequestTimeout, RunError
+from sagaline.errors import (
+    ConfigurationError,
+    InvalidInput,
+    LogUnavailable,
+    PayloadTooLarge,
+    RequestRefused,
+    RequestTimeout,
+    RunError,
+)
 from sagaline.workflow import Workflow
 
 __all__ = ["Client", "Description", "RunHandle"]
 
-P = ParamSpec("P")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 R = TypeVar("R")
 _ASK_AGAIN_S = 5.0
 _DEFAULT_TIMEOUT_S = 30.0
@@ -157,29 +168,61 @@ class Client:
 
     # Starting
 
-    async def start(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> RunHandle[R]:  # type: ignore[valid-type]
+    @overload
+    async def start(self, workflow: Callable[[], Coroutine[Any, Any, R]], /, *, id: str) -> RunHandle[R]: ...
+    @overload
+    async def start(self, workflow: Callable[[A], Coroutine[Any, Any, R]], a: A, /, *, id: str) -> RunHandle[R]: ...
+    @overload
+    async def start(
+        self, workflow: Callable[[A, B], Coroutine[Any, Any, R]], a: A, b: B, /, *, id: str
+    ) -> RunHandle[R]: ...
+    @overload
+    async def start(
+        self, workflow: Callable[[A, B, C], Coroutine[Any, Any, R]], a: A, b: B, c: C, /, *, id: str
+    ) -> RunHandle[R]: ...
+    @overload
+    async def start(
+        self, workflow: Callable[[A, B, C, D], Coroutine[Any, Any, R]], a: A, b: B, c: C, d: D, /, *, id: str
+    ) -> RunHandle[R]: ...
+    async def start(self, workflow: Any, /, *args: Any, id: str) -> RunHandle[Any]:
         """Starts a run and returns when it has begun.
 
-        ``id`` is the business id: the same id again gives the run that is there. Raises InvalidInput when the
-        arguments do not fit (nothing is sent), RequestRefused when no worker knows the workflow, RequestTimeout.
+        ``id`` is the business id: the same id again gives the run that is there. Arguments are given by position.
+        Raises InvalidInput when they do not fit (nothing is sent), RequestRefused when no worker knows the
+        workflow, RequestTimeout.
         """
-        payload = workflow.definition.signature.check_input(args, kwargs)
-        handle = await self.start_by_name(workflow.name, payload, id=id)
-        return RunHandle(self, handle.workflow_id, handle.run_id, workflow.definition)
+        definition = _definition(workflow)
+        payload = definition.signature.check_input(args, {})
+        handle = await self.start_by_name(definition.name, payload, id=id)
+        return RunHandle(self, handle.workflow_id, handle.run_id, definition)
 
-    async def execute(self, workflow: Workflow[P, R], /, *args: P.args, id: str, **kwargs: P.kwargs) -> R:  # type: ignore[valid-type]
-        """Starts a run and waits for its result, with one request and one answer."""
-        payload = workflow.definition.signature.check_input(args, kwargs)
-        request = self._start_request(workflow.name, payload, id, "closed")
-        reply = await self.request(request, None)
-        return self.outcome(reply, workflow.definition)  # type: ignore[no-any-return]
+    @overload
+    async def execute(self, workflow: Callable[[], Coroutine[Any, Any, R]], /, *, id: str) -> R: ...
+    @overload
+    async def execute(self, workflow: Callable[[A], Coroutine[Any, Any, R]], a: A, /, *, id: str) -> R: ...
+    @overload
+    async def execute(self, workflow: Callable[[A, B], Coroutine[Any, Any, R]], a: A, b: B, /, *, id: str) -> R: ...
+    @overload
+    async def execute(
+        self, workflow: Callable[[A, B, C], Coroutine[Any, Any, R]], a: A, b: B, c: C, /, *, id: str
+    ) -> R: ...
+    @overload
+    async def execute(
+        self, workflow: Callable[[A, B, C, D], Coroutine[Any, Any, R]], a: A, b: B, c: C, d: D, /, *, id: str
+    ) -> R: ...
+    async def execute(self, workflow: Any, /, *args: Any, id: str) -> Any:
+        """Starts a run and waits for its result, with one request and one answer. Raises RunError too."""
+        definition = _definition(workflow)
+        payload = definition.signature.check_input(args, {})
+        reply = await self.request(self._start_request(definition.name, payload, id, "closed"), None)
+        return self.outcome(reply, definition)
 
     async def start_by_name(self, workflow: str, payload: bytes, *, id: str) -> RunHandle[Any]:
         """Starts a run of a workflow whose code is not here; ``payload`` is the JSON array of its arguments."""
         reply = await self.request(self._start_request(workflow, payload, id, "accepted"), _DEFAULT_TIMEOUT_S)
         return RunHandle(self, id, reply.run_id, None)
 
-    async def execute_by_name(self, workflow: str, payload: bytes, *, id: str) -> Any:  # noqa: A002
+    async def execute_by_name(self, workflow: str, payload: bytes, *, id: str) -> Any:
         """As ``start_by_name``, but waits for the result, with one request and one answer."""
         return self.outcome(await self.request(self._start_request(workflow, payload, id, "closed"), None), None)
 
@@ -262,3 +305,10 @@ class Client:
             waiting = self._waiting.get(reply.request_id) if isinstance(reply, Reply) else None
             if waiting is not None and isinstance(reply, Reply):
                 waiting.take(reply)
+
+
+def _definition(workflow: Any) -> WorkflowDefinition:
+    if not isinstance(workflow, Workflow):
+        raise ConfigurationError(f"Expected a function with @workflow or @saga but got {workflow!r}.")
+    found: WorkflowDefinition = workflow.definition
+    return found

@@ -141,7 +141,7 @@ async def test_input_that_does_not_fit_is_heard_by_field_and_nothing_is_sent(log
         with pytest.raises(InvalidInput, match=r"input of fulfil but order\.quantity: .*integer.*'many'"):
             await client.start(fulfil, wrong, id="o")
         with pytest.raises(InvalidInput, match="missing a required argument: 'order'"):
-            await client.start(fulfil, id="o")  # type: ignore[call-arg]
+            await client.start(fulfil, id="o")  # type: ignore[call-overload]
         assert await written(log_url, COMMANDS) == []
         assert [type(decode(one.value)) for one in await written(log_url, HISTORY)].count(Claim) == 2
         with pytest.raises(RequestRefused, match=r"order\.quantity: .*integer"):
@@ -152,14 +152,18 @@ async def test_payloads_over_the_limit(log_url: str) -> None:
     async with running(log_url, WORKFLOWS, ACTIVITIES) as (_, client):
         with pytest.raises(PayloadTooLarge, match=r"at most 512000 bytes but it has \d+: store the data elsewhere"):
             await client.start(fulfil, Order(id="x" * 600_000, quantity=1), id="o")
-        with pytest.raises(RunError, match=r"result of returns_too_much to have at most 512000 bytes but it has 600002"):
+        with pytest.raises(
+            RunError, match=r"result of returns_too_much to have at most 512000 bytes but it has 600002"
+        ):
             await client.execute(asks_for_too_much, id="p")
         assert await client.execute(fulfil, GOOD, id="q") == "1"
 
 
 async def test_a_result_that_cannot_be_written_as_json(log_url: str) -> None:
     async with running(log_url, WORKFLOWS, ACTIVITIES) as (_, client):
-        with pytest.raises(RunError, match="returns_an_object to return a Any that can be written as JSON but it returned object"):
+        with pytest.raises(
+            RunError, match="returns_an_object to return a Any that can be written as JSON but it returned object"
+        ):
             await client.execute(asks_for_an_object, id="o")
 
 
@@ -314,7 +318,9 @@ async def test_two_workers_with_the_same_static_id(log_url: str) -> None:
 
 
 def cli(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "sagaline.cli", *args], capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "sagaline.cli", *args], capture_output=True, text=True, check=False, **options
+    )
 
 
 @pytest.mark.parametrize(
@@ -369,7 +375,5 @@ async def test_no_worker_is_a_clear_time_out(log_url: str) -> None:
     from sagaline import RequestTimeout
 
     async with await Client.connect(log_url) as client:
-        with pytest.raises(RequestTimeout, match="Is a worker of namespace .* running"):
+        with pytest.raises(RequestTimeout, match=r"Is a worker of namespace .* running"):
             await client.handle("o").describe(timeout_s=0.5)
-
-

@@ -139,7 +139,9 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
         worker.end()
         worker = WorkerProcess(url, "one", tmp_path)
         await eventually(lambda: worker.text().count("claimed at offset") == 2)
-        forged = History(0, 1, "a", "forged", 1, 10**6, 0, 0, (), False, (e.RunStarted("slow", b"[1]", "f", "", 0, ""),))
+        forged = History(
+            0, 1, "a", "forged", 1, 10**6, 0, 0, (), False, (e.RunStarted("slow", b"[1]", "f", "", 0, ""),)
+        )
         log = open_log(url)
         await log.open()
         done = asyncio.get_running_loop().create_future()

@@ -40,7 +40,9 @@ def render() -> str:
     lines = [_INTRO]
     for file in schema_files():
         for number, record in enumerate(_records(file.schema)):
-            title = f"## {record['name']} (`{file.name}.v{file.version}.avsc`)" if number == 0 else f"### {record['name']}"
+            title = (
+                f"## {record['name']} (`{file.name}.v{file.version}.avsc`)" if number == 0 else f"### {record['name']}"
+            )
             lines += [title, "", record["doc"], ""]
             if record["fields"]:
                 lines += ["| field | type | meaning |", "|---|---|---|"]

@@ -150,9 +150,11 @@ def test_timeout_and_wait_for_and_shield() -> None:
 
     script = Script(impatient)
     assert names(script.commands) == ["TimerStarted", "fetch"]
-    assert names(script.step(e.TimerFired(1), after_ms=5_000)) == ["ActivityCancelRequested", "TimerStarted", "fetch"] or (
-        names(script.commands) == ["ActivityCancelRequested", "fetch", "TimerStarted"]
-    )
+    assert names(script.step(e.TimerFired(1), after_ms=5_000)) == [
+        "ActivityCancelRequested",
+        "TimerStarted",
+        "fetch",
+    ] or (names(script.commands) == ["ActivityCancelRequested", "fetch", "TimerStarted"])
     timers = [one.step for one in script.commands if isinstance(one, e.TimerStarted)]
     script.step(e.TimerFired(timers[0]), after_ms=5_000)
     timers = [one.step for one in script.commands if isinstance(one, e.TimerStarted)]
@@ -417,7 +419,10 @@ def test_a_mismatch_names_the_step_expected_and_actual_with_place() -> None:
         await asyncio.sleep(1)
 
     for code, words in (
-        (swapped, r"activity 'fetch' as step 1 \(event 2 .*asks for activity 'store' as step 1 at .*test_runtime.py:\d+"),
+        (
+            swapped,
+            r"activity 'fetch' as step 1 \(event 2 .*asks for activity 'store' as step 1 at .*test_runtime.py:\d+",
+        ),
         (removed, r"activity 'store' as step 2 \(event 4 .*asks for the run's completion"),
         (added, r"Expected nothing more \(event 3 .*activity 'fetch' as step 2"),
         (slept, r"activity 'fetch' as step 1 .*asks for a timer as step 1"),

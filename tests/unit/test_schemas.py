@@ -29,7 +29,9 @@ FILES = {file.name: file.schema for file in schema_files()}
 
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
-    failure = Failure("CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why"))
+    failure = Failure(
+        "CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why")
+    )
     retry = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
     all_events: tuple[events.Event, ...] = (
         events.RunStarted("fulfil", b'[{"id":1}]', "request", "client", 3, "closed"),
@@ -196,7 +198,12 @@ def test_null_is_no_record() -> None:
 # Vectors of org.apache.kafka.common.utils.UtilsTest
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("21", -973932308), ("foobar", -790332482), ("a-little-bit-long-string", -985981536), ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971)],
+    [
+        ("21", -973932308),
+        ("foobar", -790332482),
+        ("a-little-bit-long-string", -985981536),
+        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+    ],
 )
 def test_murmur2_is_that_of_the_java_client(text: str, expected: int) -> None:
     assert murmur2(text.encode()) == expected & 0xFFFFFFFF

@@ -113,5 +113,3 @@ def test_kill_9_leaves_whole_batches(tmp_path: Path) -> None:
     assert int(a) >= 200
     store.close()
     stores.close()
-
-

@@ -115,7 +115,9 @@ class KafkaMembership:
 
     def _commit(self, consumer: Consumer) -> None:
         positions, self._positions = self._positions, {}
-        offsets = [TopicPartition(self._topic, one, offset) for one, offset in positions.items() if one in self._assigned]
+        offsets = [
+            TopicPartition(self._topic, one, offset) for one, offset in positions.items() if one in self._assigned
+        ]
         if offsets:
             consumer.commit(offsets=offsets, asynchronous=True)
 

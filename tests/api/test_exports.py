@@ -1,0 +1,26 @@
+"""The public names, frozen: adding one is a decision, removing one breaks somebody."""
+
+from __future__ import annotations
+
+import sagaline
+
+NAMES = """
+Activity ActivityError ActivityInfo ApplicationError Client ConfigurationError Description FailureError ForwardStep
+InvalidInput LogUnavailable MemberIdInUse PayloadTooLarge RequestRefused RequestTimeout Retry RunError RunHandle
+SagalineError StateDirectoryInUse TopicMismatch Worker Workflow WorkflowInfo activity saga workflow
+""".split()
+
+
+def test_exports_are_as_frozen() -> None:
+    assert sagaline.__all__ == NAMES
+    assert all(hasattr(sagaline, name) for name in NAMES)
+
+
+def test_every_error_is_public_and_in_the_tree() -> None:
+    from sagaline import errors
+
+    assert errors.__doc__ is not None
+    for name in errors.__all__:
+        assert name in NAMES
+        assert name in errors.__doc__
+        assert issubclass(getattr(errors, name), sagaline.SagalineError)
