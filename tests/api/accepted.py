@@ -37,11 +37,11 @@ async def fulfil(order: Order, gift: bool = False) -> int:
     assert_type(await reserve(order), str)
     assert_type(await charge.options(timeout="1m")(order, cents=5), int)
     both = await asyncio.gather(reserve(order), charge(order, cents=1))
-    assert_type(both, tuple[str, int])
+    both_typed: tuple[str, int] = both
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(reserve(order))
     assert_type(task.result(), str)
-    return both[1]
+    return both_typed[1]
 
 
 @workflow(name="named")

@@ -78,6 +78,8 @@ def read_with_plain_fastavro(address: str, topic: str) -> None:
 
 def test_anybodys_file_of_orders(tmp_path: Path) -> None:
     order = {"id": "mine", "sku": "hat", "quantity": 1, "amount_cents": 5, "card": "card-1", "address": "here"}
-    (tmp_path / "orders.jsonl").write_text(json.dumps(order) + "\n" + json.dumps(order | {"id": "b", "address": "nowhere"}) + "\n")
+    (tmp_path / "orders.jsonl").write_text(
+        json.dumps(order) + "\n" + json.dumps(order | {"id": "b", "address": "nowhere"}) + "\n"
+    )
     report = demo("--orders", str(tmp_path / "orders.jsonl"), "--kills", "0")
     assert (report["completed"], report["rolled_back"], report["books_balance"]) == (1, 1, True)

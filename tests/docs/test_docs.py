@@ -1,0 +1,84 @@
+"""The documentation runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
+    file = tmp_path / "tutorial.py"
+    file.write_text("".join(blocks("docs/tutorial.md")))
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_first_saga_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
+    (code,) = blocks("README.md")
+    assert len(code.splitlines()) <= 30
+    (tmp_path / "first.py").write_text(code)
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 150
+    dev, start, show = re.findall(r"^    \.venv/bin/sagaline ((?:dev|start|show) .*)$", text, re.MULTILINE)
+    tool = f"{Path(sys.executable).parent}/sagaline"
+    with subprocess.Popen(
+        f"exec {tool} {dev}", shell=True, cwd=tmp_path, stderr=subprocess.PIPE, env=os.environ
+    ) as worker:
+        try:
+            deadline = time.monotonic() + 30
+            while not (tmp_path / ".sagaline" / "dev.db").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            started = subprocess.run(
+                f"{tool} {start}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            )
+            assert started.stdout.strip() == '"reservation-1, paid 500"', started.stderr
+            shown = subprocess.run(
+                f"{tool} {show}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60
+            )
+            assert "completed" in shown.stdout
+            assert "ActivityScheduled" in shown.stdout
+            missing = subprocess.run(
+                f"{tool} {show.replace('order-1', 'order-2')}", shell=True, cwd=tmp_path, capture_output=True, text=True
+            )
+            assert missing.returncode == 3
+            assert "'order-2' but there is none" in missing.stderr
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=30)
+    assert worker.returncode == 0
+
+
+def test_every_guarantee_names_a_test_that_exists() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+    named = set(re.findall(r"`[^`]*?(\w+\.py)::(\w+)`", text))
+    assert len(named) >= 8
+    for file, test in named:
+        (found,) = (ROOT / "tests").rglob(file)
+        assert f"def {test}(" in found.read_text("utf-8"), f"{file}::{test}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    for command in (["demo"], ["dev"], ["worker"], ["start"], ["show"], ["topics", "apply"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "sagaline.cli", *command, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        assert "Example" in done.stdout
+        assert "--json" in done.stdout, command
