@@ -52,6 +52,7 @@ def worker(
 
 
 def _run(file: str, url: str, state_dir: Path | None, worker_id: str | None, grace_s: float, as_json: bool) -> None:
+    held = _hold_signals()
     loaded = load(file)
     made = Worker(
         url,
@@ -72,10 +73,18 @@ def _run(file: str, url: str, state_dir: Path | None, worker_id: str | None, gra
         err.print(f"Worker on {url}: workflows {', '.join(shown['workflows'])}", markup=False, highlight=False)
     gc.freeze()  # modules stay: collections need not look at them
     gc.set_threshold(50_000, 20, 50)  # nearly all that a worker makes is freed by reference counts
-    asyncio.run(_until_signal(made))
+    asyncio.run(_until_signal(made, held))
 
 
-async def _until_signal(made: Worker) -> None:
+def _hold_signals() -> list[int]:
+    """From here on SIGTERM and Ctrl-C end the worker in order, also before its loop runs."""
+    held: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda found, _: held.append(found))
+    return held
+
+
+async def _until_signal(made: Worker, held: list[int]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     begin = asyncio.ensure_future(made.start())
@@ -88,6 +97,8 @@ async def _until_signal(made: Worker) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    if held:
+        on_signal()
     try:
         await begin
     except asyncio.CancelledError:

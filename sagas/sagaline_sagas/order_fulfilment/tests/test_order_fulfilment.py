@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,10 +65,12 @@ def test_the_audit_notices_when_the_books_are_off(tmp_path: Path) -> None:
     assert any("has left something behind" in found for found in shop.audit(set(), set()))
     assert any("only ['reservation'] stand" in found for found in shop.audit({"1"}, set()))
     assert any("still stand" in found for found in shop.audit(set(), {"1"}))
-    shop._db.execute("UPDATE stock SET on_hand = 3")
+    books = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
+    books.execute("UPDATE stock SET on_hand = 3")
     assert any("stock of hat" in found for found in shop.audit({"1"}, set()))
-    shop._db.execute("INSERT INTO movement VALUES ('key', 'hat', -2)")
+    books.execute("INSERT INTO movement VALUES ('key', 'hat', -2)")
     assert any("2 movements" in found for found in shop.audit({"1"}, set()))
+    books.close()
     shop.close()
 
 
