@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import hashlib
 import random
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import Any, cast
@@ -61,7 +61,7 @@ class Instance(DeterministicLoop):
     """A run's code in memory. ``is_replaying`` is true while history is replayed; loggers are silent then."""
 
     def __init__(self, workflow: WorkflowDefinition, registry: Registry, workflow_id: str, run_id: str) -> None:
-        super().__init__(int(hashlib.blake2b(run_id.encode(), digest_size=7).hexdigest(), 16))
+        super().__init__(zlib.crc32(run_id.encode()) << 20)
         self.workflow = workflow
         self.workflow_id = workflow_id
         self.run_id = run_id
