@@ -118,6 +118,7 @@ async def run_demo(options: DemoOptions, progress: Progress) -> DemoReport:
             await asyncio.gather(*going_on, return_exceptions=True)
             for task in ended:
                 task.result()
+            progress(len(completed) + len(rolled_back), report.orders, f"worker killed {report.kills} times")
             report.time_s = round(time.monotonic() - began, 3)
     finally:
         worker.stop()

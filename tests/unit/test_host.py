@@ -1,0 +1,225 @@
+"""The host as a whole, on a log in memory: retries, time-outs, timers, cancellation, large activations."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+from harness import running
+
+from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
+from sagaline._host.host import Host
+from sagaline._host.options import HostOptions
+from sagaline._log import HISTORY, open_log
+from sagaline._model import events as e
+from sagaline._model.codec import decode, encode
+from sagaline._model.failure import RetryPolicy
+from sagaline._model.keys import claim_key, history_key
+from sagaline._model.records import Claim, History
+from sagaline._runtime.definitions import Registry
+from sagaline._store import open_stores
+from sagaline.client import Client
+
+QUICK = Retry(attempts=3, first_interval="5ms")
+attempts: Counter[str] = Counter()
+keys: set[str] = set()
+
+
+@pytest.fixture
+def url() -> str:
+    attempts.clear()
+    keys.clear()
+    return f"memory://h{uuid.uuid4().hex}?partitions=1"
+
+
+@activity(retry=QUICK, timeout="50ms")
+async def act(what: str) -> str:
+    return await perform(what)
+
+
+@activity(retry=QUICK, timeout="50ms")
+def act_in_thread(what: str) -> str:
+    attempts[what] += 1
+    keys.add(activity.info().idempotency_key)
+    if what == "slow":
+        time.sleep(0.2)
+    return what
+
+
+async def perform(what: str) -> str:
+    attempts[what] += 1
+    keys.add(activity.info().idempotency_key)
+    if what == "third time" and activity.info().attempt < 3:
+        raise ConnectionError(what)
+    if what == "never":
+        raise ConnectionError(what)
+    if what == "pointless":
+        raise ApplicationError(what, type="Pointless", retryable=False)
+    if what == "hangs":
+        await asyncio.sleep(60)
+    return what
+
+
+@act.compensation
+async def undo(what: str, done: str | None) -> None:
+    attempts[f"undo {what} {done}"] += 1
+
+
+@workflow
+async def one(what: str) -> str:
+    return await act(what)
+
+
+@workflow
+async def one_in_thread(what: str) -> str:
+    return await act_in_thread(what)
+
+
+@saga
+async def waits() -> None:
+    await act("a")
+    await asyncio.sleep(60)
+
+
+@workflow
+async def sleeps(seconds: float) -> float:
+    before = workflow.now()
+    await asyncio.sleep(seconds)
+    return (workflow.now() - before).total_seconds()
+
+
+@activity
+async def measure(text: str) -> int:
+    return len(text)
+
+
+@workflow
+async def large(count: int) -> int:
+    return sum(await asyncio.gather(*(measure("x" * 200_000) for _ in range(count))))
+
+
+@workflow
+async def many(count: int) -> int:
+    return sum(await asyncio.gather(*(measure("x") for _ in range(count))))
+
+
+WORKFLOWS = [one, one_in_thread, waits, sleeps, large, many]
+ACTIVITIES = [act, act_in_thread, measure]
+
+
+@pytest.mark.parametrize(
+    ("what", "expected", "failure"),
+    [("ok", 1, None), ("third time", 3, None), ("never", 3, "ConnectionError"), ("pointless", 1, "Pointless"), ("hangs", 3, "Timeout")],
+)
+async def test_attempts_follow_the_policy_under_one_key(url: str, what: str, expected: int, failure: str | None) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        if failure is None:
+            assert await client.execute(one, what, id="w") == what
+        else:
+            with pytest.raises(RunError) as caught:
+                await client.execute(one, what, id="w")
+            assert (caught.value.status, caught.value.type) == ("failed", failure)
+    assert attempts[what] == expected
+    assert len(keys) == 1
+
+
+async def test_a_thread_that_is_too_slow_times_out_and_its_late_result_is_dropped(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        assert await client.execute(one_in_thread, "quick", id="q") == "quick"
+        with pytest.raises(RunError, match="did not end within 0.05 s"):
+            await client.execute(one_in_thread, "slow", id="s")
+        events = [event for record in await client.handle("s").history() for event in record.events]
+        assert sum(isinstance(event, e.ActivityFailed | e.ActivityCompleted) for event in events) == 1
+
+
+async def test_cancel_rolls_back_and_terminate_does_not(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        for workflow_id in ("cancelled", "terminated"):
+            handle = await client.start(waits, id=workflow_id)
+            async with asyncio.timeout(10):
+                while (await handle.describe()).events < 4:
+                    await asyncio.sleep(0.01)
+        await client.handle("cancelled").cancel("changed my mind")
+        with pytest.raises(RunError, match="changed my mind") as caught:
+            await client.handle("cancelled").result(10)
+        assert caught.value.status == "cancelled"
+        assert attempts["undo a a"] == 1
+        await client.handle("terminated").terminate("enough")
+        with pytest.raises(RunError) as caught:
+            await client.handle("terminated").result(10)
+        assert caught.value.status == "terminated"
+        assert attempts["undo a a"] == 1
+
+
+async def test_timers_never_fire_early_and_survive_a_restart(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES, worker_id="w") as (_, client):
+        assert await client.execute(sleeps, 0.05, id="a") >= 0.05
+        began = time.monotonic()
+        await client.start(sleeps, 0.5, id="b")
+    async with running(url, WORKFLOWS, ACTIVITIES, worker_id="w") as (_, client):
+        assert await client.handle("b").result(10) >= 0.5
+        assert time.monotonic() - began >= 0.5
+
+
+async def history(url: str) -> list[Any]:
+    log = open_log(url)
+    await log.open()
+    _, end = await log.bounds(HISTORY, 0)
+    found = [decode(record.value) async for batch in log.read(HISTORY, 0, 0, end) for record in batch]
+    await log.close()
+    return [record for record in found if isinstance(record, History)]
+
+
+async def test_an_activation_too_large_for_a_record_is_recorded_in_several(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        assert await client.execute(large, 12, id="l") == 12 * 200_000
+        assert await client.execute(many, 2_000, id="m") == 2_000
+    records = [record for record in await history(url) if record.workflow_id == "l"]
+    assert [record.more for record in records[:4]] == [True, True, False, False]
+    assert all(len(encode(record)) < 900_000 for record in records)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+async def test_an_owner_that_finds_an_activation_cut_off_appends_the_rest(url: str, written: int) -> None:
+    log = open_log(url)
+    await log.open()
+    log.publish(HISTORY, 0, claim_key("c"), encode(Claim("dead", "c", 1)))
+    scheduled = [e.ActivityScheduled(step, "measure", b'["x"]', 60_000, RetryPolicy()) for step in (1, 2, 3)]
+    started = e.RunStarted("many", b"[3]", "q", "", 0, "closed")
+    record = History(0, 1, "cut", "run", 1, 0, 0, 0, (1, 2), True, (started, *scheduled[:written]))
+    log.publish(HISTORY, 0, history_key("cut", "run", 1, 0), encode(record))
+    await log.close()
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        assert await client.handle("cut").result(10) == 3
+        events = [event for record in await client.handle("cut").history() for event in record.events]
+        assert [event for event in events if isinstance(event, e.ActivityScheduled)] == scheduled
+
+
+async def test_with_no_instance_in_memory_every_activation_is_a_replay(url: str) -> None:
+    log = open_log(url)
+    await log.open()
+    stores = open_stores(None)
+    registry = Registry([item.definition for item in (many, one, waits)], [item.definition for item in (act, measure)])
+    host = Host(log, stores, registry, HostOptions("w", cached_instances=0, cached_runs=0))
+    await host.start()
+    await host.wait_live(1)
+    async with await Client.connect(url) as client:
+        assert await client.execute(many, 50, id="m") == 50
+        assert await client.execute(one, "third time", id="o") == "third time"
+    await host.stop()
+    await log.close()
+
+
+async def test_the_same_id_gives_the_same_run_however_often_it_is_asked_for(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handles = await asyncio.gather(*(client.start(one, "ok", id="w") for _ in range(20)))
+        assert len({handle.run_id for handle in handles}) == 1
+        assert await asyncio.gather(*(handle.result(10) for handle in handles)) == ["ok"] * 20
+        assert await client.execute(one, "ok", id="w") == "ok"
+    assert attempts["ok"] == 1
+
+
