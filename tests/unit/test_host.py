@@ -14,12 +14,12 @@ from harness import running
 from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._log import HISTORY, open_log
+from sagaline._log import COMMANDS, HISTORY, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import decode, encode
 from sagaline._model.failure import RetryPolicy
 from sagaline._model.keys import claim_key, history_key
-from sagaline._model.records import Claim, History
+from sagaline._model.records import Claim, History, Refusals, StartRun
 from sagaline._runtime.definitions import Registry
 from sagaline._store import open_stores
 from sagaline.client import Client
@@ -113,9 +113,17 @@ ACTIVITIES = [act, act_in_thread, measure]
 
 @pytest.mark.parametrize(
     ("what", "expected", "failure"),
-    [("ok", 1, None), ("third time", 3, None), ("never", 3, "ConnectionError"), ("pointless", 1, "Pointless"), ("hangs", 3, "Timeout")],
+    [
+        ("ok", 1, None),
+        ("third time", 3, None),
+        ("never", 3, "ConnectionError"),
+        ("pointless", 1, "Pointless"),
+        ("hangs", 3, "Timeout"),
+    ],
 )
-async def test_attempts_follow_the_policy_under_one_key(url: str, what: str, expected: int, failure: str | None) -> None:
+async def test_attempts_follow_the_policy_under_one_key(
+    url: str, what: str, expected: int, failure: str | None
+) -> None:
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         if failure is None:
             assert await client.execute(one, what, id="w") == what
@@ -130,7 +138,7 @@ async def test_attempts_follow_the_policy_under_one_key(url: str, what: str, exp
 async def test_a_thread_that_is_too_slow_times_out_and_its_late_result_is_dropped(url: str) -> None:
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         assert await client.execute(one_in_thread, "quick", id="q") == "quick"
-        with pytest.raises(RunError, match="did not end within 0.05 s"):
+        with pytest.raises(RunError, match=r"did not end within 0\.05 s"):
             await client.execute(one_in_thread, "slow", id="s")
         events = [event for record in await client.handle("s").history() for event in record.events]
         assert sum(isinstance(event, e.ActivityFailed | e.ActivityCompleted) for event in events) == 1
@@ -199,6 +207,24 @@ async def test_an_owner_that_finds_an_activation_cut_off_appends_the_rest(url: s
         assert [event for event in events if isinstance(event, e.ActivityScheduled)] == scheduled
 
 
+async def test_a_refusal_is_recorded_before_what_follows_it(url: str) -> None:
+    """Else a crash between the two would leave a request that was read, and neither recorded nor read again."""
+    log = open_log(url)
+    await log.open()
+    for number, name in enumerate(["unknown", "unknown", "one", "unknown", "one"]):
+        start = StartRun(f"q{number}", f"w{number}", name, b'["ok"]')
+        log.publish(COMMANDS, 0, start.workflow_id.encode(), encode(start))
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        for workflow_id in ("w2", "w4"):
+            assert await client.handle(workflow_id).result(10) == "ok"
+    _, end = await log.bounds(HISTORY, 0)
+    records = [decode(record.value) async for batch in log.read(HISTORY, 0, 0, end) for record in batch]
+    found: list[Any] = [record for record in records if isinstance(record, History | Refusals)][:4]
+    shown = [(type(record).__name__, record.commands_position) for record in found]
+    assert shown == [("Refusals", 2), ("History", 3), ("Refusals", 4), ("History", 5)]
+    await log.close()
+
+
 async def test_with_no_instance_in_memory_every_activation_is_a_replay(url: str) -> None:
     log = open_log(url)
     await log.open()
@@ -221,5 +247,3 @@ async def test_the_same_id_gives_the_same_run_however_often_it_is_asked_for(url:
         assert await asyncio.gather(*(handle.result(10) for handle in handles)) == ["ok"] * 20
         assert await client.execute(one, "ok", id="w") == "ok"
     assert attempts["ok"] == 1
-
-

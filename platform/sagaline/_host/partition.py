@@ -115,6 +115,7 @@ class Partition:
         self._timers = Timers(loop, services.options.clock, self._on_due)
         self._in_flight: deque[Pending] = deque()
         self._appended = self._acknowledged = 0
+        self._refused_at = (self.commands_position, self.results_position)
         self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
         self._gap: asyncio.Task[None] | None = None
         self._held: list[Ack] = []
@@ -259,6 +260,7 @@ class Partition:
     def _handle(self, workflow_id: str, inputs: Sequence[Input]) -> None:
         if self.lost.done():
             return
+        self._record_refusals()  # a later record must not say that they were read while they are nowhere
         now = self._services.options.clock()
         emitter: Emitter | None = None
         for given in inputs:
@@ -353,17 +355,22 @@ class Partition:
     def _refuse(self, rejected: Rejected, request: StartRun | CancelRun | TerminateRun) -> None:
         refusal = Refusal(rejected.request_id, rejected.workflow_id, rejected.failure)
         self._refusals.append((refusal, request))
+        self._refused_at = (self.commands_position, self.results_position)
 
     def _record_refusals(self) -> None:
-        """One record for all refusals of a batch, before any of them is answered."""
+        """One record for refusals that follow each other, before any of them is answered.
+
+        Its positions are those of the last refusal: what was read after it is not decided yet.
+        """
         if not self._refusals:
             return
         refused, self._refusals = self._refusals, []
+        commands_position, results_position = self._refused_at
         record = Refusals(
             self.epoch,
             self._services.options.clock(),
-            self.commands_position,
-            self.results_position,
+            commands_position,
+            results_position,
             self._outbox.released,
             tuple(refusal for refusal, _ in refused),
         )
