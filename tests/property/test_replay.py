@@ -18,6 +18,7 @@ from sagaline._log import HISTORY, Record, open_log
 from sagaline._store import Identity, Store, open_stores
 
 Plan = list[Any]
+Snapshots = dict[int, dict[bytes, bytes]]
 _QUICK = Retry(attempts=2, first_interval=0.001, maximum_interval=0.002)
 
 
@@ -106,6 +107,8 @@ def fail(record: Record, cause: str) -> None:
 async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> tuple[list[list[Record]], str]:
     """Runs the plans on a live worker; returns the history of each partition and the log's identity."""
     async with running(url, [plain, undoing], [act], state_dir=state_dir, worker_id="w") as (worker, client):
+        await worker._host.wait_live(2)
+        live: dict[int, Snapshots] = {one.number: watch(one._store) for one in worker._host.live}
 
         async def one(number: int, plan: Plan) -> None:
             try:
@@ -121,19 +124,35 @@ async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> 
         for number, store in enumerate(stores):
             end = load_meta(store).next_offset
             histories.append([record async for batch in log.read(HISTORY, number, 0, end) for record in batch])
-            compare(rows(store), histories[-1], state_dir)
+            compare(rows(store), live[number], histories[-1], state_dir)
         await log.close()
     return histories, log.identity
 
 
-def compare(live: dict[bytes, bytes], history: list[Record], state_dir: Path | None) -> None:
-    """Replays history record by record and all at once; both ends are the live state."""
+def watch(store: Any) -> Snapshots:
+    """The live state after every write of the worker, by how far it had come."""
+    found: Snapshots = {}
+    write = store.write
+
+    def write_and_remember(writes: Any) -> None:
+        write(writes)
+        found[load_meta(store).next_offset] = rows(store)
+
+    store.write = write_and_remember
+    return found
+
+
+def compare(final: dict[bytes, bytes], live: Snapshots, history: list[Record], state_dir: Path | None) -> None:
+    """Replays history record by record and all at once: at every prefix it is what the live state was there."""
     folder = None if state_dir is None else state_dir / f"replay-{uuid.uuid4().hex}"
     stores = open_stores(folder)
     step, whole = stores.open(0, Identity("a", "a", 1)), stores.open(1, Identity("a", "a", 1))
     by_record = Restore(step, fail)
+    assert live or len(history) == 1, "the live state was never looked at"
+    assert set(live) <= {record.offset + 1 for record in history}
     for number, record in enumerate(history):
         by_record.apply([record])
+        assert rows(step) == live.get(record.offset + 1, rows(step))
         if number % 7 == 0:  # a restart at this prefix: nothing but the store is kept
             by_record = Restore(step, fail)
             if len(history) <= 60:
@@ -142,7 +161,7 @@ def compare(live: dict[bytes, bytes], history: list[Record], state_dir: Path | N
                 assert rows(prefix) == rows(step)
                 prefix.close()
     Restore(whole, fail).apply(history)
-    assert rows(step) == rows(whole) == live
+    assert rows(step) == rows(whole) == final
     step.close()
     whole.close()
     stores.close()
