@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import harness
 import pytest
 from harness import running
 from pydantic import BaseModel
@@ -88,10 +90,7 @@ ACTIVITIES = [reserve, returns_an_object, returns_too_much]
 GOOD = Order(id="1", quantity=2)
 
 
-async def eventually(condition: Any, limit_s: float = 30) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
+eventually = partial(harness.eventually, limit_s=30)
 
 
 async def written(url: str, topic: str) -> list[Any]:

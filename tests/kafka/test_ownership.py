@@ -9,9 +9,11 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import harness
 import pytest
 
 from sagaline import Client
@@ -50,10 +52,7 @@ class WorkerProcess:
             self.process.wait()
 
 
-async def eventually(condition: Any, limit_s: float = 40) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.05)
+eventually = partial(harness.eventually, limit_s=40)
 
 
 async def history(url: str) -> dict[int, list[tuple[int, Any]]]:

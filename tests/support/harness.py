@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,13 @@ class Running(NamedTuple):
 
     worker: Worker
     client: Client
+
+
+async def eventually(condition: Callable[[], Any], limit_s: float = 20) -> None:
+    """Waits until the condition holds; fails after ``limit_s`` seconds."""
+    async with asyncio.timeout(limit_s):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

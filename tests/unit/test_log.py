@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 import pytest
+from harness import eventually
 
 from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Membership, Record, open_log
 from sagaline._model.keys import partition_of
@@ -18,12 +18,6 @@ async def log(log_url: str) -> AsyncIterator[Log]:
     await found.open()
     yield found
     await found.close()
-
-
-async def eventually(condition: Any) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 class Members:

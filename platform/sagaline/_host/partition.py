@@ -138,8 +138,7 @@ class Partition:
 
     def close(self) -> None:
         """Drops everything above the store. Nothing that is not acknowledged counts."""
-        if not self.lost.done():
-            self.lost.set_result("closed")
+        self.lose("closed")
         self._timers.close()
         self._outbox.close()
         self._reads.close()

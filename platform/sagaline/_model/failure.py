@@ -7,7 +7,6 @@ import msgspec
 APPLICATION = "application"
 TIMEOUT = "timeout"
 CANCELLED = "cancelled"
-ACTIVITY = "activity"
 BUG = "bug"
 
 
