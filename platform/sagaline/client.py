@@ -122,8 +122,12 @@ class RunHandle(Generic[R]):
 class _Waiting:
     """A request without its answer yet; parts of a long answer are collected."""
 
-    def __init__(self) -> None:
-        self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    def __init__(self, request: Command, loop: asyncio.AbstractEventLoop, timeout_s: float | None) -> None:
+        self.request, self.timeout_s = request, timeout_s
+        self.deadline = None if timeout_s is None else loop.time() + timeout_s
+        self.wait_s = _ASK_AGAIN_S
+        self.future: asyncio.Future[Reply] = loop.create_future()
+        self.timer: asyncio.TimerHandle | None = None
         self.parts: list[bytes] = []
 
     def take(self, reply: Reply) -> None:
@@ -248,30 +252,39 @@ class Client:
 
     async def request(self, request: Command, timeout_s: float | None) -> Reply:
         """Sends a request until it is answered: an owner that dies forgets who waits, but not what is recorded."""
-        waiting = self._waiting[request.request_id] = _Waiting()
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout_s is None else loop.time() + timeout_s
-        wait_s = _ASK_AGAIN_S
+        waiting = _Waiting(request, asyncio.get_running_loop(), timeout_s)
+        self._waiting[request.request_id] = waiting
+        self._ask(waiting)
         try:
-            while True:
-                self._publish(request, None)
-                left_s = wait_s if deadline is None else min(wait_s, deadline - loop.time())
-                try:
-                    reply = await asyncio.wait_for(asyncio.shield(waiting.future), left_s)
-                    break
-                except TimeoutError:
-                    if deadline is not None and loop.time() >= deadline:
-                        raise RequestTimeout(
-                            f"Expected an answer about {request.workflow_id!r} within {timeout_s:g} s but none came. "
-                            f"Is a worker of namespace {self._log.namespace!r} running?"
-                        ) from None
-                    wait_s = min(wait_s * 2, 60.0)
-                    waiting.parts.clear()
+            reply = await waiting.future
         finally:
             del self._waiting[request.request_id]
+            if waiting.timer is not None:
+                waiting.timer.cancel()
         if reply.kind == "refused":
             raise RequestRefused(reply.failure or Failure("Refused", "no reason was given"))
         return reply
+
+    def _ask(self, waiting: _Waiting) -> None:
+        self._publish(waiting.request, None)
+        loop = waiting.future.get_loop()
+        left_s = waiting.wait_s if waiting.deadline is None else min(waiting.wait_s, waiting.deadline - loop.time())
+        waiting.timer = loop.call_later(left_s, self._ask_again, waiting)
+
+    def _ask_again(self, waiting: _Waiting) -> None:
+        if waiting.future.done():
+            return
+        if waiting.deadline is not None and waiting.future.get_loop().time() >= waiting.deadline:
+            waiting.future.set_exception(
+                RequestTimeout(
+                    f"Expected an answer about {waiting.request.workflow_id!r} within {waiting.timeout_s:g} s but none "
+                    f"came. Is a worker of namespace {self._log.namespace!r} running?"
+                )
+            )
+            return
+        waiting.wait_s = min(waiting.wait_s * 2, 60.0)
+        waiting.parts.clear()
+        self._ask(waiting)
 
     async def send(self, request: Command) -> None:
         """Sends a request without an answer; returns when it is durable."""

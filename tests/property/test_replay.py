@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagaline import ActivityError, Retry, RunError, activity, saga, workflow
+from sagaline._engine.rows import META_KEY, Meta, encode_meta
 from sagaline._host.recovery import Restore, load_meta
+from sagaline._host.write_back import WriteBack
 from sagaline._log import HISTORY, Record, open_log
 from sagaline._store import Identity, Store, open_stores
 
@@ -96,7 +98,7 @@ plans = st.recursive(
 )
 
 
-def rows(store: Store) -> dict[bytes, bytes]:
+def rows(store: Store | WriteBack) -> dict[bytes, bytes]:
     return {key: value for first in b"ahmoqrtuw" for key, value in store.scan(bytes([first]))}
 
 
@@ -108,7 +110,7 @@ async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> 
     """Runs the plans on a live worker; returns the history of each partition and the log's identity."""
     async with running(url, [plain, undoing], [act], state_dir=state_dir, worker_id="w") as (worker, client):
         await worker._host.wait_live(2)
-        live: dict[int, Snapshots] = {one.number: watch(one._store) for one in worker._host.live}
+        live: dict[int, Snapshots] = {one.number: watch(one._write_back) for one in worker._host.live}
 
         async def one(number: int, plan: Plan) -> None:
             try:
@@ -117,11 +119,13 @@ async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> 
                 pass
 
         await asyncio.gather(*(one(number, plan) for number, plan in enumerate(given_plans)))
-        stores = [partition._store for partition in sorted(worker._host.live, key=lambda one: one.number)]
+        caches = [partition._write_back for partition in sorted(worker._host.live, key=lambda one: one.number)]
         log = open_log(url)
         await log.open()
         histories = []
-        for number, store in enumerate(stores):
+        for number, cache in enumerate(caches):
+            cache.flush()
+            store = cache._store
             end = load_meta(store).next_offset
             histories.append([record async for batch in log.read(HISTORY, number, 0, end) for record in batch])
             compare(rows(store), live[number], histories[-1], state_dir)
@@ -129,16 +133,21 @@ async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> 
     return histories, log.identity
 
 
-def watch(store: Any) -> Snapshots:
-    """The live state after every write of the worker, by how far it had come."""
+def watch(cache: WriteBack) -> Snapshots:
+    """The live state after every acknowledged batch, by how far it had come; what reaches the store is the same."""
     found: Snapshots = {}
-    write = store.write
+    reached, write = cache.reached, cache._store.write
 
-    def write_and_remember(writes: Any) -> None:
+    def reach_and_remember(meta: Meta) -> None:
+        found[meta.next_offset] = rows(cache) | {META_KEY: encode_meta(meta)}
+        reached(meta)
+
+    def write_and_compare(writes: Any) -> None:
         write(writes)
-        found[load_meta(store).next_offset] = rows(store)
+        stored = rows(cache._store)
+        assert stored == found.get(load_meta(cache._store).next_offset, stored)  # recovery writes past what was seen
 
-    store.write = write_and_remember
+    cache.reached, cache._store.write = reach_and_remember, write_and_compare  # type: ignore[method-assign]
     return found
 
 

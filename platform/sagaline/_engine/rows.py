@@ -20,6 +20,8 @@ TIMER_PREFIX = b"t/"
 OUTBOX_PREFIX = b"o/"
 REFUSAL_PREFIX = b"q/"
 UNFINISHED_PREFIX = b"u/"
+ONCE_PREFIXES = frozenset({b"t/", b"w/", OUTBOX_PREFIX})
+"""Rows under these are written once and deleted once, never written again."""
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -31,6 +33,10 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     results_position: int = 0
     next_outbox: int = 1
     released: int = 0
+
+
+encode_meta = msgspec.msgpack.Encoder().encode
+decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 class RunRow(msgspec.Struct, array_like=True, gc=False):

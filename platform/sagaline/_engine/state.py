@@ -91,6 +91,7 @@ class State:
         self._rows = overlay
         self._cached_runs = cached_runs
         self._runs: OrderedDict[str, RunRow] = OrderedDict()
+        self._activities: dict[bytes, ActivityRow] = {}
         self._dirty: dict[str, RunRow] = {}
         self._writes: Writes = []
         self._effects: list[Effect] = []
@@ -110,8 +111,14 @@ class State:
         return found
 
     def activity(self, run_id: str, step: int) -> ActivityRow | None:
-        data = self._rows.get(rows.activity_key(run_id, step))
-        return None if data is None else _decode_activity(data)
+        key = rows.activity_key(run_id, step)
+        found = self._activities.get(key)
+        if found is None:
+            data = self._rows.get(key)
+            if data is None:
+                return None
+            found = _decode_activity(data)
+        return found
 
     def wait(self, run_id: str, step: int) -> int | None:
         data = self._rows.get(rows.wait_key(run_id, step))
@@ -139,6 +146,7 @@ class State:
             for key, data in self._rows.scan(rows.activity_key(run.run_id, 0)[:-8]):
                 row = _decode_activity(data)
                 self._write(key, None)
+                self._activities.pop(key, None)
                 self._drop_retry(run, row)
                 self._effects.append(ForgetActivity(run.run_id, row.scheduled.step))
             for key, data in self._rows.scan(rows.wait_key(run.run_id, 0)[:-8]):
@@ -152,19 +160,27 @@ class State:
         step = row.scheduled.step
         if row.attempt == 1:
             run.open_steps += 1
-        self._write(rows.activity_key(run.run_id, step), _encode(row))
+        self._write_activity(rows.activity_key(run.run_id, step), row)
         if row.retry_at:
             self._write(rows.timer_key(row.retry_at, run.run_id, step), run.workflow_id.encode())
         self._effects.append(StartActivity(run.run_id, row))
 
     def cancel_activity(self, run: RunRow, row: ActivityRow) -> None:
-        self._write(rows.activity_key(run.run_id, row.scheduled.step), _encode(row))
+        self._write_activity(rows.activity_key(run.run_id, row.scheduled.step), row)
         self._effects.append(CancelActivity(run.run_id, row))
 
     def drop_activity(self, run: RunRow, row: ActivityRow) -> None:
         run.open_steps -= 1
-        self._write(rows.activity_key(run.run_id, row.scheduled.step), None)
+        key = rows.activity_key(run.run_id, row.scheduled.step)
+        self._write(key, None)
+        self._activities.pop(key, None)
         self._drop_retry(run, row)
+
+    def _write_activity(self, key: bytes, row: ActivityRow) -> None:
+        self._write(key, _encode(row))
+        self._activities[key] = row
+        if len(self._activities) > self._cached_runs:
+            del self._activities[next(iter(self._activities))]
 
     def _drop_retry(self, run: RunRow, row: ActivityRow) -> None:
         if row.retry_at:

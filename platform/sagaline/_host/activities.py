@@ -34,20 +34,16 @@ Report = Callable[[int, list[ActivityResult]], None]
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt that runs or waits for its turn."""
+    """One attempt that runs or waits for its turn. Of the attempts of a ``key`` (run, step) the newest counts."""
 
     partition: int
+    key: tuple[str, int]
     run_id: str
     row: ActivityRow
     task: asyncio.Future[Any] | None = None
     deadline: asyncio.TimerHandle | None = None
     stopped_by: str = ""
     reported: bool = False
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What the attempt is known by; the newest one of a step counts."""
-        return (self.run_id, self.row.scheduled.step)
 
 
 class ActivityRunner:
@@ -68,12 +64,12 @@ class ActivityRunner:
 
     def start(self, partition: int, effect: StartActivity) -> None:
         """Runs an attempt, when there is room; one that is running already is left to run."""
-        attempt = _Attempt(partition, effect.run_id, effect.row)
-        running = self._running.get(attempt.key)
+        key = (effect.run_id, effect.row.scheduled.step)
+        running = self._running.get(key)
         if running is not None and running.row.attempt == effect.row.attempt:
             running.partition = partition
             return
-        self._running[attempt.key] = attempt
+        attempt = self._running[key] = _Attempt(partition, key, effect.run_id, effect.row)
         if effect.row.cancel_requested:
             self._finish(attempt, None, _cancelled("its worker stopped while it was being cancelled"))
         elif self._active >= self._options.concurrent_activities or self._draining:
@@ -144,7 +140,7 @@ class ActivityRunner:
             pool = self._pool()
             work = partial(self._run_in_thread, attempt, definition)
             attempt.task = self._loop.run_in_executor(pool, context.run, work)
-        attempt.task.add_done_callback(lambda task: self._done(attempt, definition, task))
+        attempt.task.add_done_callback(partial(self._done, attempt, definition))
         if not self._launched:
             self._loop.call_soon(self._loop.call_soon, self._arm)  # after this turn's attempts have run
         self._launched.append(attempt)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.options import HostOptions
-from sagaline._host.partition import SUPERSEDED, Partition, Pending, Services
+from sagaline._host.partition import Partition, Services
+from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline
 from sagaline._host.recovery import ClaimFailed, Recovery
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
 from sagaline._model.records import ActivityResult
@@ -167,15 +168,15 @@ class Host:
         self._press_back()
 
     def _on_acks(self, acks: list[Ack]) -> None:
-        by_partition: dict[Partition, list[Ack]] = {}
+        by_partition: dict[Pipeline, list[Ack]] = {}
         for ack in acks:
             token = ack.token
             if isinstance(token, Pending):
                 by_partition.setdefault(token.owner, []).append(ack)
             elif token in self._claims and not token.done():
                 token.set_result(ack)
-        for partition, found in by_partition.items():
-            partition.on_acks(found)
+        for pipeline, found in by_partition.items():
+            pipeline.on_acks(found)
         self._press_back()
 
     def _on_results(self, number: int, results: list[ActivityResult]) -> None:

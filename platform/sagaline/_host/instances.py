@@ -9,7 +9,7 @@ from sagaline._engine.rows import RunRow
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
-from sagaline._runtime.definitions import Registry
+from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance, WorkflowBug, bug, new_instance
 from sagaline._runtime.replay import Replay, replay
 
@@ -20,6 +20,12 @@ class Instances:
     def __init__(self, registry: Registry, history: Callable[[str], list[bytes]], bound: int) -> None:
         self._registry, self._history, self._bound = registry, history, bound
         self._cached: OrderedDict[str, Instance] = OrderedDict()
+
+    def prepare(self, workflow: WorkflowDefinition, workflow_id: str, run_id: str, payload: bytes) -> None:
+        """Keeps an instance for a run that is about to start. Raises InvalidInput."""
+        instance = new_instance(workflow, self._registry, workflow_id, run_id)
+        instance.take_input(payload)
+        self._remember(run_id, instance)
 
     def activate(self, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         """Gives a run's code its jobs; returns what it asks for."""

@@ -1,20 +1,11 @@
-"""The partition loop: inputs → decide → append → acknowledged → apply to the store → effects.
-
-Deciding runs ahead: a record is decided on the state that the unacknowledged ones before it will leave (the
-overlay), and appended without waiting. When the acknowledgement comes, and the offset is the next one, its rows
-go to the store in one batch, and only then is anything outside allowed to see them. If the offset is not the
-next one, or an append fails, everything above the store is dropped and the partition is claimed anew.
-"""
+"""The partition loop: inputs → decide → append → acknowledged → apply → effects."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from sagaline._engine.decide import Input, Rejected, TimerDue, decide, run_id_of
 from sagaline._engine.effects import (
@@ -28,20 +19,22 @@ from sagaline._engine.effects import (
     StartActivity,
 )
 from sagaline._engine.emit import Emitter, new_run
-from sagaline._engine.overlay import Overlay, Writes
+from sagaline._engine.overlay import Overlay
 from sagaline._engine.replies import REPLIES
-from sagaline._engine.rows import META_KEY, Meta, RunRow
+from sagaline._engine.rows import Meta, RunRow
 from sagaline._engine.state import State
-from sagaline._engine.validity import Validity
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.instances import Instances
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._host.outbox import Outbox
+from sagaline._host.pipeline import Pending, Pipeline
 from sagaline._host.reads import Reads
-from sagaline._host.recovery import Claimed, encode_meta
+from sagaline._host.recovery import Claimed
+from sagaline._host.sizes import RECORD_BYTES, in_parts, size
 from sagaline._host.timers import Timers
-from sagaline._log import COMMANDS, HISTORY, Ack, Appender, Log, Record
+from sagaline._host.write_back import WriteBack
+from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.events import Command, Event, RunParked, RunResumed, RunStarted
 from sagaline._model.failure import Failure
@@ -65,20 +58,6 @@ from sagaline._runtime.instance import JOBS, WorkflowBug
 from sagaline.errors import InvalidInput
 
 _log = logging.getLogger("sagaline.partition")
-SUPERSEDED = "another worker has claimed it"
-_RECORD_BYTES = 850_000
-_EVENT_OVERHEAD_BYTES = 300
-_RESULTS_A_RECORD = 100
-
-
-class Pending(NamedTuple):
-    """An append that is not acknowledged yet, and what follows when it is."""
-
-    owner: Partition
-    record: Decided
-    writes: Writes
-    effects: list[Effect]
-    next_outbox: int
 
 
 class Services(NamedTuple):
@@ -97,28 +76,21 @@ class Partition:
     def __init__(self, number: int, claimed: Claimed, services: Services) -> None:
         self.number = number
         self._services = services
-        self._store = claimed.store
+        options = services.options
         meta = claimed.meta
-        self.epoch = meta.epoch
-        self.next_offset = meta.next_offset
         self.commands_position = meta.commands_position
         self.results_position = meta.results_position
-        self._overlay = Overlay(claimed.store)
-        self._state = State(self._overlay, meta, services.options.cached_runs)
-        bound = services.options.cached_instances
-        self._instances = Instances(services.registry, self._state.history, bound)
-        loop = asyncio.get_running_loop()
-        self.lost: asyncio.Future[str] = loop.create_future()
+        self._write_back = WriteBack(claimed.store, self.lose)
+        self._overlay = Overlay(self._write_back)
+        self._state = State(self._overlay, meta, options.cached_runs)
+        self._pipeline = Pipeline(number, meta, services.log, services.appender, options, self._on_applied)
+        self._instances = Instances(services.registry, self._state.history, options.cached_instances)
         self._outbox = Outbox(services.log, meta.released)
-        durable = State(Overlay(claimed.store), meta, cached_runs=0)
-        self._reads = Reads(services.log, durable, self._end_offset, lambda: self.next_offset)
-        self._timers = Timers(loop, services.options.clock, self._on_due)
-        self._in_flight: deque[Pending] = deque()
-        self._appended = self._acknowledged = 0
+        durable = State(Overlay(self._write_back), meta, cached_runs=0)
+        self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset)
+        self._timers = Timers(asyncio.get_running_loop(), options.clock, self._on_due)
         self._refused_at = (self.commands_position, self.results_position)
         self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
-        self._gap: asyncio.Task[None] | None = None
-        self._held: list[Ack] = []
 
     # Starting and stopping
 
@@ -130,35 +102,43 @@ class Partition:
             if run.more:  # before any input of it can come
                 self._finish_writing(run)
         for effect in stored:
-            self._release(effect)
+            _RELEASE[type(effect)](self, effect)
         for run in unfinished:
             if run.status == PARKED and not run.closed:
                 self._resume(run)
                 await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Drops everything above the store. Nothing that is not acknowledged counts."""
-        self.lose("closed")
+        """Drops what is not acknowledged: it does not count."""
+        self._pipeline.close()
+        self._write_back.flush()
         self._timers.close()
         self._outbox.close()
         self._reads.close()
         self._instances.close()
-        if self._gap is not None:
-            self._gap.cancel()
 
-    def uses(self, appender: Appender) -> bool:
-        """True when this partition appends through ``appender``."""
-        return self._services.appender is appender
+    @property
+    def lost(self) -> asyncio.Future[str]:
+        """Set, with the reason, when it has to be claimed anew."""
+        return self._pipeline.lost
 
     def lose(self, reason: str) -> None:
         """It has to be claimed anew."""
-        if not self.lost.done():
-            self.lost.set_result(reason)
+        self._pipeline.lose(reason)
+
+    @property
+    def epoch(self) -> int:
+        """The offset of its claim."""
+        return self._pipeline.epoch
 
     @property
     def in_flight(self) -> int:
         """Appends that are not acknowledged."""
-        return len(self._in_flight)
+        return self._pipeline.in_flight
+
+    def uses(self, appender: Appender) -> bool:
+        """True when this partition appends through ``appender``."""
+        return self._pipeline.appender is appender
 
     async def _end_offset(self) -> int:
         return (await self._services.log.bounds(HISTORY, self.number))[1]
@@ -221,7 +201,7 @@ class Partition:
             message = f"Expected an input of at most {PAYLOAD_LIMIT} bytes but it has {len(request.input)}."
             return Failure("PayloadTooLarge", message, retryable=False)
         try:
-            workflow.signature.decode_input(request.input)
+            self._instances.prepare(workflow, request.workflow_id, run_id_of(request), request.input)
         except InvalidInput as error:
             return Failure("InvalidInput", str(error), retryable=False)
         return None
@@ -232,7 +212,7 @@ class Partition:
         for result in results:
             by_run.setdefault(result.workflow_id, []).append(result)
         for workflow_id, inputs in by_run.items():
-            for part in _parts(inputs):
+            for part in in_parts(inputs):
                 self._handle(workflow_id, part)
 
     def _on_due(self, due: list[SetTimer | StartActivity]) -> None:
@@ -252,14 +232,15 @@ class Partition:
             self._services.activities.start(self.number, StartActivity(item.run_id, row))
 
     def _ask(self, request: ReadRun | StartRun) -> None:
-        self._reads.ask(request, self._appended + 1, idle=not self._in_flight)
+        self._reads.ask(request, self._pipeline.appended + 1, idle=not self._pipeline.in_flight)
 
     # 2. Decide: inputs of one run → one activation → one record
 
     def _handle(self, workflow_id: str, inputs: Sequence[Input]) -> None:
-        if self.lost.done():
+        if self._pipeline.lost.done():
             return
-        self._record_refusals()  # a later record must not say that they were read while they are nowhere
+        if self._refusals:
+            self._record_refusals()  # a later record must not say that they were read while they are nowhere
         now = self._services.options.clock()
         emitter: Emitter | None = None
         for given in inputs:
@@ -302,13 +283,14 @@ class Partition:
         except WorkflowBug as bug:
             self._park(emitter, bug)
             return
-        size = sum(_size(event) for event in emitter.events)
+        total = sum(map(size, emitter.events))
         for command in commands:
-            size += _size(command)
-            if size > _RECORD_BYTES and emitter.events:
+            grown = size(command)
+            total += grown
+            if total > RECORD_BYTES and emitter.events:
                 self._append(emitter, more=True)
                 emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
-                size = _size(command)
+                total = grown
             emitter.emit(command)
         self._append(emitter)
 
@@ -377,7 +359,7 @@ class Partition:
             self._state.put_refusal(refusal)
         self._state.release(record.released)
         effects: list[Effect] = [_refused(refusal, request) for refusal, request in refused if request.reply_to]
-        self._send(refusals_key(self.epoch, self._appended), record, encode(record), effects)
+        self._send(refusals_key(self.epoch, self._pipeline.appended), record, encode(record), effects)
 
     # 3. Append
 
@@ -404,131 +386,80 @@ class Partition:
         self._send(key, record, value, self._state.take_effects())
 
     def _send(self, key: bytes, record: Decided, value: bytes, effects: list[Effect]) -> None:
-        pending = Pending(self, record, self._state.take_writes(), effects, self._state.next_outbox)
-        self._in_flight.append(pending)
-        self._appended += 1
-        self._services.appender.append(self.number, key, value, pending)
+        state = self._state
+        self._pipeline.send(
+            key, value, Pending(self._pipeline, record, state.take_writes(), effects, state.next_outbox)
+        )
 
-    # 4. Check, 5. apply to the store, 6. release the effects
+    # 4. Check (the pipeline does), 5. apply, 6. release the effects
 
-    def on_acks(self, acks: Sequence[Ack]) -> None:
-        """Acknowledgements of this partition's appends, in order."""
-        if self.lost.done():
-            return
-        if self._gap is not None:
-            self._held += acks
-            return
-        rows: dict[bytes, bytes | None] = {}
-        acknowledged: list[Pending] = []
-        for number, ack in enumerate(acks):
-            if ack.error is not None or ack.offset < self.next_offset:
-                self.lose(f"an append is in doubt: {ack.error or 'no offset in sequence'}")
-                break
-            if ack.offset > self.next_offset:
-                self._held = list(acks[number:])
-                self._gap = asyncio.get_running_loop().create_task(self._look_into_gap(ack.offset))
-                self._gap.add_done_callback(self._gap_ended)
-                break
-            pending = self._in_flight.popleft()
-            if pending is not ack.token:
-                self.lose("an append is in doubt: acknowledgements are out of order")
-                break
-            acknowledged.append(pending)
-            rows.update(pending.writes)
-            self.next_offset += 1
-        if acknowledged:
-            self._store_and_release(rows, acknowledged)
-
-    def _store_and_release(self, rows: dict[bytes, bytes | None], acknowledged: Sequence[Pending]) -> None:
+    def _on_applied(self, acknowledged: Sequence[Pending]) -> None:
+        add, settle = self._write_back.add, self._overlay.settle
+        for pending in acknowledged:
+            add(pending.writes)
+            settle(pending.writes)
         last = acknowledged[-1]
         record = last.record
-        meta = Meta(
-            self.next_offset,
-            self.epoch,
-            record.commands_position,
-            record.results_position,
-            last.next_outbox,
-            record.released,
+        self._write_back.reached(
+            Meta(
+                self._pipeline.next_offset,
+                self._pipeline.epoch,
+                record.commands_position,
+                record.results_position,
+                last.next_outbox,
+                record.released,
+            )
         )
-        self._store.write([*rows.items(), (META_KEY, encode_meta(meta))])
-        self._acknowledged += len(acknowledged)
         for pending in acknowledged:
-            self._overlay.settle(pending.writes)
             for effect in pending.effects:
-                self._release(effect)
-        self._reads.proven(self._acknowledged, idle=not self._in_flight)
+                _RELEASE[type(effect)](self, effect)
+        self._reads.proven(self._pipeline.acknowledged, idle=not self._pipeline.in_flight)
 
-    def _release(self, effect: Effect) -> None:
-        match effect:
-            case StartActivity(row=row):
-                if row.retry_at > self._services.options.clock():
-                    self._timers.add(row.retry_at, effect)
-                else:
-                    self._services.activities.start(self.number, effect)
-            case CancelActivity(run_id=run_id, row=row):
-                self._services.activities.start(self.number, StartActivity(run_id, row))
-                self._services.activities.cancel(run_id, row.scheduled.step)
-            case ForgetActivity(run_id=run_id, step=step):
-                self._services.activities.forget(run_id, step)
-            case SetTimer():
-                self._timers.add(effect.due_at, effect)
-            case Publish():
-                self._outbox.publish(effect)
-            case Answer(partition=partition, client=client, value=value):
-                self._services.log.publish(REPLIES, partition, client.encode(), value)
-            case CloseRun(workflow_id=workflow_id, run_id=run_id):
-                self._reads.closed(workflow_id, run_id)
+    def start_activity(self, effect: StartActivity) -> None:
+        """Runs an attempt, now or at its time."""
+        retry_at = effect.row.retry_at
+        if retry_at and retry_at > self._services.options.clock():
+            self._timers.add(retry_at, effect)
+        else:
+            self._services.activities.start(self.number, effect)
 
-    async def _look_into_gap(self, offset: int) -> None:
-        """Somebody else has written. A claim among it means that the partition is theirs; the rest is a zombie's."""
-        validity = Validity(self.epoch)
-        async for batch in self._services.log.read(HISTORY, self.number, self.next_offset, offset):
-            for record in batch:
-                try:
-                    if validity.admit(record.offset, decode(record.value)) is not None:
-                        self.lose("an append is in doubt: it is in the log without its acknowledgement")
-                        return
-                except UnreadableRecord as error:
-                    send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
-            if validity.epoch != self.epoch:
-                self.lose(f"{SUPERSEDED} at offset {validity.epoch}")
-                return
-        _log.warning("Partition %d: ignored foreign records before offset %d", self.number, offset)
-        self.next_offset = offset
-        self._gap = None
-        held, self._held = self._held, []
-        self.on_acks(held)
+    def cancel_activity(self, effect: CancelActivity) -> None:
+        """Stops an attempt; its outcome is reported."""
+        self._services.activities.start(self.number, StartActivity(effect.run_id, effect.row))
+        self._services.activities.cancel(effect.run_id, effect.row.scheduled.step)
 
-    def _gap_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.lose(f"a gap in history could not be read: {error}")
+    def forget_activity(self, effect: ForgetActivity) -> None:
+        """Stops an attempt whose outcome nobody hears."""
+        self._services.activities.forget(effect.run_id, effect.step)
+
+    def set_timer(self, effect: SetTimer) -> None:
+        """Waits for a timer."""
+        self._timers.add(effect.due_at, effect)
+
+    def publish(self, effect: Publish) -> None:
+        """Sends an outbox entry."""
+        self._outbox.publish(effect)
+
+    def answer(self, effect: Answer) -> None:
+        """Answers a request directly."""
+        self._services.log.publish(REPLIES, effect.partition, effect.client.encode(), effect.value)
+
+    def close_run(self, effect: CloseRun) -> None:
+        """Tells those who wait for a run's end."""
+        self._reads.closed(effect.workflow_id, effect.run_id)
+
+
+_RELEASE: dict[type[Any], Callable[[Partition, Any], None]] = {
+    StartActivity: Partition.start_activity,
+    CancelActivity: Partition.cancel_activity,
+    ForgetActivity: Partition.forget_activity,
+    SetTimer: Partition.set_timer,
+    Publish: Partition.publish,
+    Answer: Partition.answer,
+    CloseRun: Partition.close_run,
+}
 
 
 def _refused(refusal: Refusal, request: StartRun | CancelRun | TerminateRun) -> Answer:
     reply = Reply(request.request_id, request.workflow_id, "", "refused", "", None, refusal.failure)
     return Answer(request.reply_partition, request.reply_to, encode(reply))
-
-
-def _size(event: Event) -> int:
-    """A generous estimate of an event's bytes in a record."""
-    size = _EVENT_OVERHEAD_BYTES
-    for name in ("input", "result"):
-        size += len(getattr(event, name, None) or b"")
-    failure = getattr(event, "failure", None)
-    return size + (len(msgspec.msgpack.encode(failure)) if failure is not None else 0)
-
-
-def _parts(inputs: list[Input]) -> list[list[Input]]:
-    """Inputs of one run in parts that fit into a record each."""
-    if len(inputs) == 1:
-        return [inputs]
-    parts: list[list[Input]] = [[]]
-    size = 0
-    for given in inputs:
-        grown = _size(given)  # type: ignore[arg-type]
-        if parts[-1] and (len(parts[-1]) >= _RESULTS_A_RECORD or size + grown > _RECORD_BYTES // 2):
-            parts.append([])
-            size = 0
-        parts[-1].append(given)
-        size += grown
-    return parts

@@ -11,11 +11,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import msgspec
-
 from sagaline._engine.apply import apply_history, apply_refusals
 from sagaline._engine.overlay import Overlay
-from sagaline._engine.rows import FORMAT, META_KEY, Meta
+from sagaline._engine.rows import FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
 from sagaline._engine.validity import Validity
 from sagaline._host.deadletters import send_to_dead_letters
@@ -27,8 +25,6 @@ from sagaline._model.records import Claim, Decided, History
 from sagaline._store import Identity, Store, Stores
 
 _logger = logging.getLogger("sagaline.recovery")
-encode_meta = msgspec.msgpack.Encoder().encode
-_decode_meta = msgspec.msgpack.Decoder(Meta).decode
 
 
 AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
@@ -48,7 +44,7 @@ class Claimed(NamedTuple):
 def load_meta(store: Store) -> Meta:
     """How far the store has come."""
     data = store.get(META_KEY)
-    return Meta() if data is None else _decode_meta(data)
+    return Meta() if data is None else decode_meta(data)
 
 
 class Restore:

@@ -76,6 +76,7 @@ class Instance(DeterministicLoop):
         self._open: dict[int, Step] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._timer_numbers: dict[int, int] = {}  # by id of the handle, which _timers keeps alive
+        self._body: Callable[[], Coroutine[Any, Any, Any]] | None = None
         self._main: asyncio.Task[Any] | None = None
         self._cancel_reason: str | None = None
         self.is_rolling_back = False
@@ -164,13 +165,20 @@ class Instance(DeterministicLoop):
 
     # Jobs
 
+    def take_input(self, payload: bytes) -> None:
+        """Reads the run's input, before it starts. Raises InvalidInput."""
+        args, kwargs = self.workflow.signature.decode_input(payload)
+        self._body = partial(self.workflow.fn, *args, **kwargs)
+
     def apply_started(self, job: events.RunStarted) -> None:
         self.started_ms = self._now_ms
-        try:
-            args, kwargs = self.workflow.signature.decode_input(job.input)
-        except InvalidInput as error:
-            raise bug(error) from error
-        body = partial(self.workflow.fn, *args, **kwargs)
+        if self._body is None:
+            try:
+                self.take_input(job.input)
+            except InvalidInput as error:
+                raise bug(error) from error
+        body, self._body = self._body, None
+        assert body is not None
         self._main = self.create_task(saga.run(self, body) if self.workflow.is_saga else _plain(body), name="main")
 
     def _take(self, job: events.ActivityCompleted | events.ActivityFailed) -> Step:

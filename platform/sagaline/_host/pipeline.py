@@ -1,0 +1,137 @@
+"""Appends of one partition: sent without waiting, checked when acknowledged, applied, and their effects released.
+
+Deciding runs ahead: a record is decided on the state that the unacknowledged ones before it will leave (the
+overlay). When the acknowledgement comes, and the offset is the next one, its rows count, and only then is
+anything outside allowed to see them. If the offset is not the next one, or an append fails, everything above is
+dropped and the partition is claimed anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sagaline._engine.effects import Effect
+from sagaline._engine.overlay import Writes
+from sagaline._engine.rows import Meta
+from sagaline._engine.validity import Validity
+from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.options import HostOptions
+from sagaline._log import HISTORY, Ack, Appender, Log
+from sagaline._model.codec import UnreadableRecord, decode
+from sagaline._model.records import Decided
+
+_log = logging.getLogger("sagaline.partition")
+SUPERSEDED = "another worker has claimed it"
+
+
+class Pending(NamedTuple):
+    """An append that is not acknowledged yet, and what follows when it is."""
+
+    owner: Pipeline
+    record: Decided
+    writes: Writes
+    effects: list[Effect]
+    next_outbox: int
+
+
+class Pipeline:
+    """``lost`` is set, with the reason, when the partition has to be claimed anew."""
+
+    def __init__(
+        self,
+        number: int,
+        meta: Meta,
+        log: Log,
+        appender: Appender,
+        options: HostOptions,
+        on_applied: Callable[[Sequence[Pending]], None],
+    ) -> None:
+        self._number, self._log, self._options = number, log, options
+        self.appender = appender
+        self.epoch, self.next_offset = meta.epoch, meta.next_offset
+        self._on_applied = on_applied
+        self._in_flight: deque[Pending] = deque()
+        self.appended = self.acknowledged = 0
+        self._gap: asyncio.Task[None] | None = None
+        self._held: list[Ack] = []
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    @property
+    def in_flight(self) -> int:
+        """Appends that are not acknowledged."""
+        return len(self._in_flight)
+
+    def lose(self, reason: str) -> None:
+        """The partition has to be claimed anew."""
+        if not self.lost.done():
+            self.lost.set_result(reason)
+
+    def close(self) -> None:
+        """Whatever is not acknowledged does not count."""
+        self.lose("closed")
+        if self._gap is not None:
+            self._gap.cancel()
+
+    def send(self, key: bytes, value: bytes, pending: Pending) -> None:
+        """Appends a record; its writes are in the overlay already."""
+        self._in_flight.append(pending)
+        self.appended += 1
+        self.appender.append(self._number, key, value, pending)
+
+    def on_acks(self, acks: Sequence[Ack]) -> None:
+        """Acknowledgements of this partition's appends, in order."""
+        if self.lost.done():
+            return
+        if self._gap is not None:
+            self._held += acks
+            return
+        expected = self.next_offset
+        in_flight = self._in_flight
+        acknowledged: list[Pending] = []
+        for number, (token, offset, error) in enumerate(acks):
+            if error is not None or offset < expected:
+                self.lose(f"an append is in doubt: {error or 'no offset in sequence'}")
+                break
+            if offset > expected:
+                self._held = list(acks[number:])
+                self._gap = asyncio.get_running_loop().create_task(self._look_into_gap(expected, offset))
+                self._gap.add_done_callback(self._gap_ended)
+                break
+            pending = in_flight.popleft()
+            if pending is not token:
+                self.lose("an append is in doubt: acknowledgements are out of order")
+                break
+            acknowledged.append(pending)
+            expected += 1
+        self.next_offset = expected
+        if acknowledged:
+            self.acknowledged += len(acknowledged)
+            self._on_applied(acknowledged)
+
+    async def _look_into_gap(self, start: int, offset: int) -> None:
+        """Somebody else has written. A claim among it means that the partition is theirs; the rest is a zombie's."""
+        validity = Validity(self.epoch)
+        async for batch in self._log.read(HISTORY, self._number, start, offset):
+            for record in batch:
+                try:
+                    if validity.admit(record.offset, decode(record.value)) is not None:
+                        self.lose("an append is in doubt: it is in the log without its acknowledgement")
+                        return
+                except UnreadableRecord as error:
+                    send_to_dead_letters(self._log, record, str(error), self._options.clock)
+            if validity.epoch != self.epoch:
+                self.lose(f"{SUPERSEDED} at offset {validity.epoch}")
+                return
+        _log.warning("Partition %d: ignored foreign records before offset %d", self._number, offset)
+        self.next_offset = offset
+        self._gap = None
+        held, self._held = self._held, []
+        self.on_acks(held)
+
+    def _gap_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.lose(f"a gap in history could not be read: {error}")

@@ -1,0 +1,62 @@
+"""Acknowledged rows on their way to the store: a write-back cache over it.
+
+What is acknowledged is durable in history, so the store may lag behind: whoever restarts reads the rest from the
+log. Rows gather for a fraction of a second and go in one batch together with the position that they stand for: a row
+that was written and deleted meanwhile costs nothing or one operation, and a run's row is written once
+(docs/decisions/0010).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sagaline._engine.overlay import Overlay, Writes
+from sagaline._engine.rows import META_KEY, ONCE_PREFIXES, Meta, encode_meta
+from sagaline._store import Store
+
+_WAIT_S = 0.25
+_ROWS = 10_000
+
+
+class WriteBack(Overlay):
+    """Reads see what is acknowledged. ``on_failure`` hears why the store could not be written."""
+
+    def __init__(self, store: Store, on_failure: Callable[[str], None]) -> None:
+        super().__init__(store)
+        self._store, self._on_failure = store, on_failure
+        self._loop = asyncio.get_running_loop()
+        self._meta: Meta | None = None
+        self._handle: asyncio.TimerHandle | None = None
+
+    def add(self, writes: Writes) -> None:
+        """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
+        above = self._above
+        for key, value in writes:
+            if value is None and key[:2] in ONCE_PREFIXES and above.get(key) is not None:
+                del above[key]  # written once, here: the store never sees it
+            else:
+                above[key] = value
+
+    def reached(self, meta: Meta) -> None:
+        """With the rows added so far the state stands for ``meta``."""
+        self._meta = meta
+        if len(self._above) >= _ROWS:
+            self.flush()
+        elif self._handle is None:
+            self._handle = self._loop.call_later(_WAIT_S, self.flush)
+
+    def flush(self) -> None:
+        """Writes what has gathered."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if self._meta is None:
+            return
+        try:
+            self._store.write([*self._above.items(), (META_KEY, encode_meta(self._meta))])
+        except Exception as error:  # rocksdict raises plain Exception, for a full disk too
+            self._on_failure(f"the state could not be written: {error}")
+            return
+        self._above.clear()
+        self._meta = None
