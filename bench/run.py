@@ -73,6 +73,13 @@ def yardstick(broker: KafkaProcess, in_flight: int) -> dict[str, float] | None:
     return {"cpu_ms": totals[len(totals) // 2], "p50_ms": float(latency[1])}
 
 
+def mean(before: dict[str, float] | None, after: dict[str, float] | None) -> dict[str, float] | None:
+    """The yardstick on both sides of the measurement: the machine changes meanwhile."""
+    if before is None or after is None:
+        return None
+    return {name: round((before[name] + after[name]) / 2, 3) for name in before}
+
+
 def against_targets(lines: list[dict[str, Any]], at_200: dict[str, float], at_1000: dict[str, float]) -> None:
     """The targets as ratios."""
     by = {(line["workload"], line["in_flight"]): line for line in lines}
@@ -101,11 +108,12 @@ def main() -> None:
         try:
             url = f"kafka://{broker.address}/bench{uuid.uuid4().hex[:8]}"
             yardstick(broker, 200)  # warms the broker's JVM, for both sides
-            at_200 = yardstick(broker, 200)
+            before = [yardstick(broker, in_flight) for in_flight in (200, 1000)]
             lines = asyncio.run(measure(url, "kafka", folder, broker.pid, rounds))
-            at_1000 = yardstick(broker, 1000)
+            after = [yardstick(broker, in_flight) for in_flight in (200, 1000)]
         finally:
             broker.close()
+    at_200, at_1000 = (mean(*pair) for pair in zip(before, after, strict=True))
     if at_200 and at_1000:
         for in_flight, found in ((200, at_200), (1000, at_1000)):
             emit({"yardstick": in_flight, **found})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 Encoder = Callable[[Any], bytes]
@@ -20,6 +21,7 @@ class AvroError(ValueError):
     """These bytes are not a value of this schema."""
 
 
+@lru_cache(maxsize=8192)
 def _varint(number: int) -> bytes:
     """Zig-zag variable-length encoding of a 64-bit integer."""
     rest = (number << 1) ^ (number >> 63)
@@ -31,11 +33,14 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = tuple(_varint(number) for number in range(8192))
+class _Longs(dict[int, bytes]):
+    """Varints by number: the small ones are there, any other is made."""
+
+    def __missing__(self, number: int) -> bytes:
+        return _varint(number)
 
 
-def _long(number: int) -> bytes:
-    return _SMALL[number] if 0 <= number < 8192 else _varint(number)
+_LONGS = _Longs((number, _varint(number)) for number in range(8192))
 
 
 def _long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
@@ -119,9 +124,9 @@ def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
     elif kind in ("string", "bytes"):
         data = src.fresh()
         src.add(depth, f"{data} = {value}.encode()" if kind == "string" else f"{data} = {value}")
-        src.add(depth, f"add(long(len({data}))); add({data})")
+        src.add(depth, f"add(long[len({data})]); add({data})")
     elif kind in ("int", "long"):
-        src.add(depth, f"add(long({value}))")
+        src.add(depth, f"add(long[{value}])")
     elif kind == "boolean":
         src.add(depth, f"add(b'\\x01' if {value} else b'\\x00')")
     elif kind == "double":
@@ -129,7 +134,7 @@ def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
     elif kind == "array":
         item = src.fresh()
         src.add(depth, f"if {value}:")
-        src.add(depth + 1, f"add(long(len({value})))")
+        src.add(depth + 1, f"add(long[len({value})])")
         src.add(depth + 1, f"for {item} in {value}:")
         _encode(src, depth + 2, schema["items"], item)
         src.add(depth, "add(b'\\x00')")
@@ -225,7 +230,7 @@ def compile_schema(schema: dict[str, Any], types: Mapping[str, type]) -> tuple[E
     src = _Source(schema)
     scope: dict[str, Any] = {
         "types": types,
-        "long": _long,
+        "long": _LONGS,
         "tail": _long_tail,
         "AvroError": AvroError,
         "pack_double": struct.Struct("<d").pack,
