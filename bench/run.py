@@ -45,7 +45,7 @@ async def measure(url: str, log: str, folder: Path, broker_pid: int | None, roun
     try:
         async with await Client.connect(url) as client:
             bench = Bench(client, engine, log, broker_pid)
-            await bench.measure("W1", 1000, 200)
+            await bench.measure("W1", 6000, 200)
             lines: list[dict[str, Any]] = []
             for workload, count, in_flight in PLAN:
                 found = [await bench.measure(workload, count, in_flight) for _ in range(rounds)]
