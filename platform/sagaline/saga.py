@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
+from sagaline._runtime.durations import Duration
 from sagaline.workflow import Decorator, Workflow, define
 
 __all__ = ["saga"]
@@ -28,7 +29,7 @@ R = TypeVar("R")
 @overload
 def saga(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
 @overload
-def saga(*, name: str | None = None) -> Decorator: ...
-def saga(fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
-    """Makes an async function a saga."""
-    return Decorator(name, True) if fn is None else define(fn, name, True)
+def saga(*, name: str | None = None, retention: Duration | None = None) -> Decorator: ...
+def saga(fn: Callable[..., Any] | None = None, /, *, name: str | None = None, retention: Duration | None = None) -> Any:
+    """Makes an async function a saga. ``retention``: how long its closed runs stay, else as the worker says."""
+    return Decorator(name, True, retention) if fn is None else define(fn, name, True, retention)

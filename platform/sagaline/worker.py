@@ -21,6 +21,7 @@ from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._log import open_log
 from sagaline._runtime.definitions import Registry
+from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._store import open_stores
 from sagaline.activity import Activity
 from sagaline.errors import LogUnavailable
@@ -37,7 +38,8 @@ class Worker:
 
     ``state_dir`` holds RocksDB: a cache of the log, kept so that a restart reads only what is new. Without it the
     state is kept in memory. ``id`` is the worker's static id in the group; by default it is kept in the state
-    directory, so that a restarted worker has its partitions back at once. Compensations are registered with
+    directory, so that a restarted worker has its partitions back at once. ``retention`` is how long a closed run
+    stays in the log and can be read; give all workers of a namespace the same. Compensations are registered with
     their activities.
     """
 
@@ -51,6 +53,7 @@ class Worker:
         id: str | None = None,
         concurrent_activities: int = 1_000,
         stop_grace_s: float = 10.0,
+        retention: Duration = "7d",
     ) -> None:
         self._url = url
         self._registry = Registry(
@@ -61,6 +64,7 @@ class Worker:
         self._id = id
         self._concurrent_activities = concurrent_activities
         self._stop_grace_s = stop_grace_s
+        self._retention_ms = milliseconds(retention)
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -85,6 +89,8 @@ class Worker:
             self._id or self._default_id(),
             concurrent_activities=self._concurrent_activities,
             stop_grace_s=self._stop_grace_s,
+            retention_ms=self._retention_ms,
+            sweep_s=min(10.0, self._retention_ms / 1_000),
         )
         self._host = Host(self._log, self._stores, self._registry, options)
         await self._host.start()

@@ -17,6 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.payloads import Signature
 from sagaline.errors import ConfigurationError, SagalineError
@@ -51,12 +52,15 @@ class Workflow(Generic[P, R]):
         return body
 
 
-def define(fn: Callable[..., Any], name: str | None, is_saga: bool) -> Workflow[Any, Any]:
+def define(
+    fn: Callable[..., Any], name: str | None, is_saga: bool, retention: Duration | None = None
+) -> Workflow[Any, Any]:
     """Makes a workflow of an async function; raises ConfigurationError when it is not one."""
     shown = name or fn.__name__
     if not inspect.iscoroutinefunction(fn):
         raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not.")
-    return Workflow(WorkflowDefinition(shown, fn, Signature(fn, shown), is_saga))
+    retention_ms = None if retention is None else milliseconds(retention)
+    return Workflow(WorkflowDefinition(shown, fn, Signature(fn, shown), is_saga, retention_ms))
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,11 @@ class WorkflowInfo:
 class Decorator:
     """``@workflow(...)`` or ``@saga(...)`` with its options, waiting for the function."""
 
-    def __init__(self, name: str | None, is_saga: bool) -> None:
-        self._name, self._is_saga = name, is_saga
+    def __init__(self, name: str | None, is_saga: bool, retention: Duration | None) -> None:
+        self._name, self._is_saga, self._retention = name, is_saga, retention
 
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]:
-        return define(fn, self._name, self._is_saga)
+        return define(fn, self._name, self._is_saga, self._retention)
 
 
 class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
@@ -101,10 +105,17 @@ class _WorkflowNamespace:
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
     @overload
-    def __call__(self, /, *, name: str | None = None) -> Decorator: ...
-    def __call__(self, fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
-        """Makes an async function a workflow."""
-        return Decorator(name, False) if fn is None else define(fn, name, False)
+    def __call__(self, /, *, name: str | None = None, retention: Duration | None = None) -> Decorator: ...
+    def __call__(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        retention: Duration | None = None,
+    ) -> Any:
+        """Makes an async function a workflow. ``retention``: how long its closed runs stay, else as the worker says."""
+        return Decorator(name, False, retention) if fn is None else define(fn, name, False, retention)
 
     def now(self) -> datetime:
         """The activation's time, in UTC; the same in replay."""

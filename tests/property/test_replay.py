@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import running
+from compaction import compacted
+from harness import eventually, running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagaline import ActivityError, Retry, RunError, activity, saga, workflow
 from sagaline._engine.rows import META_KEY, Meta, encode_meta
+from sagaline._host.partition import Partition
 from sagaline._host.recovery import Restore, load_meta
 from sagaline._host.write_back import WriteBack
 from sagaline._log import HISTORY, Record, open_log
@@ -99,16 +103,19 @@ plans = st.recursive(
 
 
 def rows(store: Store | WriteBack) -> dict[bytes, bytes]:
-    return {key: value for first in b"ahmoqrtuw" for key, value in store.scan(bytes([first]))}
+    return {key: value for first in b"acfhmopqrtuwxz" for key, value in store.scan(bytes([first]))}
 
 
 def fail(record: Record, cause: str) -> None:
     raise AssertionError(f"unreadable {record}: {cause}")
 
 
-async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> tuple[list[list[Record]], str]:
+async def run_all(
+    url: str, state_dir: Path | None, given_plans: list[Plan], retention: str = "7d"
+) -> tuple[list[list[Record]], str]:
     """Runs the plans on a live worker; returns the history of each partition and the log's identity."""
-    async with running(url, [plain, undoing], [act], state_dir=state_dir, worker_id="w") as (worker, client):
+    options = {"state_dir": state_dir, "worker_id": "w", "retention": retention}
+    async with running(url, [plain, undoing], [act], **options) as (worker, client):
         await worker._host.wait_live(2)
         live: dict[int, Snapshots] = {one.number: watch(one._write_back) for one in worker._host.live}
 
@@ -119,6 +126,8 @@ async def run_all(url: str, state_dir: Path | None, given_plans: list[Plan]) -> 
                 pass
 
         await asyncio.gather(*(one(number, plan) for number, plan in enumerate(given_plans)))
+        if retention != "7d":
+            await eventually(lambda: all(is_quiet(one) for one in worker._host.live))
         caches = [partition._write_back for partition in sorted(worker._host.live, key=lambda one: one.number)]
         log = open_log(url)
         await log.open()
@@ -171,6 +180,17 @@ def compare(final: dict[bytes, bytes], live: Snapshots, history: list[Record], s
                 prefix.close()
     Restore(whole, fail).apply(history)
     assert rows(step) == rows(whole) == final
+    draw = random.Random(len(history))
+    for number in range(10):  # whatever the broker has compacted so far
+        below = draw.randrange(len(history) + 1)
+        left = compacted(history, below, draw.randrange(below + 1))
+        cleaned = stores.open(3, Identity(f"cleaned-{number}", "a", 1))
+        if left:
+            Restore(cleaned, fail).apply(left)
+            if left[-1].offset == history[-1].offset:
+                assert rows(cleaned) == final
+        cleaned.close()
+    assert rows(step) == rows(whole) == final
     step.close()
     whole.close()
     stores.close()
@@ -194,3 +214,26 @@ def test_faults_of_the_log_change_nothing_that_was_decided(seed: int) -> None:
     histories, _ = asyncio.run(run_all(url, None, given_plans))
     claims = sum(1 for history in histories for record in history if (record.key or b"").startswith(b"claim/"))
     assert claims > 2, "the faults were never reached"
+
+
+@pytest.mark.parametrize("kind", ["memory", "rocksdb"])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
+@given(st.lists(plans, min_size=1, max_size=8))
+def test_retired_runs_leave_nothing_behind(kind: str, tmp_path: Path, given_plans: list[Plan]) -> None:
+    """All runs are retired: the state is that of no run at all, and so is what any compaction has left of the log."""
+    url = f"memory://r{uuid.uuid4().hex}?partitions=2"
+    state_dir = tmp_path / uuid.uuid4().hex if kind == "rocksdb" else None
+    if state_dir is not None:
+        state_dir.mkdir()
+    histories, _ = asyncio.run(run_all(url, state_dir, given_plans, retention="20ms"))
+    for history in histories:
+        keys = Counter(record.key for record in history)
+        assert all(count <= 2 for count in keys.values()), "a key is written once, and once more by its tombstone"
+        left = {record.key for record in compacted(history, len(history), len(history))}
+        assert all(key.startswith((b"claim/", b"positions/")) for key in left if key is not None)
+
+
+def is_quiet(partition: Partition) -> bool:
+    """Nothing is left to retire or to publish."""
+    left = {key[:2] for key in rows(partition._write_back)}
+    return left <= {b"m", b"p/"} and partition._overlay._above == {} and not partition._retention._awaited

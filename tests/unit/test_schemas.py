@@ -62,6 +62,7 @@ def samples() -> dict[str, records.Record]:
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),
         "claim": records.Claim("worker", "claim", 1_764_000_000_123),
         "refusals": records.Refusals(1, 2, 3, 4, 5, (records.Refusal("request", "order-1", failure),)),
+        "positions": records.Positions(1, 1_764_000_000_123, 3, 4, 5),
         "dead_letter": records.DeadLetter("orders.commands", 1, 2**40, "cause", 3),
         "history": records.History(7, 8, "order-1", "run", 1, 9, 10, 11, (1, 2), False, all_events),
     }

@@ -5,19 +5,24 @@ from __future__ import annotations
 from sagaline._engine.emit import Emitter, new_run
 from sagaline._engine.state import State
 from sagaline._model.events import RunStarted
-from sagaline._model.records import History, Refusals
+from sagaline._model.keys import HistoryKey, NumberedKey, parse_key
+from sagaline._model.records import History, Positions, Refusals
 
 
 def apply_history(state: State, record: History, value: bytes) -> bool:
     """Applies one activation; False when it is already there or does not follow (a producer's late retry).
 
-    ``value`` is the record as it stands on the topic, kept for replay.
+    ``value`` is the record as it stands on the topic, kept for replay. A record whose run is not there is a remnant
+    of one that is being retired: it is kept until it has its tombstone.
     """
     run = state.run(record.workflow_id)
     first = record.events[0] if record.events else None
-    if isinstance(first, RunStarted) and (run is None or (run.closed and run.run_id != record.run_id)):
+    if isinstance(first, RunStarted) and run is None:
         run = new_run(record.workflow_id, record.run_id, first, record.at)
-    if run is None or run.run_id != record.run_id or run.next_event_id != record.first_event_id or run.closed:
+    if run is None or run.run_id != record.run_id:
+        state.put_remnant(record, value)
+        return False
+    if run.next_event_id != record.first_event_id or run.closed:
         return False
     emitter = Emitter(state, run, record.at)
     for event in record.events:
@@ -26,8 +31,23 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     return True
 
 
-def apply_refusals(state: State, record: Refusals) -> None:
+def apply_refusals(state: State, record: Refusals, number: int) -> None:
     """Applies a record of refusals."""
-    for refusal in record.refusals:
-        state.put_refusal(refusal)
+    state.put_refusals(record.epoch, number, record.at, record.refusals)
     state.release(record.released)
+
+
+def apply_positions(state: State, record: Positions, number: int) -> None:
+    """Applies a record of positions."""
+    state.put_positions(record.epoch, number)
+    state.release(record.released)
+
+
+def apply_tombstone(state: State, key: bytes) -> None:
+    """Applies a tombstone: what had this key is needed no more."""
+    state.drop_invalid(key)
+    found = parse_key(key)
+    if isinstance(found, HistoryKey):
+        state.drop_record(found)
+    elif isinstance(found, NumberedKey):
+        state.drop_numbered(found)

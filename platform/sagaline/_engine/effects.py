@@ -39,9 +39,9 @@ class SetTimer(NamedTuple):
 
 
 class Publish(NamedTuple):
-    """Send an outbox entry."""
+    """Send an outbox entry, known by the offset of its record and its number in it."""
 
-    number: int
+    number: tuple[int, int]
     row: OutboxRow
 
 
@@ -60,4 +60,11 @@ class CloseRun(NamedTuple):
     run_id: str
 
 
-Effect = StartActivity | CancelActivity | ForgetActivity | SetTimer | Publish | Answer | CloseRun
+class CoverPositions(NamedTuple):
+    """A record of positions is durable: what came before it may be retired."""
+
+    epoch: int
+    number: int
+
+
+Effect = StartActivity | CancelActivity | ForgetActivity | SetTimer | Publish | Answer | CloseRun | CoverPositions

@@ -10,8 +10,9 @@ import msgspec
 
 from sagaline._model.events import ActivityScheduled
 from sagaline._model.failure import Failure
+from sagaline._model.records import Refusal
 
-FORMAT = 1
+FORMAT = 2
 META_KEY = b"m"
 RUN_PREFIX = b"r/"
 HISTORY_PREFIX = b"h/"
@@ -20,6 +21,11 @@ TIMER_PREFIX = b"t/"
 OUTBOX_PREFIX = b"o/"
 REFUSAL_PREFIX = b"q/"
 UNFINISHED_PREFIX = b"u/"
+CLOSED_PREFIX = b"c/"
+POSITIONS_PREFIX = b"p/"
+REFUSALS_PREFIX = b"f/"
+INVALID_PREFIX = b"z/"
+REMNANT_PREFIX = b"x/"
 ONCE_PREFIXES = frozenset({b"t/", b"w/", OUTBOX_PREFIX})
 """Rows under these are written once and deleted once, never written again."""
 
@@ -31,7 +37,6 @@ class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):
     epoch: int = -1
     commands_position: int = 0
     results_position: int = 0
-    next_outbox: int = 1
     released: int = 0
 
 
@@ -75,6 +80,28 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 1
     retry_at: int = 0
     cancel_requested: bool = False
+
+
+class RefusalRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A refusal, and the record that holds it."""
+
+    epoch: int
+    number: int
+    refusal: Refusal
+
+
+class RefusalsRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A record of refusals: when it was written, and the requests."""
+
+    at: int
+    request_ids: list[str]
+
+
+class RemnantRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is left of a run whose first record has its tombstone."""
+
+    workflow_id: str
+    left: int
 
 
 class OutboxRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -122,9 +149,51 @@ def timer_of(key: bytes) -> tuple[int, str, int]:
     return int(due_at, 16), run_id.decode(), int(step, 16)
 
 
-def outbox_key(number: int) -> bytes:
-    """Key of an outbox entry."""
-    return b"o/%016x" % number
+def outbox_key(offset: int, number: int) -> bytes:
+    """Key of an outbox entry: by the offset of the record that made it, for that is the same in every replay."""
+    return b"o/%016x/%08x" % (offset, number)
+
+
+def outbox_of(key: bytes) -> tuple[int, int]:
+    """Offset and number of an outbox entry's key."""
+    _, offset, number = key.split(b"/")
+    return int(offset, 16), int(number, 16)
+
+
+def closed_prefix(workflow: str) -> bytes:
+    """Prefix of the index of closed runs of a workflow, by the time they closed."""
+    return CLOSED_PREFIX + workflow.encode() + b"\0"
+
+
+def closed_key(workflow: str, closed_at: int, workflow_id: str) -> bytes:
+    """Key in the index of closed runs; its value is the offset of their last record."""
+    return closed_prefix(workflow) + b"%016x/%b" % (closed_at, workflow_id.encode())
+
+
+def closed_of(key: bytes) -> tuple[str, int, str]:
+    """Workflow, closing time and workflow id of a key in the index of closed runs."""
+    workflow, _, rest = key[len(CLOSED_PREFIX) :].partition(b"\0")
+    return workflow.decode(), int(rest[:16], 16), rest[17:].decode()
+
+
+def numbered_key(prefix: bytes, epoch: int, number: int) -> bytes:
+    """Key of the row that knows a record of positions or refusals; they sort as they were written."""
+    return prefix + b"%016x/%016x" % (epoch, number)
+
+
+def numbered_of(key: bytes) -> tuple[int, int]:
+    """Epoch and number of such a key."""
+    return int(key[2:18], 16), int(key[19:], 16)
+
+
+def invalid_key(key: bytes) -> bytes:
+    """Key of the row that remembers an invalid record of history until it has its tombstone."""
+    return INVALID_PREFIX + key
+
+
+def remnant_key(run_id: str) -> bytes:
+    """Key of the row that remembers a run whose beginning is retired."""
+    return REMNANT_PREFIX + run_id.encode()
 
 
 def refusal_key(request_id: str) -> bytes:

@@ -5,23 +5,37 @@ Deciding is given a :class:`ReadState` only, so that a decision that writes is a
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Protocol
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from sagaline._engine import rows
-from sagaline._engine.effects import CancelActivity, CloseRun, Effect, ForgetActivity, Publish, SetTimer, StartActivity
+from sagaline._engine.effects import (
+    CancelActivity,
+    CloseRun,
+    CoverPositions,
+    Effect,
+    ForgetActivity,
+    Publish,
+    SetTimer,
+    StartActivity,
+)
 from sagaline._engine.overlay import Overlay, Writes
-from sagaline._engine.rows import ActivityRow, OutboxRow, RunRow
-from sagaline._model.records import Refusal
+from sagaline._engine.rows import ActivityRow, OutboxRow, RefusalRow, RefusalsRow, RemnantRow, RunRow
+from sagaline._model.codec import decode
+from sagaline._model.keys import HistoryKey, NumberedKey, history_key, parse_key
+from sagaline._model.records import History, Refusal
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunRow).decode
 _decode_activity = msgspec.msgpack.Decoder(ActivityRow).decode
 _decode_outbox = msgspec.msgpack.Decoder(OutboxRow).decode
-_decode_refusal = msgspec.msgpack.Decoder(Refusal).decode
+_decode_refusal = msgspec.msgpack.Decoder(RefusalRow).decode
+_decode_refusals = msgspec.msgpack.Decoder(RefusalsRow).decode
+_decode_remnant = msgspec.msgpack.Decoder(RemnantRow).decode
+_NUMBERED = {"refusals": rows.REFUSALS_PREFIX, "positions": rows.POSITIONS_PREFIX}
 
 
 class ReadState(Protocol):
@@ -79,9 +93,12 @@ class WriteState(ReadState, Protocol):
         """A message is to leave."""
         ...
 
-    def put_refusal(self, refusal: Refusal) -> None:
-        """A request was refused."""
-        ...
+
+class Placed(NamedTuple):
+    """Rows of a record that depend on its offset, which is known when it is acknowledged."""
+
+    sends: list[OutboxRow]
+    closed: list[RunRow]
 
 
 class State:
@@ -95,7 +112,9 @@ class State:
         self._dirty: dict[str, RunRow] = {}
         self._writes: Writes = []
         self._effects: list[Effect] = []
-        self.next_outbox = meta.next_outbox
+        self._sends: list[OutboxRow] = []
+        self._closed: list[RunRow] = []
+        self._outbox: deque[tuple[int, bytes]] = deque()  # offsets and keys of the outbox's rows, in order
         self.released = meta.released
 
     # Reading
@@ -126,7 +145,7 @@ class State:
 
     def refusal(self, request_id: str) -> Refusal | None:
         data = self._rows.get(rows.refusal_key(request_id))
-        return None if data is None else _decode_refusal(data)
+        return None if data is None else _decode_refusal(data).refusal
 
     # Writing
 
@@ -142,6 +161,12 @@ class State:
             self._write(rows.unfinished_key(run.workflow_id), b"" if unfinished else None)
 
     def close_run(self, run: RunRow) -> None:
+        self._drop_steps(run)
+        self.put_run(run)
+        self._closed.append(run)
+        self._effects.append(CloseRun(run.workflow_id, run.run_id))
+
+    def _drop_steps(self, run: RunRow) -> None:
         if run.open_steps:
             for key, data in self._rows.scan(rows.activity_key(run.run_id, 0)[:-8]):
                 row = _decode_activity(data)
@@ -153,8 +178,6 @@ class State:
                 self._write(key, None)
                 self._write(rows.timer_key(int(data, 16), run.run_id, int(key[-8:], 16)), None)
             run.open_steps = 0
-        self.put_run(run)
-        self._effects.append(CloseRun(run.workflow_id, run.run_id))
 
     def put_activity(self, run: RunRow, row: ActivityRow) -> None:
         step = row.scheduled.step
@@ -201,22 +224,117 @@ class State:
         self._write(rows.timer_key(due_at, run.run_id, step), None)
 
     def send(self, row: OutboxRow) -> None:
-        number, self.next_outbox = self.next_outbox, self.next_outbox + 1
-        self._write(rows.outbox_key(number), _encode(row))
-        self._effects.append(Publish(number, row))
-
-    def put_refusal(self, refusal: Refusal) -> None:
-        self._write(rows.refusal_key(refusal.request_id), _encode(refusal))
+        self._sends.append(row)
 
     def put_history(self, run_id: str, first_event_id: int, value: bytes) -> None:
         """Keeps a history record for replay."""
         self._write(rows.history_row_key(run_id, first_event_id), value)
 
     def release(self, released: int) -> None:
-        """Outbox entries up to ``released`` have been published: their rows go."""
-        for number in range(self.released + 1, released + 1):
-            self._write(rows.outbox_key(number), None)
+        """Messages of records below ``released`` have left: their rows go."""
+        outbox = self._outbox
+        while outbox and outbox[0][0] < released:
+            self._write(outbox.popleft()[1], None)
         self.released = max(self.released, released)
+
+    # Records that are no activation
+
+    def put_refusals(self, epoch: int, number: int, at: int, refusals: Sequence[Refusal]) -> None:
+        """A record of refusals."""
+        for refusal in refusals:
+            self._write(rows.refusal_key(refusal.request_id), _encode(RefusalRow(epoch, number, refusal)))
+        row = RefusalsRow(at, [refusal.request_id for refusal in refusals])
+        self._write(rows.numbered_key(rows.REFUSALS_PREFIX, epoch, number), _encode(row))
+
+    def put_positions(self, epoch: int, number: int) -> None:
+        """A record of positions."""
+        self._write(rows.numbered_key(rows.POSITIONS_PREFIX, epoch, number), b"")
+        self._effects.append(CoverPositions(epoch, number))
+
+    def put_invalid(self, key: bytes) -> None:
+        """A record that is not valid: it is to have its tombstone. A key with a valid copy never gets one."""
+        if not self._is_valid(parse_key(key)):
+            self._write(rows.invalid_key(key), b"")
+
+    def _is_valid(self, key: HistoryKey | NumberedKey | None) -> bool:
+        if isinstance(key, HistoryKey):
+            value = self._rows.get(rows.history_row_key(key.run_id, key.first_event_id))
+            return value is not None and _epoch_of(value) == key.epoch
+        if isinstance(key, NumberedKey):
+            return self._rows.get(rows.numbered_key(_NUMBERED[key.kind], key.epoch, key.number)) is not None
+        return True  # not ours to remove
+
+    # Tombstones
+
+    def drop_invalid(self, key: bytes) -> None:
+        """An invalid record has its tombstone."""
+        if self._rows.get(rows.invalid_key(key)) is not None:
+            self._write(rows.invalid_key(key), None)
+
+    def drop_numbered(self, key: NumberedKey) -> None:
+        """A record of positions or refusals has its tombstone."""
+        found = rows.numbered_key(_NUMBERED[key.kind], key.epoch, key.number)
+        data = self._rows.get(found)
+        if data is None:
+            return
+        self._write(found, None)
+        if data:
+            for request_id in _decode_refusals(data).request_ids:
+                self._drop_refusal(rows.refusal_key(request_id), key)
+
+    def _drop_refusal(self, row_key: bytes, record: NumberedKey) -> None:
+        """Drops the row unless a later record refuses the same request."""
+        data = self._rows.get(row_key)
+        if data is not None:
+            found = _decode_refusal(data)
+            if (found.epoch, found.number) == (record.epoch, record.number):
+                self._write(row_key, None)
+
+    def drop_record(self, key: HistoryKey) -> None:
+        """A record of a run has its tombstone: with the first one the run is gone, the others are remnants."""
+        found = rows.history_row_key(key.run_id, key.first_event_id)
+        value = self._rows.get(found)
+        if value is None or _epoch_of(value) != key.epoch:
+            return
+        self._write(found, None)
+        remnant = self._remnant(key.run_id)
+        if remnant is not None:
+            left = remnant.left - 1
+        else:
+            run = self.run(key.workflow_id)
+            if run is not None and run.run_id == key.run_id:
+                self._remove(run)
+            left = sum(1 for _ in self._rows.scan(rows.history_prefix(key.run_id)))
+        self._put_remnant(key.run_id, key.workflow_id, left)
+
+    def put_remnant(self, record: History, value: bytes) -> None:
+        """A record of a run whose beginning is gone."""
+        key = rows.history_row_key(record.run_id, record.first_event_id)
+        if self._rows.get(key) is None:
+            self._write(key, value)
+            remnant = self._remnant(record.run_id)
+            self._put_remnant(record.run_id, record.workflow_id, 1 if remnant is None else remnant.left + 1)
+
+    def _remnant(self, run_id: str) -> RemnantRow | None:
+        data = self._rows.get(rows.remnant_key(run_id))
+        return None if data is None else _decode_remnant(data)
+
+    def _put_remnant(self, run_id: str, workflow_id: str, left: int) -> None:
+        key = rows.remnant_key(run_id)
+        if left:
+            self._write(key, _encode(RemnantRow(workflow_id, left)))
+        elif self._rows.get(key) is not None:
+            self._write(key, None)
+
+    def _remove(self, run: RunRow) -> None:
+        self._drop_steps(run)
+        if run.unfinished:
+            self._write(rows.unfinished_key(run.workflow_id), None)
+        if run.closed_at is not None:
+            self._write(rows.closed_key(run.workflow, run.closed_at, run.workflow_id), None)
+        self._write(rows.run_key(run.workflow_id), None)
+        self._dirty.pop(run.workflow_id, None)
+        self._runs.pop(run.workflow_id, None)
 
     # The record's sum
 
@@ -233,6 +351,40 @@ class State:
         """The effects that those changes call for."""
         effects, self._effects = self._effects, []
         return effects
+
+    def take_placed(self) -> Placed | None:
+        """What waits for the record's offset."""
+        if not self._sends and not self._closed:
+            return None
+        placed = Placed(self._sends, self._closed)
+        self._sends, self._closed = [], []
+        return placed
+
+    def place(self, offset: int, placed: Placed) -> tuple[Writes, list[Publish]]:
+        """The rows of a record that stands at ``offset``, and the messages that may leave now."""
+        writes: Writes = []
+        messages: list[Publish] = []
+        for number, row in enumerate(placed.sends):
+            key = rows.outbox_key(offset, number)
+            writes.append((key, _encode(row)))
+            self._outbox.append((offset, key))
+            messages.append(Publish((offset, number), row))
+        for run in placed.closed:
+            assert run.closed_at is not None
+            writes.append((rows.closed_key(run.workflow, run.closed_at, run.workflow_id), b"%x" % offset))
+        return writes, messages
+
+    def write_placed(self, offset: int) -> None:
+        """The same where the offset is known at once: reading history."""
+        placed = self.take_placed()
+        if placed is not None:
+            for key, value in self.place(offset, placed)[0]:
+                self._write(key, value)
+
+    def forget_cached(self) -> None:
+        """Rows below have changed: somebody else's tombstones."""
+        assert not self._dirty, "between two records"
+        self._runs.clear()
 
     def _remember(self, run: RunRow) -> None:
         self._runs[run.workflow_id] = run
@@ -253,10 +405,19 @@ class State:
             if self._rows.get(rows.wait_key(run_id, step)) is not None:
                 yield SetTimer(due_at, value.decode(), run_id, step)
 
-    def outbox(self) -> Iterator[Publish]:
-        """Every message that is not known to have left, in order."""
+    def load_outbox(self) -> list[Publish]:
+        """Every message that is not known to have left, in order; from here on ``release`` knows their rows."""
+        found: list[Publish] = []
+        self._outbox.clear()
         for key, data in self._rows.scan(rows.OUTBOX_PREFIX):
-            yield Publish(int(key[2:], 16), _decode_outbox(data))
+            number = rows.outbox_of(key)
+            self._outbox.append((number[0], key))
+            found.append(Publish(number, _decode_outbox(data)))
+        return found
+
+    def oldest_message(self) -> int | None:
+        """Offset of the record of the oldest message whose row is still there."""
+        return self._outbox[0][0] if self._outbox else None
 
     def unfinished(self) -> Iterator[RunRow]:
         """Open runs that wait for an owner's attention: parked, or with an activation that is not all written."""
@@ -268,3 +429,54 @@ class State:
     def history(self, run_id: str) -> list[bytes]:
         """The run's history records, in order."""
         return [value for _, value in self._rows.scan(rows.history_prefix(run_id))]
+
+    # What retention needs
+
+    def closed_runs(self, workflow: str) -> Iterator[tuple[int, str, int]]:
+        """Closing time, workflow id and offset of the last record of closed runs, the oldest first."""
+        for key, value in self._rows.scan(rows.closed_prefix(workflow)):
+            _, closed_at, workflow_id = rows.closed_of(key)
+            yield closed_at, workflow_id, int(value, 16)
+
+    def closed_workflows(self) -> list[str]:
+        """Names of the workflows that have closed runs."""
+        names: list[str] = []
+        start = rows.CLOSED_PREFIX
+        for key, _ in self._rows.scan(start):
+            name = rows.closed_of(key)[0]
+            if not names or names[-1] != name:
+                names.append(name)
+        return names
+
+    def record_keys(self, workflow_id: str, run_id: str) -> list[bytes]:
+        """Keys of a run's records on the history topic, from the first to the last."""
+        return [
+            history_key(workflow_id, run_id, int(key[-8:], 16), _epoch_of(value))
+            for key, value in self._rows.scan(rows.history_prefix(run_id))
+        ]
+
+    def positions_records(self) -> list[tuple[int, int]]:
+        """Epoch and number of every record of positions, in order."""
+        return [rows.numbered_of(key) for key, _ in self._rows.scan(rows.POSITIONS_PREFIX)]
+
+    def refusals_records(self) -> Iterator[tuple[int, int, int]]:
+        """Time, epoch and number of every record of refusals, in order."""
+        for key, data in self._rows.scan(rows.REFUSALS_PREFIX):
+            yield (_decode_refusals(data).at, *rows.numbered_of(key))
+
+    def invalid_records(self) -> list[bytes]:
+        """Keys of records that are to have their tombstones for being invalid."""
+        return [key[len(rows.INVALID_PREFIX) :] for key, _ in self._rows.scan(rows.INVALID_PREFIX)]
+
+    def remnants(self) -> list[tuple[str, str]]:
+        """Workflow id and run id of runs that are retired in part."""
+        return [
+            (_decode_remnant(data).workflow_id, key[len(rows.REMNANT_PREFIX) :].decode())
+            for key, data in self._rows.scan(rows.REMNANT_PREFIX)
+        ]
+
+
+def _epoch_of(value: bytes) -> int:
+    record = decode(value)
+    assert isinstance(record, History), "only history is kept for replay"
+    return record.epoch

@@ -20,7 +20,8 @@ class HostOptions:
     """``member_id`` is the worker's static id in the group.
 
     Bounds: instances and run rows kept in memory, appends in flight before reading pauses, activities at once,
-    threads for ordinary functions, seconds that running activities get when the worker stops.
+    threads for ordinary functions, seconds that running activities get when the worker stops. ``retention_ms``: how
+    long a closed run stays; ``sweep_s``: how often those whose time is over are looked for.
     """
 
     member_id: str
@@ -31,4 +32,6 @@ class HostOptions:
     activity_threads: int = 16
     stop_grace_s: float = 10.0
     superseded_wait_s: float = 10.0
+    retention_ms: int = 7 * 24 * 3_600_000
+    sweep_s: float = 10.0
     clock: Callable[[], int] = wall_clock_ms

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from sagaline._engine.apply import apply_positions, apply_refusals, apply_tombstone
 from sagaline._engine.decide import Input, Rejected, TimerDue, decide, run_id_of
 from sagaline._engine.effects import (
     Answer,
     CancelActivity,
     CloseRun,
+    CoverPositions,
     Effect,
     ForgetActivity,
     Publish,
@@ -20,6 +22,7 @@ from sagaline._engine.effects import (
 )
 from sagaline._engine.emit import Emitter, new_run
 from sagaline._engine.overlay import Overlay
+from sagaline._engine.reader import HistoryReader
 from sagaline._engine.replies import REPLIES
 from sagaline._engine.rows import Meta, RunRow
 from sagaline._engine.state import State
@@ -28,9 +31,10 @@ from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.instances import Instances
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._host.outbox import Outbox
-from sagaline._host.pipeline import Pending, Pipeline
+from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
 from sagaline._host.reads import Reads
 from sagaline._host.recovery import Claimed
+from sagaline._host.retention import Actions, Retention
 from sagaline._host.sizes import RECORD_BYTES, in_parts, size
 from sagaline._host.timers import Timers
 from sagaline._host.write_back import WriteBack
@@ -38,13 +42,14 @@ from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.events import Command, Event, RunParked, RunResumed, RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.keys import history_key, refusals_key
+from sagaline._model.keys import history_key, positions_key, refusals_key
 from sagaline._model.records import (
     PARKED,
     ActivityResult,
     CancelRun,
     Decided,
     History,
+    Positions,
     ReadRun,
     Refusal,
     Refusals,
@@ -80,14 +85,22 @@ class Partition:
         meta = claimed.meta
         self.commands_position = meta.commands_position
         self.results_position = meta.results_position
-        self._write_back = WriteBack(claimed.store, self.lose)
+        self._write_back = WriteBack(claimed.store, meta, self.lose)
         self._overlay = Overlay(self._write_back)
         self._state = State(self._overlay, meta, options.cached_runs)
-        self._pipeline = Pipeline(number, meta, services.log, services.appender, options, self._on_applied)
+        self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
+        self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options.cached_instances)
-        self._outbox = Outbox(services.log, meta.released)
+        self._outbox = Outbox(services.log, lambda: self._pipeline.next_offset)
         durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset)
+        self._retention = Retention(
+            self._state,
+            durable,
+            services.registry,
+            options,
+            Actions(self._append_positions, self._append_tombstone, lambda: self._outbox.released, self._is_behind),
+        )
         self._timers = Timers(asyncio.get_running_loop(), options.clock, self._on_due)
         self._refused_at = (self.commands_position, self.results_position)
         self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
@@ -96,7 +109,7 @@ class Partition:
 
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
-        stored: list[Effect] = [*self._state.open_activities(), *self._state.timers(), *self._state.outbox()]
+        stored: list[Effect] = [*self._state.open_activities(), *self._state.timers(), *self._state.load_outbox()]
         unfinished = list(self._state.unfinished())
         for run in unfinished:
             if run.more:  # before any input of it can come
@@ -107,12 +120,14 @@ class Partition:
             if run.status == PARKED and not run.closed:
                 self._resume(run)
                 await asyncio.sleep(0)
+        self._retention.begin()
 
     def close(self) -> None:
         """Drops what is not acknowledged: it does not count."""
         self._pipeline.close()
         self._write_back.flush()
         self._timers.close()
+        self._retention.close()
         self._outbox.close()
         self._reads.close()
         self._instances.close()
@@ -355,11 +370,37 @@ class Partition:
             self._outbox.released,
             tuple(refusal for refusal, _ in refused),
         )
-        for refusal, _ in refused:
-            self._state.put_refusal(refusal)
-        self._state.release(record.released)
+        number = self._pipeline.appended
+        apply_refusals(self._state, record, number)
         effects: list[Effect] = [_refused(refusal, request) for refusal, request in refused if request.reply_to]
-        self._send(refusals_key(self.epoch, self._pipeline.appended), record, encode(record), effects)
+        self._send(refusals_key(self.epoch, number), record, encode(record), effects)
+
+    # Records that retention asks for
+
+    def _is_behind(self) -> bool:
+        """Something was consumed, or has left, that no record says yet."""
+        recorded = self._recorded
+        oldest = self._state.oldest_message()
+        has_left = oldest is not None and oldest < self._outbox.released
+        return has_left or (self.commands_position, self.results_position) != recorded[:2]
+
+    def _append_positions(self) -> int:
+        self._record_refusals()
+        record = Positions(
+            self.epoch,
+            self._services.options.clock(),
+            self.commands_position,
+            self.results_position,
+            self._outbox.released,
+        )
+        number = self._pipeline.appended
+        apply_positions(self._state, record, number)
+        self._send(positions_key(self.epoch, number), record, encode(record), self._state.take_effects())
+        return number
+
+    def _append_tombstone(self, key: bytes) -> None:
+        apply_tombstone(self._state, key)
+        self._send(key, None, None, [])
 
     # 3. Append
 
@@ -385,35 +426,53 @@ class Partition:
         key = history_key(run.workflow_id, run.run_id, emitter.first_event_id, self.epoch)
         self._send(key, record, value, self._state.take_effects())
 
-    def _send(self, key: bytes, record: Decided, value: bytes, effects: list[Effect]) -> None:
+    def _send(self, key: bytes, record: Decided | None, value: bytes | None, effects: list[Effect]) -> None:
         state = self._state
-        self._pipeline.send(
-            key, value, Pending(self._pipeline, record, state.take_writes(), effects, state.next_outbox)
-        )
+        if record is not None:
+            self._recorded = Recorded(record.commands_position, record.results_position, record.released)
+        pending = Pending(self._pipeline, self._recorded, state.take_writes(), effects, state.take_placed())
+        self._pipeline.send(key, value, pending)
 
     # 4. Check (the pipeline does), 5. apply, 6. release the effects
 
-    def _on_applied(self, acknowledged: Sequence[Pending]) -> None:
+    def _on_applied(self, offset: int, acknowledged: Sequence[Pending]) -> None:
+        """The records from ``offset`` on are durable."""
         add, settle = self._write_back.add, self._overlay.settle
-        for pending in acknowledged:
+        messages: list[Publish] = []
+        for number, pending in enumerate(acknowledged):
             add(pending.writes)
             settle(pending.writes)
-        last = acknowledged[-1]
-        record = last.record
-        self._write_back.reached(
-            Meta(
-                self._pipeline.next_offset,
-                self._pipeline.epoch,
-                record.commands_position,
-                record.results_position,
-                last.next_outbox,
-                record.released,
-            )
-        )
+            if pending.placed is not None:
+                writes, found = self._state.place(offset + number, pending.placed)
+                add(writes)
+                messages += found
+        self._write_back.reached(Meta(self._pipeline.next_offset, self._pipeline.epoch, *acknowledged[-1].recorded))
+        for message in messages:
+            self._outbox.publish(message)
         for pending in acknowledged:
             for effect in pending.effects:
                 _RELEASE[type(effect)](self, effect)
         self._reads.proven(self._pipeline.acknowledged, idle=not self._pipeline.in_flight)
+
+    def _on_foreign(self, records: Sequence[Record]) -> str:
+        """Records of somebody else, below an append of ours; returns the reason when the partition is lost."""
+        overlay = Overlay(self._write_back)
+        meta = self._write_back.meta
+        state = State(overlay, meta, cached_runs=0)
+        reader = HistoryReader(state, meta)
+        for record in records:
+            try:
+                if reader.take(record.offset, record.key, record.value) is not None:
+                    return "an append is in doubt: it is in the log without its acknowledgement"
+            except UnreadableRecord as error:
+                send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
+        if reader.meta.epoch != self.epoch:
+            return f"{SUPERSEDED} at offset {reader.meta.epoch}"
+        self._write_back.add(state.take_writes())
+        self._write_back.reached(reader.meta)
+        self._state.forget_cached()
+        self._retention.bury()
+        return ""
 
     def start_activity(self, effect: StartActivity) -> None:
         """Runs an attempt, now or at its time."""
@@ -444,6 +503,10 @@ class Partition:
         """Answers a request directly."""
         self._services.log.publish(REPLIES, effect.partition, effect.client.encode(), effect.value)
 
+    def cover_positions(self, effect: CoverPositions) -> None:
+        """Retires what was waiting for it."""
+        self._retention.on_positions(effect.epoch, effect.number)
+
     def close_run(self, effect: CloseRun) -> None:
         """Tells those who wait for a run's end."""
         self._reads.closed(effect.workflow_id, effect.run_id)
@@ -457,6 +520,7 @@ _RELEASE: dict[type[Any], Callable[[Partition, Any], None]] = {
     Publish: Partition.publish,
     Answer: Partition.answer,
     CloseRun: Partition.close_run,
+    CoverPositions: Partition.cover_positions,
 }
 
 

@@ -17,25 +17,29 @@ from typing import NamedTuple
 from sagaline._engine.effects import Effect
 from sagaline._engine.overlay import Writes
 from sagaline._engine.rows import Meta
-from sagaline._engine.validity import Validity
-from sagaline._host.deadletters import send_to_dead_letters
-from sagaline._host.options import HostOptions
-from sagaline._log import HISTORY, Ack, Appender, Log
-from sagaline._model.codec import UnreadableRecord, decode
-from sagaline._model.records import Decided
+from sagaline._engine.state import Placed
+from sagaline._log import HISTORY, Ack, Appender, Log, Record
 
 _log = logging.getLogger("sagaline.partition")
 SUPERSEDED = "another worker has claimed it"
+
+
+class Recorded(NamedTuple):
+    """What the newest record up to here says of inputs and messages."""
+
+    commands_position: int
+    results_position: int
+    released: int
 
 
 class Pending(NamedTuple):
     """An append that is not acknowledged yet, and what follows when it is."""
 
     owner: Pipeline
-    record: Decided
+    recorded: Recorded
     writes: Writes
     effects: list[Effect]
-    next_outbox: int
+    placed: Placed | None
 
 
 class Pipeline:
@@ -47,13 +51,13 @@ class Pipeline:
         meta: Meta,
         log: Log,
         appender: Appender,
-        options: HostOptions,
-        on_applied: Callable[[Sequence[Pending]], None],
+        on_applied: Callable[[int, Sequence[Pending]], None],
+        on_foreign: Callable[[Sequence[Record]], str],
     ) -> None:
-        self._number, self._log, self._options = number, log, options
+        self._number, self._log = number, log
         self.appender = appender
         self.epoch, self.next_offset = meta.epoch, meta.next_offset
-        self._on_applied = on_applied
+        self._on_applied, self._on_foreign = on_applied, on_foreign
         self._in_flight: deque[Pending] = deque()
         self.appended = self.acknowledged = 0
         self._gap: asyncio.Task[None] | None = None
@@ -76,7 +80,7 @@ class Pipeline:
         if self._gap is not None:
             self._gap.cancel()
 
-    def send(self, key: bytes, value: bytes, pending: Pending) -> None:
+    def send(self, key: bytes, value: bytes | None, pending: Pending) -> None:
         """Appends a record; its writes are in the overlay already."""
         self._in_flight.append(pending)
         self.appended += 1
@@ -110,23 +114,16 @@ class Pipeline:
         self.next_offset = expected
         if acknowledged:
             self.acknowledged += len(acknowledged)
-            self._on_applied(acknowledged)
+            self._on_applied(expected - len(acknowledged), acknowledged)
 
     async def _look_into_gap(self, start: int, offset: int) -> None:
         """Somebody else has written. A claim among it means that the partition is theirs; the rest is a zombie's."""
-        validity = Validity(self.epoch)
         async for batch in self._log.read(HISTORY, self._number, start, offset):
-            for record in batch:
-                try:
-                    if validity.admit(record.offset, decode(record.value)) is not None:
-                        self.lose("an append is in doubt: it is in the log without its acknowledgement")
-                        return
-                except UnreadableRecord as error:
-                    send_to_dead_letters(self._log, record, str(error), self._options.clock)
-            if validity.epoch != self.epoch:
-                self.lose(f"{SUPERSEDED} at offset {validity.epoch}")
+            reason = self._on_foreign(batch)
+            if reason:
+                self.lose(reason)
                 return
-        _log.warning("Partition %d: ignored foreign records before offset %d", self._number, offset)
+        _log.warning("Partition %d: foreign records from %d to %d", self._number, start, offset - 1)
         self.next_offset = offset
         self._gap = None
         held, self._held = self._held, []

@@ -11,17 +11,16 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from sagaline._engine.apply import apply_history, apply_refusals
 from sagaline._engine.overlay import Overlay
+from sagaline._engine.reader import HistoryReader
 from sagaline._engine.rows import FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
-from sagaline._engine.validity import Validity
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
-from sagaline._model.codec import UnreadableRecord, decode, encode
+from sagaline._model.codec import UnreadableRecord, encode
 from sagaline._model.keys import claim_key
-from sagaline._model.records import Claim, Decided, History
+from sagaline._model.records import Claim
 from sagaline._store import Identity, Store, Stores
 
 _logger = logging.getLogger("sagaline.recovery")
@@ -48,50 +47,33 @@ def load_meta(store: Store) -> Meta:
 
 
 class Restore:
-    """Applies valid records of history to a store, from where it stands."""
+    """Applies history to a store, from where it stands, a batch in one write."""
 
     def __init__(self, store: Store, on_unreadable: Callable[[Record, str], None]) -> None:
         self._store, self._on_unreadable = store, on_unreadable
-        self.meta = load_meta(store)
-        self._validity = Validity(self.meta.epoch)
         self._overlay = Overlay(store)
-        self._state = State(self._overlay, self.meta, cached_runs=1_000)
+        meta = load_meta(store)
+        self._state = State(self._overlay, meta, cached_runs=1_000)
+        self._reader = HistoryReader(self._state, meta)
+
+    @property
+    def meta(self) -> Meta:
+        """How far it has come."""
+        return self._reader.meta
 
     def apply(self, records: list[Record]) -> None:
-        """Applies a batch in one write. Contract: offsets continue; gaps are what compaction has removed."""
+        """Applies a batch. Contract: offsets continue; gaps are what compaction has removed."""
         rows: dict[bytes, bytes | None] = {}
         for record in records:
-            decided = self._read(record)
-            if isinstance(decided, History):
-                apply_history(self._state, decided, record.value or b"")
-            elif decided is not None:
-                apply_refusals(self._state, decided)
-            self._advance(record.offset + 1, decided)
+            try:
+                self._reader.take(record.offset, record.key, record.value)
+            except UnreadableRecord as error:
+                self._on_unreadable(record, str(error))
             rows.update(self._state.take_writes())
             self._state.take_effects()
         writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
         self._store.write(writes)
         self._overlay.settle(writes)
-
-    def _read(self, record: Record) -> Decided | None:
-        if record.value is None:
-            return None  # a tombstone
-        try:
-            return self._validity.admit(record.offset, decode(record.value))
-        except UnreadableRecord as error:
-            self._on_unreadable(record, str(error))
-            return None
-
-    def _advance(self, next_offset: int, decided: Decided | None) -> None:
-        meta = self.meta
-        self.meta = Meta(
-            next_offset,
-            self._validity.epoch,
-            decided.commands_position if decided else meta.commands_position,
-            decided.results_position if decided else meta.results_position,
-            self._state.next_outbox,
-            self._state.released,
-        )
 
 
 class Recovery:

@@ -9,7 +9,7 @@ that was written and deleted meanwhile costs nothing or one operation, and a run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.rows import META_KEY, ONCE_PREFIXES, Meta, encode_meta
@@ -17,16 +17,18 @@ from sagaline._store import Store
 
 _WAIT_S = 0.25
 _ROWS = 10_000
+_SCAN_ROWS = 200
 
 
 class WriteBack(Overlay):
-    """Reads see what is acknowledged. ``on_failure`` hears why the store could not be written."""
+    """Reads see what is acknowledged, up to ``meta``. ``on_failure`` hears why the store could not be written."""
 
-    def __init__(self, store: Store, on_failure: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, meta: Meta, on_failure: Callable[[str], None]) -> None:
         super().__init__(store)
         self._store, self._on_failure = store, on_failure
         self._loop = asyncio.get_running_loop()
-        self._meta: Meta | None = None
+        self.meta = meta
+        self._dirty = False
         self._handle: asyncio.TimerHandle | None = None
 
     def add(self, writes: Writes) -> None:
@@ -40,23 +42,28 @@ class WriteBack(Overlay):
 
     def reached(self, meta: Meta) -> None:
         """With the rows added so far the state stands for ``meta``."""
-        self._meta = meta
+        self.meta, self._dirty = meta, True
         if len(self._above) >= _ROWS:
             self.flush()
         elif self._handle is None:
             self._handle = self._loop.call_later(_WAIT_S, self.flush)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        if len(self._above) > _SCAN_ROWS:  # a scan looks at all of them
+            self.flush()
+        return super().scan(prefix)
 
     def flush(self) -> None:
         """Writes what has gathered."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if self._meta is None:
+        if not self._dirty:
             return
         try:
-            self._store.write([*self._above.items(), (META_KEY, encode_meta(self._meta))])
+            self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta))])
         except Exception as error:  # rocksdict raises plain Exception, for a full disk too
             self._on_failure(f"the state could not be written: {error}")
             return
         self._above.clear()
-        self._meta = None
+        self._dirty = False

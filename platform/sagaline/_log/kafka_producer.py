@@ -92,7 +92,7 @@ class KafkaAppender(KafkaBatches):
         self._mailbox: Mailbox[Ack] = Mailbox(loop, self._deliver)
         super().__init__(config, "sagaline-appender", loop)
 
-    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))
 
     def _on_delivery(self, token: Any, error: KafkaError | None, message: Message) -> None:

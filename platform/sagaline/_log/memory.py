@@ -145,7 +145,7 @@ class MemoryAppender:
         self._closed = False
         self._due = 0.0
 
-    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         if self._closed:
             return
         lands, ack_lost, late = self._fate()

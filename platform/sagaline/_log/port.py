@@ -33,8 +33,11 @@ class Ack(NamedTuple):
 class Appender(Protocol):
     """Pipelined appends to the history topic."""
 
-    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
-        """Sends a record. Contract: appends to one partition land in the order of the calls, or fail."""
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+        """Sends a record; None as its value is a tombstone.
+
+        Contract: appends to one partition land in the order of the calls, or fail.
+        """
         ...
 
     def close(self) -> None:

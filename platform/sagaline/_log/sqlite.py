@@ -19,7 +19,7 @@ from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.sqlite_membership import SqliteMembership
 from sagaline._log.sqlite_reader import SqliteReader
 from sagaline._log.sqlite_writer import Append, SqliteAppender, SqliteWriter
-from sagaline._log.topics import COMMANDS, KEYED, REPLIES, TOPICS, TopicPlan
+from sagaline._log.topics import COMMANDS, HISTORY, KEYED, REPLIES, TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
 from sagaline.errors import ConfigurationError, LogUnavailable, TopicMismatch
@@ -37,6 +37,12 @@ CREATE TABLE IF NOT EXISTS record (
     key BLOB, value BLOB, headers BLOB, at_ms INTEGER NOT NULL,
     PRIMARY KEY (namespace, topic, partition, offset)
 ) WITHOUT ROWID;
+"""
+# A record goes when its key has its tombstone. Tombstones stay: they are small, and a store may be older than they are.
+_COMPACT = """
+DELETE FROM record WHERE namespace = :namespace AND topic = :topic AND value IS NOT NULL AND (partition, key) IN (
+    SELECT partition, key FROM record WHERE namespace = :namespace AND topic = :topic AND value IS NULL
+)
 """
 _KEPT_MS = {REPLIES: 3_600_000, COMMANDS: 7 * 86_400_000}
 
@@ -105,6 +111,9 @@ class SqliteLog:
                     "DELETE FROM record WHERE namespace = ? AND topic = ? AND at_ms < ?",
                     (self.namespace, topic, now_ms - kept_ms),
                 )
+
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._connection.execute(_COMPACT, {"namespace": self.namespace, "topic": HISTORY})
 
     async def close(self) -> None:
         if self._writer is not None:

@@ -125,7 +125,7 @@ class SqliteAppender:
         self._mailbox: Mailbox[Ack] = Mailbox(loop, on_acks)
         writer.mailboxes.append(self._mailbox)
 
-    def append(self, partition: int, key: bytes, value: bytes, token: Any) -> None:
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         def on_written(offset: int, error: str | None) -> None:
             self._mailbox.put(Ack(token, offset, error))
 

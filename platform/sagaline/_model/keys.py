@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
+# A run id is 32 hexadecimal digits, so no workflow id can make one kind of key look like the other.
+_HISTORY_KEY = re.compile(rb"(.*)/([0-9a-f]{32})/([0-9]{1,18})/([0-9]{1,18})", re.DOTALL)
+_NUMBERED_KEY = re.compile(rb"(refusals|positions)/([0-9]{1,18})/([0-9]{1,18})")
+
 
 def partition_of(workflow_id: str, partitions: int) -> int:
     """The partition of a workflow id: murmur2 as Kafka's Java producer computes it, so that any client agrees."""
@@ -37,6 +44,39 @@ def claim_key(claim_id: str) -> bytes:
 def refusals_key(epoch: int, number: int) -> bytes:
     """Key of a record of refusals, unique by its writer's epoch and count."""
     return f"refusals/{epoch}/{number}".encode()
+
+
+def positions_key(epoch: int, number: int) -> bytes:
+    """Key of a record of positions, unique by its writer's epoch and count."""
+    return f"positions/{epoch}/{number}".encode()
+
+
+class HistoryKey(NamedTuple):
+    """What the key of a history record says."""
+
+    workflow_id: str
+    run_id: str
+    first_event_id: int
+    epoch: int
+
+
+class NumberedKey(NamedTuple):
+    """What the key of a record of refusals or positions says."""
+
+    kind: str
+    epoch: int
+    number: int
+
+
+def parse_key(key: bytes) -> HistoryKey | NumberedKey | None:
+    """The parts of a key on the history topic; None for claims and for keys that are not ours."""
+    if (found := _HISTORY_KEY.fullmatch(key)) is not None:
+        workflow_id, run_id, first, epoch = found.groups()
+        return HistoryKey(workflow_id.decode(errors="replace"), run_id.decode(), int(first), int(epoch))
+    if (found := _NUMBERED_KEY.fullmatch(key)) is not None:
+        kind, epoch, number = found.groups()
+        return NumberedKey(kind.decode(), int(epoch), int(number))
+    return None
 
 
 def idempotency_key(run_id: str, step: int) -> str:

@@ -124,6 +124,16 @@ class Refusals(msgspec.Struct, frozen=True, gc=False):
     refusals: tuple[Refusal, ...]
 
 
+class Positions(msgspec.Struct, frozen=True, gc=False):
+    """How far the inputs have been consumed: what carried it before may be retired."""
+
+    epoch: int
+    at: int
+    commands_position: int
+    results_position: int
+    released: int
+
+
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """Origin and cause of a record that could not be read."""
 
@@ -151,8 +161,8 @@ class History(msgspec.Struct, frozen=True, gc=False):
 
 
 Command = StartRun | CancelRun | TerminateRun | ReadRun
-Decided = History | Refusals
-Record = Command | ActivityResult | Task | Reply | Claim | Refusals | DeadLetter | History
+Decided = History | Refusals | Positions
+Record = Command | ActivityResult | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
@@ -163,6 +173,7 @@ RECORDS: dict[str, type[Record]] = {
     "reply": Reply,
     "claim": Claim,
     "refusals": Refusals,
+    "positions": Positions,
     "dead_letter": DeadLetter,
     "history": History,
 }

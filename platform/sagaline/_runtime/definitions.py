@@ -44,6 +44,7 @@ class WorkflowDefinition:
     fn: Callable[..., Any]
     signature: Signature
     is_saga: bool
+    retention_ms: int | None = None
 
 
 Definition = TypeVar("Definition", ActivityDefinition, WorkflowDefinition)

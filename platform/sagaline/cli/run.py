@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,7 @@ def dev(
     set_up_logging(verbose=True)
     folder.mkdir(parents=True, exist_ok=True)
     url = f"sqlite:///{folder / 'dev.db'}"
-    _run(file, url, folder / "state", None, 10.0, as_json)
+    _run(file, url, folder / "state", as_json)
 
 
 def worker(
@@ -41,6 +41,7 @@ def worker(
     ] = None,
     worker_id: Annotated[str | None, typer.Option("--id", help="Static id of this worker in the group.")] = None,
     stop_grace: Annotated[float, typer.Option(help="Seconds for running activities at SIGTERM.")] = 10.0,
+    retention: Annotated[str, typer.Option(help="How long closed runs stay, e.g. 12h or 7d.")] = "7d",
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Runs a worker until SIGTERM or Ctrl-C; a second one hurries it.
@@ -48,20 +49,13 @@ def worker(
     Example: `sagaline worker my_sagas.py --log kafka://broker:9092/orders --state-dir /var/lib/sagaline`
     """
     set_up_logging(verbose=True)
-    _run(file, log, state_dir, worker_id, stop_grace, as_json)
+    _run(file, log, state_dir, as_json, id=worker_id, stop_grace_s=stop_grace, retention=retention)
 
 
-def _run(file: str, url: str, state_dir: Path | None, worker_id: str | None, grace_s: float, as_json: bool) -> None:
+def _run(file: str, url: str, state_dir: Path | None, as_json: bool, **options: Any) -> None:
     held = _hold_signals()
     loaded = load(file)
-    made = Worker(
-        url,
-        workflows=loaded.workflows,
-        activities=loaded.activities,
-        state_dir=state_dir,
-        id=worker_id,
-        stop_grace_s=grace_s,
-    )
+    made = Worker(url, workflows=loaded.workflows, activities=loaded.activities, state_dir=state_dir, **options)
     shown = {
         "log": url,
         "workflows": [one.name for one in loaded.workflows],

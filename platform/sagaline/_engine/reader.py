@@ -1,0 +1,69 @@
+"""The one reader of history: recovery, standbys and owners that find a gap all read through it.
+
+It applies what is valid, remembers what is not until that has its tombstone, and follows tombstones. Whatever the
+broker has compacted so far, the state after the last record is the same (docs/decisions/0011, tests/model).
+"""
+
+from __future__ import annotations
+
+from sagaline._engine.apply import apply_history, apply_positions, apply_refusals, apply_tombstone
+from sagaline._engine.rows import Meta
+from sagaline._engine.state import State
+from sagaline._engine.validity import Validity
+from sagaline._model.codec import decode
+from sagaline._model.keys import NumberedKey, parse_key
+from sagaline._model.records import Decided, History, Refusals
+
+
+class HistoryReader:
+    """Reads from where ``meta`` stands; ``state`` collects the rows. ``meta`` says how far it has come."""
+
+    def __init__(self, state: State, meta: Meta) -> None:
+        self._state = state
+        self._validity = Validity(meta.epoch)
+        self.meta = meta
+        state.load_outbox()
+
+    def take(self, offset: int, key: bytes | None, value: bytes | None) -> Decided | None:
+        """Applies the next record; returns it when it is valid. Raises UnreadableRecord when its bytes are not ours.
+
+        Contract: offsets increase; what is missing between them is what compaction has removed.
+        """
+        meta = self.meta
+        decided: Decided | None = None
+        try:
+            decided = self._apply(offset, key or b"", value)
+        finally:
+            self.meta = Meta(
+                offset + 1,
+                self._validity.epoch,
+                decided.commands_position if decided else meta.commands_position,
+                decided.results_position if decided else meta.results_position,
+                self._state.released,
+            )
+        return decided
+
+    def _apply(self, offset: int, key: bytes, value: bytes | None) -> Decided | None:
+        if value is None:
+            apply_tombstone(self._state, key)
+            return None
+        record = decode(value)
+        decided = self._validity.admit(offset, record)
+        if decided is None:
+            if isinstance(record, Decided):
+                self._state.put_invalid(key)
+        elif isinstance(decided, History):
+            apply_history(self._state, decided, value)
+        else:
+            number = _number(key)
+            if isinstance(decided, Refusals):
+                apply_refusals(self._state, decided, number)
+            else:
+                apply_positions(self._state, decided, number)
+        self._state.write_placed(offset)
+        return decided
+
+
+def _number(key: bytes) -> int:
+    found = parse_key(key)
+    return found.number if isinstance(found, NumberedKey) else 0

@@ -1,0 +1,118 @@
+"""Retires what is needed no more: closed runs, old refusals and positions, a zombie's records, remnants.
+
+Compaction is garbage collection by explicit tombstones, nothing else. A tombstone is written only for what an
+acknowledged, valid, later record has made unneeded: before runs are retired, a record of positions says what they
+said. A run is retired from its first record to its last (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+from typing import NamedTuple
+
+from sagaline._engine.state import State
+from sagaline._host.options import HostOptions
+from sagaline._model.keys import positions_key, refusals_key
+from sagaline._runtime.definitions import Registry
+
+_RUNS_A_SWEEP = 200
+
+
+class Actions(NamedTuple):
+    """What retention asks of its partition."""
+
+    append_positions: Callable[[], int]
+    append_tombstone: Callable[[bytes], None]
+    released: Callable[[], int]
+    behind: Callable[[], bool]
+
+
+class Retention:
+    """``decided`` is the state above all appends, ``durable`` that of what is acknowledged."""
+
+    def __init__(
+        self, decided: State, durable: State, registry: Registry, options: HostOptions, actions: Actions
+    ) -> None:
+        self._decided, self._durable = decided, durable
+        self._registry, self._options, self._actions = registry, options, actions
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: list[str] = []
+        self._due_refusals: list[tuple[int, int]] = []
+        self._awaited: int | None = None  # number of the record of positions that has to be durable first
+
+    def begin(self) -> None:
+        """Finishes what another owner has begun, and sweeps from now on."""
+        self.bury()
+        for workflow_id, run_id in self._decided.remnants():
+            self._retire(workflow_id, run_id)
+        self._schedule()
+
+    def close(self) -> None:
+        """Sweeps no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def bury(self) -> None:
+        """Tombstones for records that were found to be invalid."""
+        for key in self._decided.invalid_records():
+            self._actions.append_tombstone(key)
+
+    def _schedule(self) -> None:
+        self._timer = self._loop.call_later(self._options.sweep_s, self._sweep)
+
+    def _sweep(self) -> None:
+        self._schedule()
+        if self._awaited is not None:
+            return
+        self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
+        if self._due or self._due_refusals or self._actions.behind():
+            self._awaited = self._actions.append_positions()
+
+    def on_positions(self, epoch: int, number: int) -> None:
+        """A record of positions is durable: what it covers goes, and the older ones."""
+        for older in self._decided.positions_records():
+            if older < (epoch, number):
+                self._actions.append_tombstone(positions_key(*older))
+        if number != self._awaited:
+            return
+        due, refusals = self._due, self._due_refusals
+        self._due, self._due_refusals, self._awaited = [], [], None
+        for workflow_id in due:
+            run = self._decided.run(workflow_id)
+            if run is not None and run.closed:
+                self._retire(workflow_id, run.run_id)
+        for refused in refusals:
+            self._actions.append_tombstone(refusals_key(*refused))
+
+    def _retire(self, workflow_id: str, run_id: str) -> None:
+        for key in self._decided.record_keys(workflow_id, run_id):
+            self._actions.append_tombstone(key)
+
+    def _find_due(self) -> list[str]:
+        """Workflow ids of closed runs whose time is over and whose messages have left."""
+        now, released = self._options.clock(), self._actions.released()
+        due: list[str] = []
+        for name in self._durable.closed_workflows():
+            kept_ms = self._kept_ms(name)
+            for closed_at, workflow_id, offset in islice(self._durable.closed_runs(name), _RUNS_A_SWEEP):
+                if closed_at + kept_ms > now or offset >= released:
+                    break
+                due.append(workflow_id)
+        return due[:_RUNS_A_SWEEP]
+
+    def _find_due_refusals(self) -> list[tuple[int, int]]:
+        oldest = self._options.clock() - self._options.retention_ms
+        due: list[tuple[int, int]] = []
+        for at, epoch, number in islice(self._durable.refusals_records(), _RUNS_A_SWEEP):
+            if at > oldest:
+                break
+            due.append((epoch, number))
+        return due
+
+    def _kept_ms(self, workflow: str) -> int:
+        found = self._registry.workflows.get(workflow)
+        kept = None if found is None else found.retention_ms
+        return self._options.retention_ms if kept is None else kept
