@@ -147,9 +147,9 @@ def watch(cache: WriteBack) -> Snapshots:
     found: Snapshots = {}
     reached, write = cache.reached, cache._store.write
 
-    def reach_and_remember(meta: Meta) -> None:
+    def reach_and_remember(meta: Meta, current_at_ms: int) -> None:
         found[meta.next_offset] = rows(cache) | {META_KEY: encode_meta(meta)}
-        reached(meta)
+        reached(meta, current_at_ms)
 
     def write_and_compare(writes: Any) -> None:
         write(writes)

@@ -14,6 +14,8 @@ from sagaline._model.records import Refusal
 
 FORMAT = 2
 META_KEY = b"m"
+CURRENT_KEY = b"@"
+"""When the store was surely up to date, by its worker's clock. It stands for no history, so a replay has another."""
 RUN_PREFIX = b"r/"
 HISTORY_PREFIX = b"h/"
 ACTIVITY_PREFIX = b"a/"

@@ -38,7 +38,7 @@ class Host:
     def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
         self._slots: dict[int, _Slot] = {}
-        self._claims: set[asyncio.Future[Ack]] = set()
+        self._claims: dict[asyncio.Future[Ack], None] = {}  # in order
         self._paused = self._stopping = False
         self._membership: Membership | None = None
         self._reporter: asyncio.Task[None] | None = None
@@ -137,12 +137,12 @@ class Host:
     async def _append_claim(self, number: int, key: bytes, value: bytes) -> Ack:
         """Appends a claim and waits for its fate."""
         done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        self._claims.add(done)
+        self._claims[done] = None
         try:
             self._appender.append(number, key, value, done)
             return await done
         finally:
-            self._claims.remove(done)
+            del self._claims[done]
 
     def _renew_appender(self) -> None:
         """A producer in doubt is given up; everything that still waits for it is claimed anew."""

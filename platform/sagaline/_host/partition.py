@@ -382,6 +382,9 @@ class Partition:
         recorded = self._recorded
         oldest = self._state.oldest_message()
         has_left = oldest is not None and oldest < self._outbox.released
+        age_ms = self._services.options.clock() - self._write_back.current_at_ms
+        if age_ms > self._services.log.tombstones_kept_s * 1_000 / 4:  # the store must not look old when it is idle
+            return True
         return has_left or (self.commands_position, self.results_position) != recorded[:2]
 
     def _append_positions(self) -> int:
@@ -430,7 +433,8 @@ class Partition:
         state = self._state
         if record is not None:
             self._recorded = Recorded(record.commands_position, record.results_position, record.released)
-        pending = Pending(self._pipeline, self._recorded, state.take_writes(), effects, state.take_placed())
+        now = self._services.options.clock()
+        pending = Pending(self._pipeline, self._recorded, state.take_writes(), effects, state.take_placed(), now)
         self._pipeline.send(key, value, pending)
 
     # 4. Check (the pipeline does), 5. apply, 6. release the effects
@@ -446,7 +450,9 @@ class Partition:
                 writes, found = self._state.place(offset + number, pending.placed)
                 add(writes)
                 messages += found
-        self._write_back.reached(Meta(self._pipeline.next_offset, self._pipeline.epoch, *acknowledged[-1].recorded))
+        last = acknowledged[-1]
+        meta = Meta(self._pipeline.next_offset, self._pipeline.epoch, *last.recorded)
+        self._write_back.reached(meta, last.sent_at_ms)
         for message in messages:
             self._outbox.publish(message)
         for pending in acknowledged:
@@ -469,7 +475,7 @@ class Partition:
         if reader.meta.epoch != self.epoch:
             return f"{SUPERSEDED} at offset {reader.meta.epoch}"
         self._write_back.add(state.take_writes())
-        self._write_back.reached(reader.meta)
+        self._write_back.reached(reader.meta, self._write_back.current_at_ms)
         self._state.forget_cached()
         self._retention.bury()
         return ""

@@ -40,6 +40,7 @@ class Pending(NamedTuple):
     writes: Writes
     effects: list[Effect]
     placed: Placed | None
+    sent_at_ms: int
 
 
 class Pipeline:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
-from sagaline._engine.rows import FORMAT, META_KEY, Meta, decode_meta, encode_meta
+from sagaline._engine.rows import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
@@ -26,6 +26,7 @@ from sagaline._store import Identity, Store, Stores
 _logger = logging.getLogger("sagaline.recovery")
 
 
+_SAFE_SHARE = 0.8  # clocks differ, and reading takes time
 AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
 
 
@@ -87,8 +88,10 @@ class Recovery:
         """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
         store = await self._open()
         restore = Restore(store, self._unreadable)
+        began = self._options.clock()
         _, end = await self._log.bounds(HISTORY, self._partition)
         await self._apply(restore, end)
+        store.write([(CURRENT_KEY, str(began).encode())])
         epoch = await self._claim(append)
         await self._apply(restore, epoch + 1)
         assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
@@ -97,8 +100,7 @@ class Recovery:
 
     async def _open(self) -> Store:
         if self._store is None:
-            identity = Identity(self._log.identity, self._log.namespace, FORMAT)
-            self._store = self._stores.open(self._partition, identity)
+            self._store = self._stores.open(self._partition, self._identity())
         _, end = await self._log.bounds(HISTORY, self._partition)
         known = load_meta(self._store).next_offset
         if known > end:
@@ -109,11 +111,29 @@ class Recovery:
                 end,
                 known,
             )
-            self._store.close()
-            self._stores.wipe(self._partition)
-            self._store = None
-            return await self._open()
+            return self._rebuild()
+        current = self._store.get(CURRENT_KEY)
+        age_s = (self._options.clock() - int(current or 0)) / 1_000
+        if known and age_s > _SAFE_SHARE * self._log.tombstones_kept_s:
+            _logger.warning(
+                "Partition %d: the state was last up to date %d s ago and tombstones stay for %d s: it may have missed "
+                "some, so it is rebuilt from the log.",
+                self._partition,
+                age_s,
+                self._log.tombstones_kept_s,
+            )
+            return self._rebuild()
         return self._store
+
+    def _rebuild(self) -> Store:
+        """An empty store in the place of one that cannot be believed."""
+        self.close()
+        self._stores.wipe(self._partition)
+        self._store = self._stores.open(self._partition, self._identity())
+        return self._store
+
+    def _identity(self) -> Identity:
+        return Identity(self._log.identity, self._log.namespace, FORMAT)
 
     async def _apply(self, restore: Restore, end: int) -> None:
         begin = restore.meta.next_offset

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from sagaline._engine.overlay import Overlay, Writes
-from sagaline._engine.rows import META_KEY, ONCE_PREFIXES, Meta, encode_meta
+from sagaline._engine.rows import CURRENT_KEY, META_KEY, ONCE_PREFIXES, Meta, encode_meta
 from sagaline._store import Store
 
 _WAIT_S = 0.25
@@ -28,6 +28,7 @@ class WriteBack(Overlay):
         self._store, self._on_failure = store, on_failure
         self._loop = asyncio.get_running_loop()
         self.meta = meta
+        self.current_at_ms = int(store.get(CURRENT_KEY) or 0)
         self._dirty = False
         self._handle: asyncio.TimerHandle | None = None
 
@@ -40,9 +41,9 @@ class WriteBack(Overlay):
             else:
                 above[key] = value
 
-    def reached(self, meta: Meta) -> None:
-        """With the rows added so far the state stands for ``meta``."""
-        self.meta, self._dirty = meta, True
+    def reached(self, meta: Meta, current_at_ms: int) -> None:
+        """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""
+        self.meta, self.current_at_ms, self._dirty = meta, current_at_ms, True
         if len(self._above) >= _ROWS:
             self.flush()
         elif self._handle is None:
@@ -60,8 +61,9 @@ class WriteBack(Overlay):
             self._handle = None
         if not self._dirty:
             return
+        current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
-            self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta))])
+            self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
         except Exception as error:  # rocksdict raises plain Exception, for a full disk too
             self._on_failure(f"the state could not be written: {error}")
             return

@@ -35,6 +35,7 @@ class KafkaLog:
         self._default_partitions = int(url.number("partitions", 8))
         self._partitions = 0
         self._identity = ""
+        self._tombstones_kept_s = 0.0
         self._publisher: KafkaPublisher | None = None
         self._admin: AdminClient | None = None
 
@@ -62,6 +63,10 @@ class KafkaLog:
         """Full name of one of the namespace's topics."""
         return f"{self.namespace}.{name}"
 
+    @property
+    def tombstones_kept_s(self) -> float:
+        return self._tombstones_kept_s
+
     async def open(self, create: bool = True) -> None:
         self.loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._connect, create)
@@ -75,6 +80,7 @@ class KafkaLog:
         if create:
             topics.apply([plan for plan in plans if plan.action == "create"])
         self._partitions, self._identity = topics.describe_history()
+        self._tombstones_kept_s = topics.tombstones_kept_s()
 
     def _topics(self) -> KafkaTopics:
         """The topics' administration; raises LogUnavailable when no broker answers."""

@@ -112,6 +112,11 @@ class KafkaTopics:
                 raise LogUnavailable(f"Expected topic {name} to have leaders but it has none after {_TIMEOUT_S:g} s.")
             time.sleep(0.05)  # creation spreads through the cluster
 
+    def tombstones_kept_s(self) -> float:
+        """The history topic's ``delete.retention.ms``, in seconds."""
+        spec = next(one for one in TOPICS if one.name == HISTORY)
+        return int(self._settings([spec])[HISTORY]["delete.retention.ms"]) / 1_000
+
     def _full(self, spec: TopicSpec) -> str:
         return f"{self._namespace}.{spec.name}"
 

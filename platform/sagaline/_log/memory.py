@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -74,6 +75,10 @@ class MemoryLog:
     @property
     def identity(self) -> str:
         return self._broker.identity
+
+    @property
+    def tombstones_kept_s(self) -> float:
+        return math.inf
 
     async def open(self, create: bool = True) -> None:
         self._loop = asyncio.get_running_loop()

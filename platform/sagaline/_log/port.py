@@ -119,6 +119,11 @@ class Log(Protocol):
         """Changes when the history topic is another one, even of the same name; known once opened."""
         ...
 
+    @property
+    def tombstones_kept_s(self) -> float:
+        """Seconds for which a tombstone of history surely stays; a store that is older has to be rebuilt."""
+        ...
+
     async def open(self, create: bool = True) -> None:
         """Connects and checks the topics. Raises LogUnavailable, TopicMismatch.
 

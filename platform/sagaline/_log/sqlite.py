@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import time
 import uuid
@@ -77,6 +78,10 @@ class SqliteLog:
     @property
     def identity(self) -> str:
         return self._identity
+
+    @property
+    def tombstones_kept_s(self) -> float:
+        return math.inf
 
     async def open(self, create: bool = True) -> None:
         self._loop = asyncio.get_running_loop()

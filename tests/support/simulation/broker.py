@@ -1,0 +1,345 @@
+"""A broker with partitions, a group and a log cleaner, and the log port of one process over a bad network.
+
+What a process has sent may land long after it died; an append may fail, or land without its acknowledgement; a
+publish may be doubled; the cleaner may run at any moment. Records land in the order in which one process sent them
+to one partition, as an idempotent producer keeps them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from compaction import compacted
+from simulation.loop import OUTSIDE, Process, VirtualLoop
+
+from sagaline._log import HISTORY, Ack, Record
+from sagaline._log.port import MembershipListener
+from sagaline._log.topics import TopicPlan
+from sagaline._model.keys import partition_of
+from sagaline.errors import LogUnavailable
+
+SESSION_S = 6.0
+TOMBSTONES_KEPT_S = 20.0
+
+
+class Faults:
+    """Shares of calls that go wrong; all of it ends with ``heal``."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self.lost_ack = draw.choice([0, 0, 0.01, 0.05])
+        self.failed = draw.choice([0, 0, 0.01, 0.05])
+        self.doubled = draw.choice([0, 0.02, 0.1])
+        self.not_published = draw.choice([0, 0, 0.05])
+        self.slow = draw.choice([0.0, 0.0, 0.02])
+        self.unavailable = draw.choice([0, 0, 0.05])
+
+    def heal(self) -> None:
+        """Nothing goes wrong any more."""
+        self.lost_ack = self.failed = self.doubled = self.not_published = self.slow = self.unavailable = 0
+
+
+class Broker:
+    """Topics of partitions. ``landed`` hears of every record."""
+
+    def __init__(self, loop: VirtualLoop, draw: random.Random, partitions: int) -> None:
+        self.loop, self.draw, self.partitions = loop, draw, partitions
+        self.faults = Faults(draw)
+        self.marks: Counter[str] = Counter()
+        self.full: dict[tuple[str, int], list[Record]] = {}
+        self.cleaned: dict[int, tuple[int, int]] = {}
+        self.landed_at: dict[int, list[float]] = {}
+        self.on_landed: Callable[[Record], None] = lambda record: None
+        self._readers: list[SimReader] = []
+        self.members: dict[str, SimMembership] = {}
+
+    def later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> None:
+        """Something happens outside all processes."""
+        self.loop.call_later(delay_s, callback, *args, context=OUTSIDE)
+
+    def delay_s(self) -> float:
+        """How long a message is on its way."""
+        if self.draw.random() < self.faults.slow:
+            return self.draw.uniform(0.5, 12.0)
+        return self.draw.uniform(0.0002, 0.004)
+
+    def records(self, topic: str, partition: int) -> list[Record]:
+        return self.full.setdefault((topic, partition), [])
+
+    def visible(self, partition: int) -> list[Record]:
+        """History as a reader finds it after what the cleaner has done."""
+        return compacted(self.records(HISTORY, partition), *self.cleaned.get(partition, (0, 0)))
+
+    def land(self, topic: str, partition: int, key: bytes, value: bytes | None) -> int:
+        """Appends a record; returns its offset."""
+        records = self.records(topic, partition)
+        record = Record(topic, partition, len(records), key, value)
+        records.append(record)
+        if topic == HISTORY:
+            self.landed_at.setdefault(partition, []).append(self.loop.now_s)
+        self.on_landed(record)
+        for reader in self._readers:
+            reader.wake()
+        return record.offset
+
+    def clean(self) -> None:
+        """The cleaner runs on every partition, up to anywhere; tombstones may go as well."""
+        for partition in range(self.partitions):
+            below, dropped = self.cleaned.get(partition, (0, 0))
+            end = len(self.records(HISTORY, partition))
+            below = self.draw.randint(below, end)
+            old = bisect_left(self.landed_at.get(partition, []), self.loop.now_s - TOMBSTONES_KEPT_S)
+            dropped = max(dropped, self.draw.randint(0, min(below, old)))
+            if below > self.cleaned.get(partition, (0, 0))[0]:
+                self.marks["compaction"] += 1
+            self.cleaned[partition] = (below, dropped)
+
+    def rebalance(self) -> None:
+        """Shares the partitions among the members that are there."""
+        members = [self.members[name] for name in sorted(self.members)]
+        for number, member in enumerate(members):
+            member.take(set(range(number, self.partitions, len(members))))
+
+    def attach(self, reader: SimReader) -> None:
+        self._readers.append(reader)
+
+    def detach(self, reader: SimReader) -> None:
+        if reader in self._readers:
+            self._readers.remove(reader)
+
+
+class SimLog:
+    """The log port as one process sees it."""
+
+    namespace = "sim"
+    identity = "sim"
+
+    def __init__(self, broker: Broker, process: Process) -> None:
+        self.broker, self.process = broker, process
+
+    @property
+    def partitions(self) -> int:
+        return self.broker.partitions
+
+    @property
+    def tombstones_kept_s(self) -> float:
+        return TOMBSTONES_KEPT_S
+
+    async def open(self, create: bool = True) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+        return []
+
+    async def apply_topics(self, plans: Sequence[TopicPlan]) -> None: ...
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        await self._round_trip()
+        return 0, len(self.broker.records(topic, partition))
+
+    async def _round_trip(self) -> None:
+        await asyncio.sleep(self.broker.draw.uniform(0.0005, 0.005))
+        if self.broker.draw.random() < self.broker.faults.unavailable:
+            self.broker.marks["unavailable"] += 1
+            raise LogUnavailable("Expected a broker but the simulation says no.")
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+        size = self.broker.draw.choice([1, 3, 50])
+        while start < end:
+            await self._round_trip()
+            records = self.broker.visible(partition) if topic == HISTORY else self.broker.records(topic, partition)
+            batch = [record for record in records if start <= record.offset < end][:size]
+            start = batch[-1].offset + 1 if batch else end
+            if batch:
+                yield batch
+
+    def appender(self, on_acks: Callable[[list[Ack]], None]) -> SimAppender:
+        return SimAppender(self.broker, self.process, on_acks)
+
+    def publish(
+        self,
+        topic: str,
+        partition: int | None,
+        key: bytes,
+        value: bytes | None,
+        on_done: Callable[[str | None], None] | None = None,
+        headers: dict[str, bytes] | None = None,
+    ) -> None:
+        broker = self.broker
+        if not self.process.alive:
+            return
+        if partition is None:
+            partition = partition_of(key.decode(), broker.partitions)
+        if broker.draw.random() < broker.faults.not_published:
+            broker.marks["publish failed"] += 1
+            self._tell(broker.delay_s(), on_done, "not published (simulation)")
+            return
+        copies = 2 if broker.draw.random() < broker.faults.doubled else 1
+        for _ in range(copies):
+            broker.later(broker.delay_s(), broker.land, topic, partition, key, value)
+        self._tell(0.01, on_done, None)
+
+    def _tell(self, delay_s: float, on_done: Callable[[str | None], None] | None, error: str | None) -> None:
+        if on_done is not None:
+            self.broker.loop.call_later(delay_s, on_done, error, context=self.process.context)
+
+    def reader(self, sink: Callable[[list[Record]], None]) -> SimReader:
+        return SimReader(self.broker, self.process, sink)
+
+    def join(self, member_id: str, listener: MembershipListener) -> SimMembership:
+        return SimMembership(self.broker, self.process, member_id, listener)
+
+
+class SimAppender:
+    """Appends of one producer: they land, and are acknowledged, in order in each partition."""
+
+    def __init__(self, broker: Broker, process: Process, on_acks: Callable[[list[Ack]], None]) -> None:
+        self._broker, self._process, self._on_acks = broker, process, on_acks
+        self._closed = False
+        self._lands_at: dict[int, float] = {}
+        self._told_at = 0.0
+
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+        broker = self._broker
+        if self._closed or not self._process.alive:
+            return
+        at = max(self._lands_at.get(partition, 0.0) + 1e-9, broker.loop.now_s + broker.delay_s())
+        self._lands_at[partition] = at
+        broker.loop.call_at(at, self._land, partition, key, value, token, context=OUTSIDE)
+
+    def _land(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+        broker, faults = self._broker, self._broker.faults
+        if self._closed and broker.draw.random() < 0.5:
+            return  # given up: it may land or not
+        if broker.draw.random() < faults.failed:
+            broker.marks["append failed"] += 1
+            self._tell(Ack(token, -1, "failed (simulation)"))
+            return
+        offset = broker.land(HISTORY, partition, key, value)
+        if broker.draw.random() < faults.lost_ack:
+            broker.marks["acknowledgement lost"] += 1
+            self._tell(Ack(token, -1, "timed out (simulation)"))
+        else:
+            self._tell(Ack(token, offset, None))
+
+    def _tell(self, ack: Ack) -> None:
+        self._told_at = max(self._told_at + 1e-9, self._broker.loop.now_s + self._broker.delay_s())
+        self._broker.loop.call_at(self._told_at, self._hear, ack, context=self._process.context)
+
+    def _hear(self, ack: Ack) -> None:
+        if not self._closed:
+            self._on_acks([ack])
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class SimReader:
+    """Tails partitions."""
+
+    def __init__(self, broker: Broker, process: Process, sink: Callable[[list[Record]], None]) -> None:
+        self._broker, self._process, self._sink = broker, process, sink
+        self._next: dict[tuple[str, int], int] = {}
+        self._scheduled = self._paused = False
+        broker.attach(self)
+
+    def wake(self) -> None:
+        if not self._scheduled and not self._paused and self._process.alive:
+            self._scheduled = True
+            delay_s = self._broker.draw.uniform(0.0002, 0.003)
+            self._broker.loop.call_later(delay_s, self._deliver, context=self._process.context)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        if self._paused:
+            return
+        batch: list[Record] = []
+        for (topic, partition), start in self._next.items():
+            found = self._broker.records(topic, partition)[start : start + 20]
+            self._next[topic, partition] = start + len(found)
+            batch += found
+        if batch:
+            self._sink(batch)
+            self.wake()
+
+    def add(self, topic: str, partition: int, offset: int) -> None:
+        self._next[topic, partition] = offset
+        self.wake()
+
+    def remove(self, topic: str, partition: int) -> None:
+        self._next.pop((topic, partition), None)
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self.wake()
+
+    async def close(self) -> None:
+        self._broker.detach(self)
+
+
+class SimMembership:
+    """A member: the broker believes in it until its session ends, and it believes what it heard last."""
+
+    def __init__(self, broker: Broker, process: Process, member_id: str, listener: MembershipListener) -> None:
+        self._broker, self._process, self._id, self._listener = broker, process, member_id, listener
+        self._heard: set[int] = set()
+        broker.later(broker.delay_s(), self._join)
+
+    def _join(self) -> None:
+        if self._process.alive:
+            self._broker.members[self._id] = self
+            self._broker.rebalance()
+            self._expire()
+
+    def _expire(self) -> None:
+        """Looks every now and then whether the process still sends heartbeats."""
+        if self._broker.members.get(self._id) is not self:
+            return
+        if not self._process.alive or self._process.stopped:
+            self._broker.later(SESSION_S, self._end)
+        else:
+            self._broker.later(1.0, self._expire)
+
+    def _end(self) -> None:
+        if self._process.alive and not self._process.stopped:
+            self._expire()
+        elif self._broker.members.get(self._id) is self:
+            del self._broker.members[self._id]
+            self._broker.marks["session ended"] += 1
+            if self._broker.members:
+                self._broker.rebalance()
+            self._rejoin()
+
+    def _rejoin(self) -> None:
+        """A member that wakes finds that it is out, and joins again."""
+        if not self._process.alive:
+            return
+        if self._process.stopped:
+            self._broker.later(0.5, self._rejoin)
+            return
+        self.take(set())
+        self._join()
+
+    def take(self, wanted: set[int]) -> None:
+        """The group has shared out the partitions anew; the process hears of it later."""
+        lost, gained = sorted(self._heard - wanted), sorted(wanted - self._heard)
+        self._heard = wanted
+        loop, context = self._broker.loop, self._process.context
+        if lost:
+            loop.call_later(self._broker.delay_s(), self._listener.on_revoked, lost, context=context)
+        if gained:
+            loop.call_later(self._broker.delay_s() + 0.005, self._listener.on_assigned, gained, context=context)
+
+    def report(self, positions: dict[int, int]) -> None: ...
+
+    def released(self, partition: int) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,138 @@
+"""An event loop on a virtual clock, and processes on it that can be killed and stopped between any two callbacks.
+
+Everything that a process schedules carries its name in the context; a callback of a dead process is dropped, one of
+a stopped process is kept until it is woken. Nothing here reads a real clock, so a seed says everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from asyncio.base_events import BaseEventLoop
+from collections.abc import Callable
+from typing import Any
+
+current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
+OUTSIDE = contextvars.Context()
+"""Context of what belongs to no process: the network, brokers, participants."""
+
+
+class Process:
+    """A process of the simulation. ``crash_in``: it dies before so many more of its callbacks have run."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self.stopped = False
+        self.crash_in = -1
+        self.clock_offset_ms = 0
+        self.on_crash: Callable[[], None] = lambda: None
+        self._held: list[asyncio.Handle] = []
+        self.context = contextvars.Context()
+        self.context.run(current.set, self)
+
+    def kill(self) -> None:
+        """Nothing of it runs any more."""
+        if self.alive:
+            self.alive = False
+            self._held.clear()
+            self.on_crash()
+
+    def stop(self) -> None:
+        """SIGSTOP."""
+        self.stopped = True
+
+    def wake(self) -> None:
+        """SIGCONT: whatever came meanwhile comes now, in order."""
+        self.stopped = False
+        held, self._held = self._held, []
+        for handle in held:
+            handle._run()
+
+    def admits(self, handle: asyncio.Handle) -> bool:
+        """Whether a callback runs now."""
+        if not self.alive:
+            return False
+        if self.stopped:
+            self._held.append(handle)
+            return False
+        if self.crash_in >= 0:
+            if self.crash_in == 0:
+                self.kill()
+                return False
+            self.crash_in -= 1
+        return True
+
+
+class _Handle(asyncio.Handle):
+    def _run(self) -> None:
+        process = self._context.get(current)  # type: ignore[attr-defined]
+        if not self.cancelled() and (process is None or process.admits(self)):
+            super()._run()
+
+
+class _TimerHandle(asyncio.TimerHandle):
+    def _run(self) -> None:
+        process = self._context.get(current)  # type: ignore[attr-defined]
+        if not self.cancelled() and (process is None or process.admits(self)):
+            super()._run()
+
+
+class _Selector:
+    """Waiting costs no time: the clock jumps."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[Any]:
+        if timeout is None:
+            raise RuntimeError("nothing is left to happen: the simulation is stuck")
+        self._loop.now_s += timeout
+        return []
+
+
+class VirtualLoop(BaseEventLoop):
+    """asyncio's own loop, but for time and input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 1_000.0
+        self.callbacks = 0
+        self._selector = _Selector(self)
+        self.errors: list[str] = []
+        self.set_exception_handler(self._note)
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        process = current.get()
+        error = context.get("exception")
+        if error is not None and (process is None or process.alive):
+            self.errors.append(f"{context['message']}: {error!r}")
+
+    def time(self) -> float:
+        return self.now_s
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        return self.call_soon(callback, *args, context=context)
+
+    def _call_soon(self, callback: Any, args: Any, context: Any) -> asyncio.Handle:
+        self.callbacks += 1
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        import heapq
+
+        handle = _TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, handle)  # type: ignore[attr-defined]
+        handle._scheduled = True  # type: ignore[attr-defined]
+        return handle
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        return self.call_at(self.now_s + delay, callback, *args, context=context)
