@@ -183,6 +183,8 @@ class State:
         step = row.scheduled.step
         if row.attempt == 1:
             run.open_steps += 1
+        elif (before := self.activity(run.run_id, step)) is not None:
+            self._drop_retry(run, before)
         self._write_activity(rows.activity_key(run.run_id, step), row)
         if row.retry_at:
             self._write(rows.timer_key(row.retry_at, run.run_id, step), run.workflow_id.encode())

@@ -140,7 +140,10 @@ class Host:
         self._claims[done] = None
         try:
             self._appender.append(number, key, value, done)
-            return await done
+            async with asyncio.timeout(self._options.append_timeout_s):
+                return await done
+        except TimeoutError:
+            return Ack(done, -1, f"no acknowledgement within {self._options.append_timeout_s:g} s")
         finally:
             del self._claims[done]
 
@@ -204,6 +207,8 @@ class Host:
         while True:
             await asyncio.sleep(_REPORT_EVERY_S)
             self._press_back()
+            for partition in self.live:
+                partition.give_up_late(self._options.append_timeout_s)
             if self._membership is not None:
                 self._membership.report({one.number: one.commands_position for one in self.live})
 

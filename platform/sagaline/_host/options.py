@@ -21,7 +21,8 @@ class HostOptions:
 
     Bounds: instances and run rows kept in memory, appends in flight before reading pauses, activities at once,
     threads for ordinary functions, seconds that running activities get when the worker stops. ``retention_ms``: how
-    long a closed run stays; ``sweep_s``: how often those whose time is over are looked for.
+    long a closed run stays; ``sweep_s``: how often those whose time is over are looked for. ``append_timeout_s``:
+    after so long without an acknowledgement the producer is given up; brokers remember a producer far longer.
     """
 
     member_id: str
@@ -34,4 +35,5 @@ class HostOptions:
     superseded_wait_s: float = 10.0
     retention_ms: int = 7 * 24 * 3_600_000
     sweep_s: float = 10.0
+    append_timeout_s: float = 120.0
     clock: Callable[[], int] = wall_clock_ms

@@ -151,6 +151,11 @@ class Partition:
         """Appends that are not acknowledged."""
         return self._pipeline.in_flight
 
+    def give_up_late(self, limit_s: float) -> None:
+        """Loses itself when an append has not been acknowledged for too long."""
+        if self._pipeline.oldest_ms(self._services.options.clock()) > limit_s * 1_000:
+            self.lose(f"an append is in doubt: no acknowledgement within {limit_s:g} s")
+
     def uses(self, appender: Appender) -> bool:
         """True when this partition appends through ``appender``."""
         return self._pipeline.appender is appender

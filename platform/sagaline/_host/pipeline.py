@@ -70,6 +70,10 @@ class Pipeline:
         """Appends that are not acknowledged."""
         return len(self._in_flight)
 
+    def oldest_ms(self, now_ms: int) -> int:
+        """For how long the oldest append waits for its acknowledgement."""
+        return now_ms - self._in_flight[0].sent_at_ms if self._in_flight and self._gap is None else 0
+
     def lose(self, reason: str) -> None:
         """The partition has to be claimed anew."""
         if not self.lost.done():

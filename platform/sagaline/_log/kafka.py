@@ -22,6 +22,7 @@ from sagaline._log.urls import LogUrl
 from sagaline.errors import LogUnavailable
 
 _log = logging.getLogger("sagaline.kafka")
+_log.addFilter(lambda record: "enable.gapless.guarantee" not in record.getMessage())  # "experimental", every time
 _CONNECT_TIMEOUT_S = 8.0
 _BOUNDS_TIMEOUT_S = 30.0
 
@@ -156,7 +157,8 @@ class KafkaLog:
         return records, position
 
     def appender(self, on_acks: Callable[[list[Ack]], None]) -> KafkaAppender:
-        return KafkaAppender(self.producer_config(), self.topic(HISTORY), self.loop, on_acks)
+        config = self.producer_config() | {"enable.gapless.guarantee": True, "delivery.timeout.ms": 0}
+        return KafkaAppender(config, self.topic(HISTORY), self.loop, on_acks)
 
     def publish(
         self,

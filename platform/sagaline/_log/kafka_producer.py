@@ -78,8 +78,15 @@ class KafkaBatches:
         raise NotImplementedError
 
 
+_GIVEN_UP = KafkaError(KafkaError._FAIL, "its producer was given up")  # noqa: SLF001  # pyright: ignore
+
+
 class KafkaAppender(KafkaBatches):
-    """The producer of history. After an error it is given up: what it still holds may land or not."""
+    """The producer of history. With the first error it is given up, and nothing is sent any more.
+
+    No gap: librdkafka stops at an error that would leave one (``enable.gapless.guarantee``), and its messages never
+    time out one by one, for the later ones might still land; the host gives up the producer as a whole instead.
+    """
 
     def __init__(
         self,
@@ -89,17 +96,30 @@ class KafkaAppender(KafkaBatches):
         on_acks: Callable[[list[Ack]], None],
     ) -> None:
         self._topic, self._on_acks = topic, on_acks
+        self._failed = False
         self._mailbox: Mailbox[Ack] = Mailbox(loop, self._deliver)
         super().__init__(config, "sagaline-appender", loop)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))
 
+    def send(self) -> None:
+        if self._failed:  # nothing may land behind a record that did not
+            batches, self._batches = self._batches, {}
+            for messages in batches.values():
+                for message in messages:
+                    message["callback"](_GIVEN_UP, None)
+            return
+        super().send()
+
     def _on_delivery(self, token: Any, error: KafkaError | None, message: Message) -> None:
         if error is None:
             offset = message.offset()
             self._mailbox.put(Ack(token, -1 if offset is None else offset, None))
         else:
+            if not self._failed:
+                self._failed = True
+                self._producer.purge(blocking=False)
             self._mailbox.put(Ack(token, -1, error.str()))
             self._mailbox.flush()
 

@@ -147,6 +147,7 @@ class MemoryAppender:
     ) -> None:
         self._broker, self._fate, self._loop, self._on_acks = broker, fate, loop, on_acks
         self._acks: deque[Ack] = deque()
+        self._broken: set[int] = set()
         self._closed = False
         self._due = 0.0
 
@@ -154,6 +155,10 @@ class MemoryAppender:
         if self._closed:
             return
         lands, ack_lost, late = self._fate()
+        if partition in self._broken:
+            lands = ack_lost = False
+        elif not lands and not ack_lost:
+            self._broken.add(partition)
         offset = self._broker.write("history", partition, key, value) if lands or ack_lost else -1
         failed = ack_lost or not lands
         ack = Ack(token, -1 if failed else offset, "timed out (injected)" if failed else None)

@@ -36,7 +36,8 @@ class Appender(Protocol):
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         """Sends a record; None as its value is a tombstone.
 
-        Contract: appends to one partition land in the order of the calls, or fail.
+        Contract: what lands of the appends to one partition is a prefix of the calls, in order. After one that did
+        not land nothing does: a later record says that inputs were consumed whose record is missing.
         """
         ...
 

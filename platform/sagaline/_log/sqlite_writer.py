@@ -31,6 +31,7 @@ class Append(NamedTuple):
     value: bytes | None
     headers: dict[str, bytes] | None
     on_written: Callable[[int, str | None], None] | None
+    is_given_up: Callable[[], bool] | None = None  # then it is not written, whoever asked for it will not wait
 
 
 class SqliteWriter:
@@ -65,7 +66,7 @@ class SqliteWriter:
             while not self._queue.empty() and len(batch) < _MOST:
                 batch.append(self._queue.get())
             stopping = None in batch
-            appends = [append for append in batch if append is not None]
+            appends = [one for one in batch if one is not None and not (one.is_given_up and one.is_given_up())]
             if appends:
                 self._write(appends)
 
@@ -122,14 +123,16 @@ class SqliteAppender:
         self, writer: SqliteWriter, loop: asyncio.AbstractEventLoop, on_acks: Callable[[list[Ack]], None]
     ) -> None:
         self._writer = writer
+        self._failed = False
         self._mailbox: Mailbox[Ack] = Mailbox(loop, on_acks)
         writer.mailboxes.append(self._mailbox)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         def on_written(offset: int, error: str | None) -> None:
+            self._failed = self._failed or error is not None  # in the writer's thread, before the next batch
             self._mailbox.put(Ack(token, offset, error))
 
-        self._writer.put(Append(HISTORY, partition, key, value, None, on_written))
+        self._writer.put(Append(HISTORY, partition, key, value, None, on_written, lambda: self._failed))
 
     def close(self) -> None:
         if self._mailbox in self._writer.mailboxes:

@@ -15,16 +15,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from compaction import compacted
-from simulation.loop import OUTSIDE, Process, VirtualLoop
 
 from sagaline._log import HISTORY, Ack, Record
 from sagaline._log.port import MembershipListener
 from sagaline._log.topics import TopicPlan
 from sagaline._model.keys import partition_of
 from sagaline.errors import LogUnavailable
+from simulation.loop import OUTSIDE, Process, VirtualLoop
 
 SESSION_S = 6.0
-TOMBSTONES_KEPT_S = 20.0
+TOMBSTONES_KEPT_S = 12.0
 
 
 class Faults:
@@ -34,7 +34,7 @@ class Faults:
         self.lost_ack = draw.choice([0, 0, 0.01, 0.05])
         self.failed = draw.choice([0, 0, 0.01, 0.05])
         self.doubled = draw.choice([0, 0.02, 0.1])
-        self.not_published = draw.choice([0, 0, 0.05])
+        self.not_published = draw.choice([0, 0.05, 0.3])
         self.slow = draw.choice([0.0, 0.0, 0.02])
         self.unavailable = draw.choice([0, 0, 0.05])
 
@@ -64,7 +64,7 @@ class Broker:
     def delay_s(self) -> float:
         """How long a message is on its way."""
         if self.draw.random() < self.faults.slow:
-            return self.draw.uniform(0.5, 12.0)
+            return self.draw.uniform(0.5, 5.0)
         return self.draw.uniform(0.0002, 0.004)
 
     def records(self, topic: str, partition: int) -> list[Record]:
@@ -202,6 +202,7 @@ class SimAppender:
         self._broker, self._process, self._on_acks = broker, process, on_acks
         self._closed = False
         self._lands_at: dict[int, float] = {}
+        self._broken: set[int] = set()  # partitions that have missed one: nothing later may land (no gap)
         self._told_at = 0.0
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
@@ -214,10 +215,12 @@ class SimAppender:
 
     def _land(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         broker, faults = self._broker, self._broker.faults
-        if self._closed and broker.draw.random() < 0.5:
-            return  # given up: it may land or not
-        if broker.draw.random() < faults.failed:
+        if self._closed and (partition in self._broken or broker.draw.random() < 0.5):
+            self._broken.add(partition)
+            return  # given up: it may land or not, but nothing lands behind one that did not
+        if partition in self._broken or broker.draw.random() < faults.failed:
             broker.marks["append failed"] += 1
+            self._broken.add(partition)
             self._tell(Ack(token, -1, "failed (simulation)"))
             return
         offset = broker.land(HISTORY, partition, key, value)

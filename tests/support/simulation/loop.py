@@ -108,6 +108,9 @@ class VirtualLoop(BaseEventLoop):
         if error is not None and (process is None or process.alive):
             self.errors.append(f"{context['message']}: {error!r}")
 
+    def _check_closed(self) -> None:
+        """What a dead process leaves behind is collected after the end, and may still try to schedule something."""
+
     def time(self) -> float:
         return self.now_s
 

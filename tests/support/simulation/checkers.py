@@ -1,0 +1,192 @@
+"""Checks the raw log and the participant's books. Nothing of the engine's reading is used but the codec.
+
+Validity is written down here a second time, on purpose. The invariants are those of docs/guarantees.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagaline._log import COMMANDS, HISTORY, REPLIES, Record
+from sagaline._model import events as e
+from sagaline._model.codec import decode
+from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
+from simulation.load import DONE, Books
+
+TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated)
+
+
+@dataclass
+class Run:
+    """A run as its valid records tell it."""
+
+    workflow_id: str
+    next_event_id: int = 1
+    epoch: int = -1
+    last_at: int = 0
+    terminal: Any = None
+    scheduled: dict[int, e.ActivityScheduled] = field(default_factory=dict)
+    outcomes: dict[int, Any] = field(default_factory=dict)
+    timers: dict[int, int] = field(default_factory=dict)
+    parked: bool = False
+
+
+class Watcher:
+    """Hears of every record as it lands. ``violations`` says what must not have happened."""
+
+    def __init__(self, books: Books, marks: Counter[str]) -> None:
+        self.books, self.marks = books, marks
+        self.violations: list[str] = []
+        self.runs: dict[tuple[int, str], Run] = {}
+        self._epochs: dict[int, int] = {}
+        self._positions: dict[int, tuple[int, int, int]] = {}
+        self._valid_keys: set[tuple[int, bytes]] = set()
+        self._closed_replies: dict[str, tuple[str, bytes | None]] = {}
+        self.accepted: dict[str, str] = {}
+        self._promised: dict[str, str] = {}  # kind of the answer that a request is owed
+        self._told: set[tuple[str, str]] = set()
+        self.refused: set[str] = set()
+
+    def landed(self, record: Record) -> None:
+        """A record is in the log."""
+        if record.topic == HISTORY:
+            self._on_history(record)
+        elif record.topic == REPLIES:
+            self._on_reply(record)
+
+    def _fail(self, record: Record, what: str) -> None:
+        self.violations.append(f"{record.topic}[{record.partition}]@{record.offset}: {what}")
+
+    def _on_history(self, record: Record) -> None:
+        partition = record.partition
+        assert record.key is not None
+        if record.value is None:
+            self._on_tombstone(record)
+            return
+        found = decode(record.value)
+        if isinstance(found, Claim):
+            self._epochs[partition] = record.offset
+        elif isinstance(found, History | Refusals | Positions):
+            if found.epoch != self._epochs.get(partition):
+                self.marks["invalid record"] += 1
+                return
+            if (partition, record.key) in self._valid_keys:
+                self._fail(record, f"key {record.key!r} was used before")
+            self._valid_keys.add((partition, record.key))
+            self._check_positions(record, (found.commands_position, found.results_position, found.released))
+            if isinstance(found, History):
+                self._on_activation(record, found)
+            elif isinstance(found, Refusals):
+                self.refused |= {one.request_id for one in found.refusals}
+
+    def _check_positions(self, record: Record, now: tuple[int, int, int]) -> None:
+        before = self._positions.get(record.partition, (0, 0, 0))
+        if any(new < old for new, old in zip(now, before, strict=True)):
+            self._fail(record, f"positions go back from {before} to {now}")
+        self._positions[record.partition] = now
+
+    def _on_tombstone(self, record: Record) -> None:
+        self.marks["tombstone"] += 1
+
+    def _on_activation(self, record: Record, found: History) -> None:
+        run = self.runs.setdefault((record.partition, found.run_id), Run(found.workflow_id))
+        if found.first_event_id != run.next_event_id:
+            self._fail(record, f"event {found.first_event_id} of {found.workflow_id} where {run.next_event_id} was due")
+        if found.epoch < run.epoch or found.at < run.last_at:
+            self._fail(record, "epoch or time goes back")
+        run.epoch, run.last_at = found.epoch, found.at
+        run.next_event_id = found.first_event_id + len(found.events)
+        for event in found.events:
+            self._on_event(record, run, found, event)
+
+    def _on_event(self, record: Record, run: Run, found: History, event: Any) -> None:
+        if run.terminal is not None:
+            self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
+        match event:
+            case e.RunStarted():
+                self.accepted.setdefault(event.request_id, run.workflow_id)
+                self._promised[event.request_id] = event.reply_when
+            case e.ActivityScheduled():
+                run.scheduled[event.step] = event
+                self.books.scheduled.add((found.run_id, event.step))
+            case e.ActivityCompleted() | e.ActivityFailed():
+                if event.step in run.outcomes or event.step not in run.scheduled:
+                    self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")
+                run.outcomes[event.step] = event
+            case e.TimerStarted():
+                run.timers[event.step] = event.due_at
+            case e.TimerFired():
+                if found.at < run.timers.pop(event.step, 2**62):
+                    self._fail(record, f"timer {event.step} of {run.workflow_id} fired early, twice or unasked")
+            case e.RunParked():
+                run.parked = True
+                self._fail(record, f"{run.workflow_id} was parked: {event.failure.message}")
+            case _:
+                pass
+        if isinstance(event, TERMINAL):
+            run.terminal = event
+
+    def _on_reply(self, record: Record) -> None:
+        assert record.value is not None
+        found = decode(record.value)
+        assert isinstance(found, Reply)
+        self._told.add((found.request_id, found.kind))
+        if found.kind == "closed":
+            ended = any(run.terminal is not None for (_, run_id), run in self.runs.items() if run_id == found.run_id)
+            if not ended:
+                self._fail(record, f"the end of {found.workflow_id} was told before it was durable")
+            told = self._closed_replies.setdefault(found.run_id, (found.status, found.result))
+            if told != (found.status, found.result):
+                self._fail(record, f"two ends of {found.workflow_id} were told")
+        elif found.kind == "refused" and found.request_id not in self.refused:
+            self._fail(record, "a refusal was told before it was durable")
+
+    # At the end
+
+    def finish(self, commands: dict[int, list[Record]]) -> list[str]:
+        """Everything that must hold after a quiet period."""
+        for records in commands.values():
+            for record in records:
+                found = decode(record.value)
+                if isinstance(found, StartRun) and found.request_id not in self.accepted:
+                    self._check_lost(record, found)
+        for request_id, kind in self._promised.items():
+            if (request_id, kind) not in self._told:
+                self.violations.append(f"{request_id} was never answered ({kind})")
+        for (_, run_id), run in self.runs.items():
+            if run.terminal is None:
+                self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
+            else:
+                self._check_books(run_id, run)
+        return self.violations + self.books.violations
+
+    def _check_lost(self, record: Record, found: StartRun) -> None:
+        others = [run for run in self.runs.values() if run.workflow_id == found.workflow_id]
+        if not others and found.request_id not in self.refused:
+            self._fail(record, f"the start of {found.workflow_id} was lost")
+
+    def _check_books(self, run_id: str, run: Run) -> None:
+        self._check_order(run)
+        undone = {one.compensates for one in run.scheduled.values() if one.compensates is not None}
+        for step, scheduled in run.scheduled.items():
+            if scheduled.compensates is not None:
+                continue
+            entry = self.books.entries.get(f"{run_id}/{step}")
+            outcome = run.outcomes.get(step)
+            if isinstance(outcome, e.ActivityCompleted) and step not in undone and entry != DONE:
+                self.violations.append(f"{run.workflow_id} step {step} is completed but the books say {entry}")
+            rolled_back = isinstance(run.terminal, e.RunFailed | e.RunCancelled) and run.terminal.rolled_back
+            if rolled_back and entry == DONE:
+                self.violations.append(f"{run.workflow_id} was rolled back but step {step} stands in the books")
+
+    def _check_order(self, run: Run) -> None:
+        undone = [one.compensates for _, one in sorted(run.scheduled.items()) if one.compensates is not None]
+        if undone != sorted(undone, reverse=True) or len(set(undone)) != len(undone):  # type: ignore[type-var]
+            self.violations.append(f"{run.workflow_id} compensated in the order {undone}")
+
+
+def commands_of(full: dict[tuple[str, int], list[Record]]) -> dict[int, list[Record]]:
+    """The commands topic of every partition."""
+    return {partition: records for (topic, partition), records in full.items() if topic == COMMANDS}

@@ -1,0 +1,134 @@
+"""What the simulated workers run: random plans of steps against a participant that keeps books of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+from sagaline import ActivityError, Retry, activity, saga, workflow
+from sagaline._runtime.definitions import Registry
+
+Plan = list[Any]
+_RETRY = Retry(attempts=3, first_interval="50ms", maximum_interval="1s")
+DONE, UNDONE = "done", "undone"
+
+
+class Refused(Exception):
+    """The participant says no: it has done nothing."""
+
+
+class Books:
+    """The participant: what stands under each idempotency key. It outlives all workers."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self.draw = draw
+        self.entries: dict[str, str] = {}
+        self.executions: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self.scheduled: set[tuple[str, int]] = set()  # intents that are durable, kept by the checker
+
+    def begin(self) -> None:
+        """An attempt begins: its intent must be durable."""
+        info = activity.info()
+        self.executions[info.idempotency_key] += 1
+        if (info.run_id, info.step) not in self.scheduled:
+            self.violations.append(f"{info.idempotency_key} was attempted before its intent was durable")
+
+    def do(self, key: str) -> None:
+        """The effect; nothing when it was done or undone before."""
+        self.entries.setdefault(key, DONE)
+
+    def undo(self, key: str) -> None:
+        """Takes it back; an attempt that arrives later finds it undone."""
+        self.entries[key] = UNDONE
+
+
+books = Books(random.Random(0))
+
+
+@activity(retry=_RETRY, refusals=(Refused,), timeout="2s")
+async def act(what: str) -> str:
+    info = activity.info()
+    books.begin()
+    await asyncio.sleep(books.draw.choice([0, 0.001, 0.05]))
+    if what == "refuse":
+        raise Refused(what)
+    if what in ("ok", "late") or info.attempt > 1:
+        books.do(info.idempotency_key)
+    if what == "fail" or (what == "flaky" and info.attempt == 1):
+        raise ConnectionError(what)
+    if what == "late":  # done, but nobody hears of it
+        await asyncio.sleep(30)
+    return what
+
+
+@act.compensation
+async def undo(what: str, done: str | None) -> None:
+    info = activity.info()
+    books.begin()
+    assert info.compensates is not None
+    await asyncio.sleep(books.draw.choice([0, 0.01]))
+    if info.attempt == 1 and what == "flaky":
+        raise ConnectionError(what)
+    books.undo(info.compensates.idempotency_key)
+
+
+async def perform(plan: Plan) -> int:
+    """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["all", plans], ["within", ms, plan]."""
+    count = 0
+    for kind, *args in plan:
+        if kind == "act":
+            await act(args[0])
+        elif kind == "try":
+            try:
+                await act(args[0])
+            except ActivityError:
+                count += 100
+        elif kind == "sleep":
+            await asyncio.sleep(args[0] / 1000)
+        elif kind == "all":
+            count += sum(await asyncio.gather(*(perform(one) for one in args[0])))
+        elif kind == "within":
+            try:
+                async with asyncio.timeout(args[0] / 1000):
+                    count += await perform(args[1])
+            except TimeoutError:
+                count += 10
+        count += 1
+    return count
+
+
+@workflow
+async def plain(plan: Plan) -> int:
+    return await perform(plan)
+
+
+@saga
+async def undoing(plan: Plan) -> int:
+    return await perform(plan)
+
+
+def registry() -> Registry:
+    """What every worker knows."""
+    return Registry([plain.definition, undoing.definition], [act.definition])
+
+
+_WHATS = ["ok", "ok", "ok", "flaky", "fail", "refuse", "late"]
+
+
+def make_plan(draw: random.Random, depth: int = 0) -> Plan:
+    """A random plan."""
+    plan: Plan = []
+    for _ in range(draw.randint(1, 4 if depth == 0 else 2)):
+        kind = draw.choice(["act", "act", "act", "try", "sleep"] + (["all", "within"] if depth < 2 else []))
+        if kind in ("act", "try"):
+            plan.append([kind, draw.choice(_WHATS)])
+        elif kind == "sleep":
+            plan.append([kind, draw.choice([1, 50, 3_000])])
+        elif kind == "all":
+            plan.append([kind, [make_plan(draw, depth + 1) for _ in range(draw.randint(1, 3))]])
+        else:
+            plan.append([kind, draw.choice([5, 500, 5_000]), make_plan(draw, depth + 1)])
+    return plan

@@ -1,0 +1,259 @@
+"""The protocol broken on purpose, one way at a time: the simulation has to catch each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from sagaline._engine import decide as decisions
+from sagaline._engine.rows import Meta
+from sagaline._engine.state import State
+from sagaline._engine.validity import Validity
+from sagaline._host import partition as partitions
+from sagaline._host import recovery as recoveries
+from sagaline._host.outbox import Outbox
+from sagaline._host.partition import _RELEASE, Partition
+from sagaline._host.pipeline import Pipeline
+from sagaline._host.recovery import Recovery
+from sagaline._host.retention import Retention
+from sagaline._host.timers import Timers
+from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
+from sagaline._model.keys import claim_key, history_key, positions_key
+from sagaline._model.records import Claim
+from sagaline._runtime import saga
+from simulation import broker
+
+Patch = tuple[Any, str, Any]
+MUTANTS: dict[str, Callable[[], list[Patch]]] = {}
+
+
+def mutant(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
+    """Registers a mutant under its name."""
+    MUTANTS[make.__name__] = make
+    return make
+
+
+@contextmanager
+def applied(name: str) -> Iterator[None]:
+    """The product with one thing broken."""
+    patches = [mock.patch.object(*one) for one in MUTANTS[name]()]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()
+
+
+@mutant
+def skips_the_contiguity_check() -> list[Patch]:
+    original = Pipeline.on_acks
+
+    def on_acks(self: Pipeline, acks: Any) -> None:
+        for ack in acks:
+            if ack.error is None:
+                self.next_offset = ack.offset
+            original(self, [ack])
+
+    return [(Pipeline, "on_acks", on_acks)]
+
+
+@mutant
+def believes_stale_epochs() -> list[Patch]:
+    original = Validity.admit
+
+    def admit(self: Validity, offset: int, record: Any) -> Any:
+        original(self, offset, record)
+        return None if isinstance(record, Claim) else record
+
+    return [(Validity, "admit", admit)]
+
+
+@mutant
+def applies_before_acknowledging() -> list[Patch]:
+    original = Pipeline.send
+
+    def send(self: Pipeline, key: bytes, value: Any, pending: Any) -> None:
+        partition: Partition = self._on_applied.__self__  # type: ignore[attr-defined]
+        cache = partition._write_back
+        cache.add(pending.writes)
+        cache.reached(Meta(self.next_offset + self.in_flight + 1, self.epoch, *pending.recorded), 2**50)
+        cache.flush()
+        original(self, key, value, pending)
+
+    return [(Pipeline, "send", send)]
+
+
+@mutant
+def releases_effects_before_the_append() -> list[Patch]:
+    original = Pipeline.send
+
+    def send(self: Pipeline, key: bytes, value: Any, pending: Any) -> None:
+        partition: Partition = self._on_applied.__self__  # type: ignore[attr-defined]
+        effects, pending = pending.effects, pending._replace(effects=[])
+        original(self, key, value, pending)
+        for effect in effects:
+            _RELEASE[type(effect)](partition, effect)
+
+    return [(Pipeline, "send", send)]
+
+
+@mutant
+def forgets_the_outbox_watermark() -> list[Patch]:
+    return [(Outbox, "released", property(lambda self: self._next_offset()))]
+
+
+@mutant
+def shares_claim_keys() -> list[Patch]:
+    return [(recoveries, "claim_key", lambda claim_id: claim_key("shared"))]
+
+
+@mutant
+def drops_the_dedupe_of_starts() -> list[Patch]:
+    def on_start(self: Partition, request: Any) -> None:
+        run = self._state.run(request.workflow_id)
+        if run is not None and run.closed:
+            self._state._remove(run)
+        failure = self._why_not(request)
+        if failure is None:
+            self._handle(request.workflow_id, [request])
+
+    return [(Partition, "_on_start", on_start)]
+
+
+@mutant
+def drops_the_dedupe_of_results() -> list[Patch]:
+    def result(state: Any, given: Any, now_ms: int) -> Any:
+        run = state.run(given.workflow_id)
+        if run is None or run.run_id != given.run_id:
+            return []
+        if given.failure is None:
+            return [ActivityCompleted(given.step, given.attempt, given.result or b"null")]
+        return [ActivityFailed(given.step, given.attempt, given.failure)]
+
+    return [(decisions, "_PROCESSORS", decisions._PROCESSORS | {decisions.ActivityResult: result})]
+
+
+@mutant
+def compacts_by_run_only() -> list[Patch]:
+    return [(partitions, "history_key", lambda w, run, first, epoch: history_key(w, run, 1, epoch))]
+
+
+@mutant
+def keys_without_epoch() -> list[Patch]:
+    return [(partitions, "history_key", lambda w, run, first, epoch: history_key(w, run, first, 0))]
+
+
+@mutant
+def shares_the_key_of_positions() -> list[Patch]:
+    return [(partitions, "positions_key", lambda epoch, number: positions_key(0, 0))]
+
+
+@mutant
+def retires_without_positions() -> list[Patch]:
+    def sweep(self: Retention) -> None:
+        self._schedule()
+        for workflow_id in self._find_due():
+            run = self._decided.run(workflow_id)
+            if run is not None and run.closed:
+                self._retire(workflow_id, run.run_id)
+
+    return [(Retention, "_sweep", sweep)]
+
+
+@mutant
+def retires_from_the_last_record() -> list[Patch]:
+    original = State.record_keys
+    return [(State, "record_keys", lambda self, *run: original(self, *run)[::-1])]
+
+
+@mutant
+def takes_a_failed_append_for_a_good_one() -> list[Patch]:
+    original = Pipeline.on_acks
+
+    def on_acks(self: Pipeline, acks: Any) -> None:
+        original(self, [ack._replace(error=None, offset=self.next_offset) if ack.error else ack for ack in acks])
+
+    return [(Pipeline, "on_acks", on_acks)]
+
+
+@mutant
+def goes_on_behind_an_append_that_failed() -> list[Patch]:
+    class Forgetful(set[int]):
+        def add(self, partition: int) -> None: ...
+
+    original = broker.SimAppender.__init__
+
+    def init(self: Any, *args: Any) -> None:
+        original(self, *args)
+        self._broken = Forgetful()
+
+    return [(broker.SimAppender, "__init__", init)]
+
+
+@mutant
+def decides_without_reading_up_to_its_claim() -> list[Patch]:
+    original = Recovery._apply
+    seen: dict[Recovery, int] = {}
+
+    async def apply(self: Recovery, restore: Any, end: int) -> None:
+        seen[self] = seen.get(self, 0) + 1
+        if seen[self] % 2:
+            await original(self, restore, end)
+        else:
+            meta = restore._reader.meta
+            restore._reader.meta = Meta(end, end - 1, *(getattr(meta, name) for name in _POSITIONS))
+
+    return [(Recovery, "_apply", apply)]
+
+
+_POSITIONS = ("commands_position", "results_position", "released")
+
+
+@mutant
+def keeps_a_store_that_missed_tombstones() -> list[Patch]:
+    return [(recoveries, "_SAFE_SHARE", 1e9)]
+
+
+@mutant
+def forgets_what_was_consumed() -> list[Patch]:
+    original = partitions.History
+
+    def history(*fields: Any) -> Any:
+        return original(*fields[:5], 0, *fields[6:])
+
+    return [(partitions, "History", history)]
+
+
+@mutant
+def fires_timers_early() -> list[Patch]:
+    original = Timers.__init__
+
+    def init(self: Timers, loop: Any, clock: Callable[[], int], fire: Any) -> None:
+        original(self, loop, lambda: clock() + 500, fire)
+
+    def due(state: Any, given: Any, now_ms: int) -> Any:
+        return [] if state.wait(given.run_id, given.step) is None else [TimerFired(given.step)]
+
+    return [
+        (Timers, "__init__", init),
+        (decisions, "_PROCESSORS", decisions._PROCESSORS | {decisions.TimerDue: due}),
+    ]
+
+
+@mutant
+def compensates_in_the_order_of_start() -> list[Patch]:
+    return [(saga, "reversed", list)]
+
+
+@mutant
+def answers_a_refusal_before_it_is_recorded() -> list[Patch]:
+    def refuse(self: Partition, rejected: Any, request: Any) -> None:
+        refusal = partitions.Refusal(rejected.request_id, rejected.workflow_id, rejected.failure)
+        if request.reply_to:
+            self.answer(partitions._refused(refusal, request))
+
+    return [(Partition, "_refuse", refuse)]

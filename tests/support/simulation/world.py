@@ -1,0 +1,352 @@
+"""One seed: workers, their disks, a broker, clients; faults for a while, then quiet, then everything is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+from collections import Counter
+from typing import Any, NamedTuple
+
+from compaction import compacted
+
+from sagaline._engine.rows import CURRENT_KEY
+from sagaline._host.host import Host
+from sagaline._host.options import HostOptions
+from sagaline._host.partition import Partition
+from sagaline._host.recovery import Restore
+from sagaline._log import COMMANDS, HISTORY, Record
+from sagaline._model.codec import encode
+from sagaline._model.keys import partition_of
+from sagaline._model.records import CancelRun, StartRun, TerminateRun
+from sagaline._runtime.payloads import Signature
+from sagaline._store import Identity
+from sagaline._store.memory import MemoryStore
+from simulation import load
+from simulation.broker import Broker, SimLog
+from simulation.checkers import Watcher, commands_of
+from simulation.load import Books
+from simulation.loop import OUTSIDE, Process, VirtualLoop
+
+FAULTS_S = 60.0
+QUIET_S = 400.0
+EPOCH_MS = 1_764_000_000_000
+
+
+class Report(NamedTuple):
+    """What came of a seed."""
+
+    seed: int
+    violations: list[str]
+    marks: Counter[str]
+
+
+class Disk:
+    """A worker's state directory: it survives the process, and may come back older, or empty."""
+
+    def __init__(self) -> None:
+        self.stores: dict[int, MemoryStore] = {}
+        self.copies: dict[int, list[dict[bytes, bytes]]] = {}
+
+
+class SimStore(MemoryStore):
+    """A store that a dead process cannot write."""
+
+    def __init__(self, process: Process, below: MemoryStore, copies: list[dict[bytes, bytes]], copy: bool) -> None:
+        self.rows = below.rows
+        self._process, self._copies, self._copy = process, copies, copy
+
+    def write(self, writes: Any) -> None:
+        if self._process.alive:
+            super().write(writes)
+            if self._copy and len(self._copies) < 40:
+                self._copies.append(dict(self.rows))
+
+
+class SimStores:
+    """The stores port over a Disk."""
+
+    def __init__(self, process: Process, disk: Disk, copy: bool) -> None:
+        self._process, self._disk, self._copy = process, disk, copy
+
+    def open(self, partition: int, identity: Identity) -> SimStore:
+        below = self._disk.stores.setdefault(partition, MemoryStore())
+        return SimStore(self._process, below, self._disk.copies.setdefault(partition, []), self._copy)
+
+    def wipe(self, partition: int) -> None:
+        if self._process.alive:
+            self._disk.stores[partition] = MemoryStore()
+
+    def close(self) -> None: ...
+
+
+class Worker:
+    """A worker process that is started again when it dies."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        self.disk = Disk()
+        self.process = Process(name)
+        self.host: Host | None = None
+
+    def start(self) -> None:
+        world = self.world
+        self.process = process = Process(f"{self.name}-{world.loop.callbacks}")
+        process.on_crash = self._on_crash
+        log = SimLog(world.broker, process)
+        stores = SimStores(process, self.disk, world.copies)
+        options = HostOptions(
+            self.name,
+            cached_instances=world.draw.choice([1, 3, 1_000]),
+            cached_runs=world.draw.choice([0, 2, 1_000]),
+            retention_ms=world.retention_ms,
+            sweep_s=1.0,
+            superseded_wait_s=2.0,
+            clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
+        )
+        self.host = Host(log, stores, world.registry, options)
+        world.loop.create_task(self._run(self.host), context=process.context)
+
+    async def _run(self, host: Host) -> None:
+        await host.start()
+        error = await host.failed
+        self.world.errors.append(f"{self.name} failed: {error!r}")
+
+    def _on_crash(self) -> None:
+        self.world.marks["crash"] += 1
+        self.host = None
+        self.world.broker.later(self.world.draw.choice([0.05, 1.0, 9.0, 25.0]), self._restart)
+
+    def _restart(self) -> None:
+        draw = self.world.draw
+        what = draw.random()
+        if what < 0.1:
+            self.world.marks["disk lost"] += 1
+            self.disk = Disk()
+        elif what < 0.25:
+            for partition, copies in self.disk.copies.items():
+                if copies:
+                    self.world.marks["old disk"] += 1
+                    self.disk.stores[partition].rows = dict(draw.choice(copies))
+        self.start()
+
+
+class World:
+    """Builds everything from the seed and runs it."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.draw = random.Random(seed)
+        self.loop = VirtualLoop()
+        self.broker = Broker(self.loop, self.draw, self.draw.choice([1, 2, 3]))
+        self.marks = self.broker.marks
+        self.errors = self.loop.errors
+        load.books = Books(self.draw)
+        self.watcher = Watcher(load.books, self.marks)
+        self.broker.on_landed = self.watcher.landed
+        self.registry = load.registry()
+        self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
+        self.copies = self.draw.random() < 0.3
+        self.workers = [Worker(self, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
+        self.started = 0
+        self.healed = False
+
+    # What happens
+
+    def _start_runs(self) -> None:
+        draw = self.draw
+        for _ in range(draw.randint(6, 20)):
+            at = draw.uniform(0, FAULTS_S * draw.choice([0.2, 0.9]))
+            self.broker.later(at, self._start_run, self.started)
+            self.started += 1
+
+    def _start_run(self, number: int) -> None:
+        draw = self.draw
+        workflow_id = f"run-{number}" if draw.random() < 0.95 else "run-0"
+        fn = draw.choice([load.plain, load.undoing, load.undoing])
+        signature: Signature = fn.definition.signature
+        payload = signature.encode_input((load.make_plan(draw),), {})
+        reply_when = draw.choice(["accepted", "closed"])
+        name = fn.name if draw.random() < 0.97 else "unknown"
+        request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)
+        self._command(workflow_id, request)
+        while draw.random() < 0.2:  # the client asks again
+            self.marks["start repeated"] += 1
+            self.broker.later(draw.uniform(0, 4), self._command, workflow_id, request)
+        if draw.random() < 0.15:
+            cancel = CancelRun(f"cancel-{number}", workflow_id, "why not", "client", 0)
+            self.broker.later(draw.uniform(0, 5), self._command, workflow_id, cancel)
+        if draw.random() < 0.05:
+            terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
+            self.broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
+
+    def _command(self, workflow_id: str, command: Any) -> None:
+        partition = partition_of(workflow_id, self.broker.partitions)
+        self.broker.land(COMMANDS, partition, workflow_id.encode(), encode(command))
+
+    def _next_fault(self) -> None:
+        if self.healed:
+            return
+        draw = self.draw
+        worker = draw.choice(self.workers)
+        what = draw.choice(["crash", "crash", "crash", "stop", "clock", "clean", "clean"])
+        if what == "crash" and worker.process.alive:
+            worker.process.crash_in = draw.randint(0, 400)
+        elif what == "stop" and worker.process.alive and not worker.process.stopped:
+            self.marks["stop"] += 1
+            worker.process.stop()
+            self.broker.later(draw.choice([0.5, 3.0, 15.0, 30.0]), self._wake, worker.process)
+        elif what == "clock":
+            self.marks["clock jump"] += 1
+            worker.process.clock_offset_ms = draw.choice([-4_000, 0, 4_000])
+        elif what == "clean":
+            self.broker.clean()
+        self.broker.later(draw.expovariate(1 / 3.0), self._next_fault)
+
+    def _wake(self, process: Process) -> None:
+        if process.alive and process.stopped:
+            process.wake()
+
+    def _heal(self) -> None:
+        """From here on nothing goes wrong any more."""
+        self.healed = True
+        self.broker.faults.heal()
+        for worker in self.workers:
+            worker.process.crash_in = -1
+            worker.process.clock_offset_ms = 0
+            self._wake(worker.process)
+
+    # Running
+
+    def run(self) -> Report:
+        """The whole of it."""
+        gc.collect()
+        gc.disable()
+        asyncio.set_event_loop(None)
+        main = self.loop.create_task(self._main(), context=OUTSIDE.copy())
+        try:
+            self.loop.run_until_complete(main)
+            violations = self.errors + self.watcher.finish(commands_of(self.broker.full)) + self._compare()
+        except RuntimeError as error:
+            violations = [*self.errors, f"{error}"]
+        finally:
+            for worker in self.workers:
+                worker.process.on_crash = lambda: None
+                worker.process.kill()
+            self.loop.close()
+            gc.enable()
+        return Report(self.seed, violations, self.marks)
+
+    async def _main(self) -> None:
+        for worker in self.workers:
+            worker.start()
+        self._start_runs()
+        self.broker.later(1.0, self._next_fault)
+        await asyncio.sleep(FAULTS_S)
+        self._heal()
+        for _ in range(int(QUIET_S)):
+            await asyncio.sleep(1.0)
+            if self._is_quiet():
+                return
+        self.errors.append(f"not quiet {QUIET_S:g} s after the last fault")
+
+    def _is_quiet(self) -> bool:
+        """Every run has ended and, if its time is over, is retired; every partition has exactly one owner that has seen all there is."""
+        owners = self._owners()
+        return (
+            len(owners) == self.broker.partitions
+            and all(run.terminal is not None for run in self.watcher.runs.values())
+            and all(
+                one.in_flight == 0
+                and one.commands_position == len(self.broker.records(COMMANDS, one.number))
+                and one._write_back.meta.next_offset == len(self.broker.records(HISTORY, one.number))
+                and (self.retention_ms > QUIET_S * 1_000 or not any(one._write_back.scan(b"h/")))
+                for one in owners.values()
+            )
+        )
+
+    def _owners(self) -> dict[int, Partition]:
+        live: dict[int, Partition] = {}
+        for worker in self.workers:
+            if worker.host is not None and worker.process.alive and hasattr(worker.host, "failed"):
+                for one in worker.host.live:
+                    if not one.lost.done() and one.epoch == self.watcher._epochs.get(one.number):
+                        live[one.number] = one
+        return live
+
+    def _compare(self) -> list[str]:
+        """Replay of the log, whole and as the cleaner may leave it, against the state that the owner lives with."""
+        wrong: list[str] = []
+        owners = self._owners()
+        if len(owners) < self.broker.partitions:
+            return [f"only {len(owners)} of {self.broker.partitions} partitions have an owner in the end"]
+        for number, owner in owners.items():
+            records = self.broker.records(HISTORY, number)
+            live = _rows(owner._write_back)
+            end = owner._write_back.meta.next_offset
+            if end != len(records):
+                wrong.append(f"partition {number}: the owner has seen {end} of {len(records)} records")
+                continue
+            for below, dropped in [(0, 0), *(self._cut(len(records)) for _ in range(3))]:
+                found = _replay(compacted(records, below, dropped))
+                if found.rows != live:
+                    different = {key for key in live.keys() | found.rows.keys() if live.get(key) != found.rows.get(key)}
+                    wrong.append(
+                        f"partition {number}, compacted below {below}/{dropped}: {sorted(different)[:5]} differ"
+                    )
+                    break
+            wrong += self._compare_prefixes(number, records)
+        return wrong
+
+    def _compare_prefixes(self, number: int, records: list[Record]) -> list[str]:
+        """At any moment of the past, whatever was compacted by then: the same live runs and positions."""
+        tombs = [record.offset for record in records if record.value is None]
+        for _ in range(3):
+            end = self.draw.choice(tombs) + 1 if tombs else self.draw.randint(1, len(records))
+            prefix = records[:end]
+            whole = _replay(prefix)
+            for cut in (self._cut(end + 1), (end, self._cut(end + 1)[0])):
+                found = _replay(compacted(prefix, *cut))
+                if found.promise != whole.promise:
+                    return [
+                        f"partition {number}: at {end}, compacted below {cut}, a reader sees other runs or positions"
+                    ]
+        return []
+
+    def _cut(self, end: int) -> tuple[int, int]:
+        below = self.draw.randint(0, max(0, end - 1))  # the newest record stays: it says how far history goes
+        return below, self.draw.randint(0, below)
+
+
+def _rows(rows: Any) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for first in b"acfhmopqrtuwxz":
+        found.update(rows.scan(bytes([first])))
+    found.pop(CURRENT_KEY, None)
+    found.pop(b"m", None)
+    return found
+
+
+class _Replayed(NamedTuple):
+    rows: dict[bytes, bytes]
+    positions: tuple[int, int]
+
+    @property
+    def promise(self) -> Any:
+        """What must not depend on compaction, not even while runs are being retired."""
+        live = {key: value for key, value in self.rows.items() if key[:2] in (b"r/", b"a/", b"w/", b"t/", b"u/")}
+        return live, self.positions
+
+
+def _replay(records: list[Record]) -> _Replayed:
+    store = MemoryStore()
+    restore = Restore(store, lambda record, cause: None)
+    restore.apply(records)
+    return _Replayed(_rows(store), (restore.meta.commands_position, restore.meta.results_position))
+
+
+def run_seed(seed: int) -> Report:
+    """Runs one seed."""
+    logging.disable(logging.CRITICAL)
+    return World(seed).run()
