@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEEDS ?= 2000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench docs clean
+.PHONY: help venv demo test check unit kafka bench simulate docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -43,6 +44,9 @@ kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 
 bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
 	$(BIN)/python bench/run.py
+
+simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=17-17 for one; REPORT=file
+	cd tests/support && ../../$(BIN)/python -m simulation --seeds $(SEEDS) $(SHAPE) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 docs: venv ## Write the generated pages of docs/
 	PYTHONPATH=tests/support $(BIN)/python tests/support/schema_docs.py

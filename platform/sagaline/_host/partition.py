@@ -93,7 +93,7 @@ class Partition:
         self._instances = Instances(services.registry, self._state.history, options.cached_instances)
         self._outbox = Outbox(services.log, lambda: self._pipeline.next_offset)
         durable = State(Overlay(self._write_back), meta, cached_runs=0)
-        self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset)
+        self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
         self._retention = Retention(
             self._state,
             durable,
@@ -482,7 +482,7 @@ class Partition:
         self._write_back.add(state.take_writes())
         self._write_back.reached(reader.meta, self._write_back.current_at_ms)
         self._state.forget_cached()
-        self._retention.bury()
+        self._retention.tidy()
         return ""
 
     def start_activity(self, effect: StartActivity) -> None:

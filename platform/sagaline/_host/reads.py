@@ -32,13 +32,19 @@ Ask = ReadRun | StartRun
 class Reads:
     """The requests of one partition that wait for proof, and those that wait for a run's end.
 
-    ``state`` is that of the store alone: what is not acknowledged is not shown.
+    ``state`` is that of what is acknowledged: nothing else is shown. ``start`` takes a start whose run is gone.
     """
 
     def __init__(
-        self, log: Log, state: State, end_offset: Callable[[], Awaitable[int]], next_offset: Callable[[], int]
+        self,
+        log: Log,
+        state: State,
+        end_offset: Callable[[], Awaitable[int]],
+        next_offset: Callable[[], int],
+        start: Callable[[StartRun], None],
     ) -> None:
         self._log, self._state, self._end_offset, self._next_offset = log, state, end_offset, next_offset
+        self._start = start
         self._unproven: deque[tuple[int, Ask]] = deque()
         self._asked: list[Ask] = []
         self._looked_up: deque[tuple[int, list[Ask]]] = deque()
@@ -95,7 +101,9 @@ class Reads:
 
     def _answer(self, request: Ask) -> None:
         run = self._state.run(request.workflow_id)
-        if run is None:
+        if run is None and isinstance(request, StartRun):
+            self._start(request)  # the run that was there has been retired meanwhile
+        elif run is None:
             message = f"Expected a run of workflow id {request.workflow_id!r} but there is none."
             failure = Failure("WorkflowNotFound", message, retryable=False)
             self._reply(request, Reply(request.request_id, request.workflow_id, "", "refused", "", None, failure))

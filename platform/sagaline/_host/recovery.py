@@ -113,6 +113,8 @@ class Recovery:
             )
             return self._rebuild()
         current = self._store.get(CURRENT_KEY)
+        if not known and current is None:  # an empty store is as good as the log from now on
+            self._store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
         age_s = (self._options.clock() - int(current or 0)) / 1_000
         if known and age_s > _SAFE_SHARE * self._log.tombstones_kept_s:
             _logger.warning(

@@ -45,9 +45,7 @@ class Retention:
 
     def begin(self) -> None:
         """Finishes what another owner has begun, and sweeps from now on."""
-        self.bury()
-        for workflow_id, run_id in self._decided.remnants():
-            self._retire(workflow_id, run_id)
+        self.tidy()
         self._schedule()
 
     def close(self) -> None:
@@ -55,10 +53,12 @@ class Retention:
         if self._timer is not None:
             self._timer.cancel()
 
-    def bury(self) -> None:
-        """Tombstones for records that were found to be invalid."""
+    def tidy(self) -> None:
+        """Tombstones for what reading has found: invalid records, and runs that somebody else has begun to retire."""
         for key in self._decided.invalid_records():
             self._actions.append_tombstone(key)
+        for workflow_id, run_id in self._decided.remnants():
+            self._retire(workflow_id, run_id)
 
     def _schedule(self) -> None:
         self._timer = self._loop.call_later(self._options.sweep_s, self._sweep)

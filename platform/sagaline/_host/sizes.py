@@ -21,7 +21,7 @@ _PAYLOADS: dict[type[Any], str] = {
 }
 
 
-def size(event: Any) -> int:
+def size(event: object) -> int:
     """A generous estimate of an event's, or an input's, bytes in a record."""
     name = _PAYLOADS.get(type(event))
     found = _OVERHEAD_BYTES + (len(getattr(event, name) or b"") if name is not None else 0)

@@ -1,42 +1,88 @@
-"""``python -m simulation --seeds 1-2000``: runs seeds, counts faults, and says how to repeat the one that fails."""
+"""``make simulate SEEDS=2000``: runs seeds, counts faults; a failing seed is shrunk, and the command that repeats it told.
+
+SEEDS is a number of seeds, counted from 1, or first-last.
+"""
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 
-from simulation.world import run_seed
+from simulation.world import FAULTS, Report, Shape, run_seed, shrink
+
+MARKS = frozenset(
+    "acknowledgement lost,append failed,clock jump,compaction,crash,disk lost,invalid record,old disk,publish failed,"
+    "session ended,start repeated,stop,tombstone,unavailable".split(",")
+)
+"""Every fault path: a run of many seeds that reaches not all of them has done too little."""
+ENOUGH_FOR_ALL = 200
 
 
 def main() -> int:
-    """Exit code 1 when a seed fails."""
-    parser = argparse.ArgumentParser(prog="python -m simulation")
-    parser.add_argument("--seeds", default="1-200", help="one seed, or first-last")
-    parser.add_argument("--keep-going", action="store_true", help="run all seeds, also after one has failed")
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")  # coroutines of killed processes are never awaited
-    first, _, last = options.seeds.partition("-")
-    marks: Counter[str] = Counter()
-    failed: list[int] = []
+    """Exit code 1 when a seed fails, or faults were not reached."""
+    options = _options()
+    first, _, last = options.seeds.rpartition("-")
+    seeds = range(int(first or 1), int(last) + 1)
+    shape = Shape(frozenset(options.without.split(",")) - {""}, options.runs)
     begin = time.perf_counter()
-    count = 0
-    for seed in range(int(first), int(last or first) + 1):
-        report = run_seed(seed)
-        count += 1
+    marks: Counter[str] = Counter()
+    failed: list[Report] = []
+    for report in _reports(seeds, shape, options.jobs):
         marks += report.marks
         if report.violations:
-            failed.append(seed)
-            sys.stdout.write(f"seed {seed} fails; repeat it with: make simulate SEEDS={seed}-{seed}\n")
-            sys.stdout.writelines(f"  {what}\n" for what in report.violations[:10])
-            if not options.keep_going:
-                break
-    seconds = time.perf_counter() - begin
-    sys.stdout.write(f"{count} seeds in {seconds:.0f} s, {len(failed)} failed\n")
-    sys.stdout.writelines(f"  {name}: {number}\n" for name, number in sorted(marks.items()))
-    return 1 if failed else 0
+            failed.append(report)
+            _tell(report, shape)
+    lines = [f"{len(seeds)} seeds in {time.perf_counter() - begin:.0f} s, {len(failed)} failed"]
+    lines += [f"  {name}: {count}" for name, count in sorted(marks.items())]
+    missed = sorted(MARKS - set(marks)) if len(seeds) >= ENOUGH_FOR_ALL and shape == Shape() else []
+    lines += [f"never reached: {', '.join(missed)}"] if missed else []
+    sys.stdout.write("\n".join(lines) + "\n")
+    if options.report:
+        Path(options.report).write_text(_page(seeds, lines), "utf-8")
+    return 1 if failed or missed else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
+    parser.add_argument("--seeds", default="200")
+    parser.add_argument("--without", default="", help=f"faults to leave out, of: {', '.join(FAULTS)}")
+    parser.add_argument("--runs", type=int, default=20, help="workflow runs a seed at most")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--report", help="a Markdown file to write")
+    return parser.parse_args()
+
+
+def _reports(seeds: range, shape: Shape, jobs: int) -> list[Report]:
+    warnings.simplefilter("ignore")  # coroutines of killed processes are never awaited
+    work = [(seed, shape) for seed in seeds]
+    if jobs == 1 or len(work) == 1:
+        return [run_seed(*one) for one in work]
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        return pool.starmap(run_seed, work, chunksize=10)
+
+
+def _tell(report: Report, shape: Shape) -> None:
+    if shape == Shape():
+        shape, report = shrink(report.seed)
+    command = f"make simulate SEEDS={report.seed}-{report.seed}"
+    if shape != Shape():
+        command += f' SHAPE="--without {",".join(sorted(shape.without))} --runs {shape.runs}"'
+    sys.stdout.write(f"seed {report.seed} fails; the least that does: {command}\n")
+    sys.stdout.writelines(f"  {what}\n" for what in report.violations[:10])
+
+
+def _page(seeds: range, lines: list[str]) -> str:
+    shown = "\n".join(lines)
+    return (
+        f"# Simulation of seeds {seeds[0]} to {seeds[-1]}\n\n`make simulate SEEDS={seeds[0]}-{seeds[-1]}`, Python "
+        f"{sys.version.split()[0]}. What is simulated and checked: docs/guarantees.md.\n\n```\n{shown}\n```\n"
+    )
 
 
 if __name__ == "__main__":

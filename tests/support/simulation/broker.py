@@ -12,7 +12,7 @@ import random
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from compaction import compacted
 
@@ -28,27 +28,38 @@ TOMBSTONES_KEPT_S = 12.0
 
 
 class Faults:
-    """Shares of calls that go wrong; all of it ends with ``heal``."""
+    """Shares of calls that go wrong, drawn for each seed; all of it ends with ``heal``."""
 
-    def __init__(self, draw: random.Random) -> None:
-        self.lost_ack = draw.choice([0, 0, 0.01, 0.05])
-        self.failed = draw.choice([0, 0, 0.01, 0.05])
-        self.doubled = draw.choice([0, 0.02, 0.1])
-        self.not_published = draw.choice([0, 0.05, 0.3])
-        self.slow = draw.choice([0.0, 0.0, 0.02])
-        self.unavailable = draw.choice([0, 0, 0.05])
+    CHOICES: ClassVar[dict[str, tuple[float, ...]]] = {
+        "lost_ack": (0, 0, 0.01, 0.05),
+        "failed": (0, 0, 0.01, 0.05),
+        "doubled": (0, 0.02, 0.1),
+        "not_published": (0, 0.05, 0.3),
+        "slow": (0, 0, 0.02),
+        "unavailable": (0, 0, 0.05),
+    }
+
+    def __init__(self, draw: random.Random, without: frozenset[str]) -> None:
+        self._shares = {name: draw.choice(shares) for name, shares in self.CHOICES.items()}
+        for name in without & set(self._shares):
+            self._shares[name] = 0
+
+    def __getattr__(self, name: str) -> float:
+        return self._shares[name]
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
-        self.lost_ack = self.failed = self.doubled = self.not_published = self.slow = self.unavailable = 0
+        self._shares = dict.fromkeys(self._shares, 0.0)
 
 
 class Broker:
     """Topics of partitions. ``landed`` hears of every record."""
 
-    def __init__(self, loop: VirtualLoop, draw: random.Random, partitions: int) -> None:
+    def __init__(
+        self, loop: VirtualLoop, draw: random.Random, partitions: int, without: frozenset[str] = frozenset()
+    ) -> None:
         self.loop, self.draw, self.partitions = loop, draw, partitions
-        self.faults = Faults(draw)
+        self.faults = Faults(draw, without)
         self.marks: Counter[str] = Counter()
         self.full: dict[tuple[str, int], list[Record]] = {}
         self.cleaned: dict[int, tuple[int, int]] = {}
@@ -57,7 +68,7 @@ class Broker:
         self._readers: list[SimReader] = []
         self.members: dict[str, SimMembership] = {}
 
-    def later(self, delay_s: float, callback: Callable[..., None], *args: Any) -> None:
+    def later(self, delay_s: float, callback: Callable[..., Any], *args: Any) -> None:
         """Something happens outside all processes."""
         self.loop.call_later(delay_s, callback, *args, context=OUTSIDE)
 
@@ -294,6 +305,7 @@ class SimMembership:
     def __init__(self, broker: Broker, process: Process, member_id: str, listener: MembershipListener) -> None:
         self._broker, self._process, self._id, self._listener = broker, process, member_id, listener
         self._heard: set[int] = set()
+        self._told_at = 0.0
         broker.later(broker.delay_s(), self._join)
 
     def _join(self) -> None:
@@ -335,11 +347,10 @@ class SimMembership:
         """The group has shared out the partitions anew; the process hears of it later."""
         lost, gained = sorted(self._heard - wanted), sorted(wanted - self._heard)
         self._heard = wanted
-        loop, context = self._broker.loop, self._process.context
-        if lost:
-            loop.call_later(self._broker.delay_s(), self._listener.on_revoked, lost, context=context)
-        if gained:
-            loop.call_later(self._broker.delay_s() + 0.005, self._listener.on_assigned, gained, context=context)
+        for listener, partitions in ((self._listener.on_revoked, lost), (self._listener.on_assigned, gained)):
+            if partitions:  # in order, as one consumer hears them
+                self._told_at = max(self._told_at + 1e-9, self._broker.loop.now_s + self._broker.delay_s())
+                self._broker.loop.call_at(self._told_at, listener, partitions, context=self._process.context)
 
     def report(self, positions: dict[int, int]) -> None: ...
 

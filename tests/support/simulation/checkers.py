@@ -12,6 +12,7 @@ from typing import Any
 from sagaline._log import COMMANDS, HISTORY, REPLIES, Record
 from sagaline._model import events as e
 from sagaline._model.codec import decode
+from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.load import DONE, Books
 
@@ -40,6 +41,7 @@ class Watcher:
         self.books, self.marks = books, marks
         self.violations: list[str] = []
         self.runs: dict[tuple[int, str], Run] = {}
+        self._retired: list[tuple[str, Run]] = []
         self._epochs: dict[int, int] = {}
         self._positions: dict[int, tuple[int, int, int]] = {}
         self._valid_keys: set[tuple[int, bytes]] = set()
@@ -88,7 +90,17 @@ class Watcher:
         self._positions[record.partition] = now
 
     def _on_tombstone(self, record: Record) -> None:
+        """What was retired may come again: a start that is repeated after the retention is a new run."""
         self.marks["tombstone"] += 1
+        assert record.key is not None
+        if (record.partition, record.key) in self._valid_keys:
+            self._valid_keys.remove((record.partition, record.key))
+            found = parse_key(record.key)
+            if isinstance(found, HistoryKey) and found.first_event_id == 1:
+                run = self.runs.pop((record.partition, found.run_id))
+                self._retired.append((found.run_id, run))
+                if run.terminal is None:
+                    self._fail(record, f"{run.workflow_id} was retired before its end")
 
     def _on_activation(self, record: Record, found: History) -> None:
         run = self.runs.setdefault((record.partition, found.run_id), Run(found.workflow_id))
@@ -134,7 +146,8 @@ class Watcher:
         assert isinstance(found, Reply)
         self._told.add((found.request_id, found.kind))
         if found.kind == "closed":
-            ended = any(run.terminal is not None for (_, run_id), run in self.runs.items() if run_id == found.run_id)
+            known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
+            ended = any(run_id == found.run_id and run.terminal is not None for run_id, run in known)
             if not ended:
                 self._fail(record, f"the end of {found.workflow_id} was told before it was durable")
             told = self._closed_replies.setdefault(found.run_id, (found.status, found.result))
@@ -155,7 +168,7 @@ class Watcher:
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:
                 self.violations.append(f"{request_id} was never answered ({kind})")
-        for (_, run_id), run in self.runs.items():
+        for run_id, run in [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]:
             if run.terminal is None:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
@@ -163,7 +176,8 @@ class Watcher:
         return self.violations + self.books.violations
 
     def _check_lost(self, record: Record, found: StartRun) -> None:
-        others = [run for run in self.runs.values() if run.workflow_id == found.workflow_id]
+        runs = [*self.runs.values(), *(run for _, run in self._retired)]
+        others = [run for run in runs if run.workflow_id == found.workflow_id]
         if not others and found.request_id not in self.refused:
             self._fail(record, f"the start of {found.workflow_id} was lost")
 
@@ -183,7 +197,7 @@ class Watcher:
 
     def _check_order(self, run: Run) -> None:
         undone = [one.compensates for _, one in sorted(run.scheduled.items()) if one.compensates is not None]
-        if undone != sorted(undone, reverse=True) or len(set(undone)) != len(undone):  # type: ignore[type-var]
+        if undone != sorted(undone, reverse=True) or len(set(undone)) != len(undone):
             self.violations.append(f"{run.workflow_id} compensated in the order {undone}")
 
 

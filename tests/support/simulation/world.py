@@ -24,7 +24,7 @@ from sagaline._runtime.payloads import Signature
 from sagaline._store import Identity
 from sagaline._store.memory import MemoryStore
 from simulation import load
-from simulation.broker import Broker, SimLog
+from simulation.broker import Broker, Faults, SimLog
 from simulation.checkers import Watcher, commands_of
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop
@@ -40,6 +40,16 @@ class Report(NamedTuple):
     seed: int
     violations: list[str]
     marks: Counter[str]
+
+
+class Shape(NamedTuple):
+    """What is left out of a seed, to find out what a failure needs."""
+
+    without: frozenset[str] = frozenset()
+    runs: int = 20
+
+
+FAULTS = ("crash", "stop", "clock", "clean", "old disk", "repeats", *Faults.CHOICES)
 
 
 class Disk:
@@ -120,7 +130,7 @@ class Worker:
 
     def _restart(self) -> None:
         draw = self.world.draw
-        what = draw.random()
+        what = 1.0 if "old disk" in self.world.shape.without else draw.random()
         if what < 0.1:
             self.world.marks["disk lost"] += 1
             self.disk = Disk()
@@ -135,11 +145,11 @@ class Worker:
 class World:
     """Builds everything from the seed and runs it."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, shape: Shape) -> None:
+        self.seed, self.shape = seed, shape
         self.draw = random.Random(seed)
         self.loop = VirtualLoop()
-        self.broker = Broker(self.loop, self.draw, self.draw.choice([1, 2, 3]))
+        self.broker = Broker(self.loop, self.draw, self.draw.choice([1, 2, 3]), shape.without)
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
@@ -156,7 +166,7 @@ class World:
 
     def _start_runs(self) -> None:
         draw = self.draw
-        for _ in range(draw.randint(6, 20)):
+        for _ in range(min(draw.randint(6, 20), self.shape.runs)):
             at = draw.uniform(0, FAULTS_S * draw.choice([0.2, 0.9]))
             self.broker.later(at, self._start_run, self.started)
             self.started += 1
@@ -171,7 +181,7 @@ class World:
         name = fn.name if draw.random() < 0.97 else "unknown"
         request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)
         self._command(workflow_id, request)
-        while draw.random() < 0.2:  # the client asks again
+        while draw.random() < 0.2 and "repeats" not in self.shape.without:  # the client asks again
             self.marks["start repeated"] += 1
             self.broker.later(draw.uniform(0, 4), self._command, workflow_id, request)
         if draw.random() < 0.15:
@@ -191,7 +201,9 @@ class World:
         draw = self.draw
         worker = draw.choice(self.workers)
         what = draw.choice(["crash", "crash", "crash", "stop", "clock", "clean", "clean"])
-        if what == "crash" and worker.process.alive:
+        if what in self.shape.without:
+            pass
+        elif what == "crash" and worker.process.alive:
             worker.process.crash_in = draw.randint(0, 400)
         elif what == "stop" and worker.process.alive and not worker.process.stopped:
             self.marks["stop"] += 1
@@ -245,11 +257,19 @@ class World:
         self.broker.later(1.0, self._next_fault)
         await asyncio.sleep(FAULTS_S)
         self._heal()
-        for _ in range(int(QUIET_S)):
+        for second in range(int(QUIET_S)):
+            if second % 30 == 0:  # an owner that appends nothing does not notice what a zombie has left behind
+                self._nudge(second)
             await asyncio.sleep(1.0)
             if self._is_quiet():
                 return
         self.errors.append(f"not quiet {QUIET_S:g} s after the last fault")
+
+    def _nudge(self, number: int) -> None:
+        """A command for every partition that leads to a record: a refusal."""
+        for partition in range(self.broker.partitions):
+            cancel = CancelRun(f"nudge-{number}-{partition}", f"nobody-{partition}", "", "client", 0)
+            self.broker.land(COMMANDS, partition, b"nobody", encode(cancel))
 
     def _is_quiet(self) -> bool:
         """Every run has ended and, if its time is over, is retired; every partition has exactly one owner that has seen all there is."""
@@ -259,6 +279,7 @@ class World:
             and all(run.terminal is not None for run in self.watcher.runs.values())
             and all(
                 one.in_flight == 0
+                and not one._outbox._waiting
                 and one.commands_position == len(self.broker.records(COMMANDS, one.number))
                 and one._write_back.meta.next_offset == len(self.broker.records(HISTORY, one.number))
                 and (self.retention_ms > QUIET_S * 1_000 or not any(one._write_back.scan(b"h/")))
@@ -346,7 +367,25 @@ def _replay(records: list[Record]) -> _Replayed:
     return _Replayed(_rows(store), (restore.meta.commands_position, restore.meta.results_position))
 
 
-def run_seed(seed: int) -> Report:
+WHOLE = Shape()
+
+
+def run_seed(seed: int, shape: Shape = WHOLE) -> Report:
     """Runs one seed."""
     logging.disable(logging.CRITICAL)
-    return World(seed).run()
+    return World(seed, shape).run()
+
+
+def shrink(seed: int) -> tuple[Shape, Report]:
+    """The smallest shape of a failing seed that still fails: faults are left out one by one, then runs."""
+    shape, report = Shape(), run_seed(seed)
+    for name in FAULTS:
+        smaller = shape._replace(without=shape.without | {name})
+        if (found := run_seed(seed, smaller)).violations:
+            shape, report = smaller, found
+    while shape.runs > 1:
+        smaller = shape._replace(runs=shape.runs // 2)
+        if not (found := run_seed(seed, smaller)).violations:
+            break
+        shape, report = smaller, found
+    return shape, report
