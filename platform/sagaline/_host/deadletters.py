@@ -12,7 +12,9 @@ from sagaline._model.records import DeadLetter
 _log = logging.getLogger("sagaline.deadletters")
 
 
-def send_to_dead_letters(log: Log, record: Record, cause: str, clock: Callable[[], int]) -> None:
+def send_to_dead_letters(
+    log: Log, record: Record, cause: str, clock: Callable[[], int], on_done: Callable[[str | None], None] | None = None
+) -> None:
     """Publishes a dead letter. Headers carry the origin as Avro and, as plain text, by Kafka Connect's names."""
     topic = f"{log.namespace}.{record.topic}"
     _log.error("Dead letter: %s[%d]@%d: %s", topic, record.partition, record.offset, cause)
@@ -24,4 +26,4 @@ def send_to_dead_letters(log: Log, record: Record, cause: str, clock: Callable[[
         "__connect.errors.offset": str(record.offset).encode(),
         "__connect.errors.exception.message": cause.encode(),
     }
-    log.publish(DEADLETTERS, record.partition, record.key or b"", record.value, None, headers)
+    log.publish(DEADLETTERS, record.partition, record.key or b"", record.value, on_done, headers)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sagaline._host.activities import ActivityRunner
+from sagaline._host.intake import Trouble
 from sagaline._host.options import HostOptions
 from sagaline._host.partition import Partition, Services
 from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline
@@ -39,6 +40,7 @@ class Host:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
         self._slots: dict[int, _Slot] = {}
         self._claims: dict[asyncio.Future[Ack], None] = {}  # in order
+        self._trouble: dict[int, Trouble] = {}
         self._paused = self._stopping = False
         self._membership: Membership | None = None
         self._reporter: asyncio.Task[None] | None = None
@@ -111,7 +113,9 @@ class Host:
         except (ClaimFailed, LogUnavailable) as error:
             self._renew_appender()
             return f"it could not be claimed ({error})"
-        services = Services(self._log, self._appender, self._registry, self._activities, self._options)
+        services = Services(
+            self._log, self._appender, self._registry, self._activities, self._options, self._trouble_of
+        )
         partition = Partition(number, claimed, services)
         slot = self._slots[number]
         try:
@@ -119,8 +123,8 @@ class Host:
             slot.partition = partition
             results, slot.results = slot.results, []
             partition.on_results(results)
-            self._reader.add(COMMANDS, number, partition.commands_position)
-            self._reader.add(RESULTS, number, partition.results_position)
+            self._reader.add(COMMANDS, number, partition.consumed[0])
+            self._reader.add(RESULTS, number, partition.consumed[1])
             self._changed.set()
             _log.info("Partition %d: claimed at offset %d", number, partition.epoch)
             reason = await partition.lost
@@ -133,6 +137,9 @@ class Host:
                 self._reader.remove(COMMANDS, number)
                 self._reader.remove(RESULTS, number)
             partition.close()
+
+    def _trouble_of(self, number: int) -> Trouble:
+        return self._trouble.setdefault(number, Trouble())
 
     async def _append_claim(self, number: int, key: bytes, value: bytes) -> Ack:
         """Appends a claim and waits for its fate."""
@@ -210,7 +217,7 @@ class Host:
             for partition in self.live:
                 partition.give_up_late(self._options.append_timeout_s)
             if self._membership is not None:
-                self._membership.report({one.number: one.commands_position for one in self.live})
+                self._membership.report({one.number: one.consumed[0] for one in self.live})
 
     # The end
 

@@ -29,6 +29,7 @@ from sagaline._engine.state import State
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.instances import Instances
+from sagaline._host.intake import Given, Intake, Trouble
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._host.outbox import Outbox
 from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
@@ -38,10 +39,10 @@ from sagaline._host.retention import Actions, Retention
 from sagaline._host.sizes import RECORD_BYTES, in_parts, size
 from sagaline._host.timers import Timers
 from sagaline._host.write_back import WriteBack
-from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.codec import UnreadableRecord, decode, encode
+from sagaline._log import HISTORY, Appender, Log, Record
+from sagaline._model.codec import UnreadableRecord, encode
 from sagaline._model.events import Command, Event, RunParked, RunResumed, RunStarted
-from sagaline._model.failure import Failure
+from sagaline._model.failure import BUG, Failure
 from sagaline._model.keys import history_key, positions_key, refusals_key
 from sagaline._model.records import (
     PARKED,
@@ -73,6 +74,7 @@ class Services(NamedTuple):
     registry: Registry
     activities: ActivityRunner
     options: HostOptions
+    trouble: Callable[[int], Trouble]
 
 
 class Partition:
@@ -83,8 +85,8 @@ class Partition:
         self._services = services
         options = services.options
         meta = claimed.meta
-        self.commands_position = meta.commands_position
-        self.results_position = meta.results_position
+        self._trouble = services.trouble(number)
+        self._intake = Intake(meta, services.log, options, self._trouble, self._on_input, self.lose)
         self._write_back = WriteBack(claimed.store, meta, self.lose)
         self._overlay = Overlay(self._write_back)
         self._state = State(self._overlay, meta, options.cached_runs)
@@ -102,7 +104,7 @@ class Partition:
             Actions(self._append_positions, self._append_tombstone, lambda: self._outbox.released, self._is_behind),
         )
         self._timers = Timers(asyncio.get_running_loop(), options.clock, self._on_due)
-        self._refused_at = (self.commands_position, self.results_position)
+        self._refused_at = self._intake.settled
         self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
 
     # Starting and stopping
@@ -110,17 +112,30 @@ class Partition:
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
         stored: list[Effect] = [*self._state.open_activities(), *self._state.timers(), *self._state.load_outbox()]
-        unfinished = list(self._state.unfinished())
+        quarantined = set(self._trouble.runs)
+        unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
-                self._finish_writing(run)
+                self._take_up(run, self._finish_writing)
+        self._quarantine()
         for effect in stored:
             _RELEASE[type(effect)](self, effect)
         for run in unfinished:
-            if run.status == PARKED and not run.closed:
-                self._resume(run)
+            if run.status == PARKED and not run.closed and run.workflow_id not in quarantined:
+                self._take_up(run, self._resume)
                 await asyncio.sleep(0)
         self._retention.begin()
+
+    def _take_up(self, run: RunRow, how: Callable[[RunRow], None]) -> None:
+        """One run that cannot be taken up is left as it is, until another worker tries."""
+        if self.lost.done():
+            return
+        try:
+            how(run)
+        except Exception as error:
+            _log.exception("Run of %s", run.workflow_id)
+            self._trouble.skipped.add(run.run_id)
+            self.lose(f"a run of {run.workflow_id} made the engine fail ({type(error).__name__}: {error})")
 
     def close(self) -> None:
         """Drops what is not acknowledged: it does not count."""
@@ -128,6 +143,7 @@ class Partition:
         self._write_back.flush()
         self._timers.close()
         self._retention.close()
+        self._intake.close()
         self._outbox.close()
         self._reads.close()
         self._instances.close()
@@ -156,6 +172,11 @@ class Partition:
         if self._pipeline.oldest_ms(self._services.options.clock()) > limit_s * 1_000:
             self.lose(f"an append is in doubt: no acknowledgement within {limit_s:g} s")
 
+    @property
+    def consumed(self) -> tuple[int, int]:
+        """Next command and next result to be taken."""
+        return self._intake.consumed
+
     def uses(self, appender: Appender) -> bool:
         """True when this partition appends through ``appender``."""
         return self._pipeline.appender is appender
@@ -169,33 +190,17 @@ class Partition:
         """Commands and results from the log, in order."""
         if self.lost.done():
             return
-        for record in records:
-            from_commands = record.topic == COMMANDS
-            position = self.commands_position if from_commands else self.results_position
-            if record.offset < position:
-                continue
-            if from_commands:
-                self.commands_position = record.offset + 1
-            else:
-                self.results_position = record.offset + 1
-            self._on_record(record)
-        self._record_refusals()
+        self._intake.take(records)
+        if not self.lost.done():
+            self._record_refusals()
 
-    def _on_record(self, record: Record) -> None:
-        try:
-            found = decode(record.value)
-        except UnreadableRecord as error:
-            send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
-            return
+    def _on_input(self, found: Given) -> None:
         if isinstance(found, StartRun):
             self._on_start(found)
         elif isinstance(found, ReadRun):
             self._ask(found)
-        elif isinstance(found, CancelRun | TerminateRun | ActivityResult):
-            self._handle(found.workflow_id, [found])
         else:
-            cause = f"Expected a command or a result but got a {type(found).__name__}"
-            send_to_dead_letters(self._services.log, record, cause, self._services.options.clock)
+            self._handle(found.workflow_id, [found])
 
     def _on_start(self, request: StartRun) -> None:
         if self._state.run(request.workflow_id) is not None:
@@ -232,8 +237,7 @@ class Partition:
         for result in results:
             by_run.setdefault(result.workflow_id, []).append(result)
         for workflow_id, inputs in by_run.items():
-            for part in in_parts(inputs):
-                self._handle(workflow_id, part)
+            self._handle_guarded(workflow_id, in_parts(inputs))
 
     def _on_due(self, due: list[SetTimer | StartActivity]) -> None:
         by_run: dict[str, list[Input]] = {}
@@ -244,7 +248,27 @@ class Partition:
                 timer = TimerDue(item.workflow_id, item.run_id, item.step)
                 by_run.setdefault(item.workflow_id, []).append(timer)
         for workflow_id, inputs in by_run.items():
-            self._handle(workflow_id, inputs)
+            self._handle_guarded(workflow_id, [inputs])
+
+    def _handle_guarded(self, workflow_id: str, parts: Sequence[Sequence[Input]]) -> None:
+        """A bug of the engine's costs the run, not the partition: it is claimed anew, and the run quarantined."""
+        try:
+            for part in parts:
+                self._handle(workflow_id, part)
+        except Exception as error:
+            _log.exception("Run of %s", workflow_id)
+            self._trouble.runs[workflow_id] = f"The engine failed: {type(error).__name__}: {error}"
+            self.lose(f"a run of {workflow_id} made the engine fail ({type(error).__name__}: {error})")
+
+    def _quarantine(self) -> None:
+        """Parks the runs that made the engine fail, so that they are not tried again before somebody has looked."""
+        for workflow_id, cause in list(self._trouble.runs.items()):
+            del self._trouble.runs[workflow_id]
+            run = self._state.run(workflow_id)
+            if run is not None and not run.closed and not run.more:
+                at_ms = max(self._services.options.clock(), run.last_at)
+                failure = Failure("EngineError", cause, BUG, retryable=False)
+                self._park(Emitter(self._state, run, at_ms), WorkflowBug(failure, "quarantined"))
 
     def _start_if_open(self, item: StartActivity) -> None:
         row = self._state.activity(item.run_id, item.row.scheduled.step)
@@ -356,7 +380,7 @@ class Partition:
     def _refuse(self, rejected: Rejected, request: StartRun | CancelRun | TerminateRun) -> None:
         refusal = Refusal(rejected.request_id, rejected.workflow_id, rejected.failure)
         self._refusals.append((refusal, request))
-        self._refused_at = (self.commands_position, self.results_position)
+        self._refused_at = self._intake.settled
 
     def _record_refusals(self) -> None:
         """One record for refusals that follow each other, before any of them is answered.
@@ -390,15 +414,14 @@ class Partition:
         age_ms = self._services.options.clock() - self._write_back.current_at_ms
         if age_ms > self._services.log.tombstones_kept_s * 1_000 / 4:  # the store must not look old when it is idle
             return True
-        return has_left or (self.commands_position, self.results_position) != recorded[:2]
+        return has_left or self._intake.settled != recorded[:2]
 
     def _append_positions(self) -> int:
         self._record_refusals()
         record = Positions(
             self.epoch,
             self._services.options.clock(),
-            self.commands_position,
-            self.results_position,
+            *self._intake.settled,
             self._outbox.released,
         )
         number = self._pipeline.appended
@@ -422,8 +445,7 @@ class Partition:
             run.workflow_id,
             run.run_id,
             emitter.first_event_id,
-            self.commands_position,
-            self.results_position,
+            *self._intake.settled,
             self._outbox.released,
             CURRENT if emitter.first_event_id == 1 else (),
             more,

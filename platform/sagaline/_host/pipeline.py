@@ -128,7 +128,7 @@ class Pipeline:
             if reason:
                 self.lose(reason)
                 return
-        _log.warning("Partition %d: foreign records from %d to %d", self._number, start, offset - 1)
+        _log.warning("Partition %d: ignored foreign records from %d to %d", self._number, start, offset - 1)
         self.next_offset = offset
         self._gap = None
         held, self._held = self._held, []

@@ -17,7 +17,7 @@ from pathlib import Path
 from simulation.world import FAULTS, Report, Shape, run_seed, shrink
 
 MARKS = frozenset(
-    "acknowledgement lost,append failed,clock jump,compaction,crash,disk lost,invalid record,old disk,publish failed,"
+    "acknowledgement lost,append failed,clock jump,compaction,crash,dead letter,disk lost,invalid record,old disk,publish failed,"
     "session ended,start repeated,stop,tombstone,unavailable".split(",")
 )
 """Every fault path: a run of many seeds that reaches not all of them has done too little."""

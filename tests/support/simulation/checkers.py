@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagaline._log import COMMANDS, HISTORY, REPLIES, Record
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, Record
 from sagaline._model import events as e
-from sagaline._model.codec import decode
+from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.load import DONE, Books
@@ -50,6 +50,7 @@ class Watcher:
         self._promised: dict[str, str] = {}  # kind of the answer that a request is owed
         self._told: set[tuple[str, str]] = set()
         self.refused: set[str] = set()
+        self.poison: set[bytes] = set()  # values that must be in dead letters in the end
 
     def landed(self, record: Record) -> None:
         """A record is in the log."""
@@ -57,6 +58,9 @@ class Watcher:
             self._on_history(record)
         elif record.topic == REPLIES:
             self._on_reply(record)
+        elif record.topic == DEADLETTERS:
+            self.marks["dead letter"] += 1
+            self.poison.discard(record.value or b"")
 
     def _fail(self, record: Record, what: str) -> None:
         self.violations.append(f"{record.topic}[{record.partition}]@{record.offset}: {what}")
@@ -162,9 +166,13 @@ class Watcher:
         """Everything that must hold after a quiet period."""
         for records in commands.values():
             for record in records:
-                found = decode(record.value)
+                try:
+                    found = decode(record.value)
+                except UnreadableRecord:
+                    continue
                 if isinstance(found, StartRun) and found.request_id not in self.accepted:
                     self._check_lost(record, found)
+        self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:
                 self.violations.append(f"{request_id} was never answered ({kind})")

@@ -15,6 +15,7 @@ from sagaline._engine.state import State
 from sagaline._engine.validity import Validity
 from sagaline._host import partition as partitions
 from sagaline._host import recovery as recoveries
+from sagaline._host.intake import Intake
 from sagaline._host.outbox import Outbox
 from sagaline._host.partition import _RELEASE, Partition
 from sagaline._host.pipeline import Pipeline
@@ -257,3 +258,8 @@ def answers_a_refusal_before_it_is_recorded() -> list[Patch]:
             self.answer(partitions._refused(refusal, request))
 
     return [(Partition, "_refuse", refuse)]
+
+
+@mutant
+def forgets_a_dead_letter_that_failed() -> list[Patch]:
+    return [(Intake, "settled", property(lambda self: self.consumed))]

@@ -16,7 +16,7 @@ from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.partition import Partition
 from sagaline._host.recovery import Restore
-from sagaline._log import COMMANDS, HISTORY, Record
+from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
@@ -170,6 +170,8 @@ class World:
             at = draw.uniform(0, FAULTS_S * draw.choice([0.2, 0.9]))
             self.broker.later(at, self._start_run, self.started)
             self.started += 1
+            if draw.random() < 0.1:
+                self.broker.later(at, self._poison, self.started)
 
     def _start_run(self, number: int) -> None:
         draw = self.draw
@@ -190,6 +192,13 @@ class World:
         if draw.random() < 0.05:
             terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
             self.broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
+
+    def _poison(self, number: int) -> None:
+        """Bytes that are no record of ours."""
+        topic, partition = self.draw.choice([COMMANDS, RESULTS]), self.draw.randrange(self.broker.partitions)
+        value = f"poison {number}".encode()
+        self.broker.land(topic, partition, b"poison", value)
+        self.watcher.poison.add(value)
 
     def _command(self, workflow_id: str, command: Any) -> None:
         partition = partition_of(workflow_id, self.broker.partitions)
@@ -280,7 +289,7 @@ class World:
             and all(
                 one.in_flight == 0
                 and not one._outbox._waiting
-                and one.commands_position == len(self.broker.records(COMMANDS, one.number))
+                and one.consumed[0] == len(self.broker.records(COMMANDS, one.number))
                 and one._write_back.meta.next_offset == len(self.broker.records(HISTORY, one.number))
                 and (self.retention_ms > QUIET_S * 1_000 or not any(one._write_back.scan(b"h/")))
                 for one in owners.values()

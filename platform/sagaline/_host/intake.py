@@ -1,0 +1,120 @@
+"""Inputs from the log, in order: what cannot be read or handled goes to dead letters, and nothing is lost on the way.
+
+A record may say that an input was consumed only when it is settled: recorded, or surely in the dead-letter topic. So
+the positions that records carry stay at the oldest dead letter that is not acknowledged yet; whoever goes on from
+there reads the inputs behind it again, and recognises them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sagaline._engine.rows import Meta
+from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.options import HostOptions
+from sagaline._log import COMMANDS, RESULTS, Log, Record
+from sagaline._model.codec import UnreadableRecord, decode
+from sagaline._model.records import ActivityResult, CancelRun, ReadRun, StartRun, TerminateRun
+
+_log = logging.getLogger("sagaline.intake")
+_RETRY_S = 2.0
+Given = StartRun | CancelRun | TerminateRun | ReadRun | ActivityResult
+
+
+class Trouble:
+    """What has raised in the engine, kept while a partition is claimed anew: it is not tried for ever."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, int], str] = {}
+        self.runs: dict[str, str] = {}
+        self.skipped: set[str] = set()  # run ids that could not even be taken up
+
+
+class Intake:
+    """``handle`` takes one input. When it raises, ``on_trouble`` gives the partition up; next time it is dead."""
+
+    def __init__(
+        self,
+        meta: Meta,
+        log: Log,
+        options: HostOptions,
+        trouble: Trouble,
+        handle: Callable[[Given], None],
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        self._log, self._options, self._trouble = log, options, trouble
+        self._handle, self._on_trouble = handle, on_trouble
+        self._next = {COMMANDS: meta.commands_position, RESULTS: meta.results_position}
+        self._dead: dict[str, list[int]] = {COMMANDS: [], RESULTS: []}
+        self._closed = False
+
+    @property
+    def consumed(self) -> tuple[int, int]:
+        """Positions behind what was taken."""
+        return self._next[COMMANDS], self._next[RESULTS]
+
+    @property
+    def settled(self) -> tuple[int, int]:
+        """Positions that a record may carry."""
+        if not self._dead[COMMANDS] and not self._dead[RESULTS]:
+            return self._next[COMMANDS], self._next[RESULTS]
+        return self._settled(COMMANDS), self._settled(RESULTS)
+
+    def _settled(self, topic: str) -> int:
+        return min(self._dead[topic], default=self._next[topic])
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Records of the log, in order; those from before are skipped."""
+        for record in records:
+            if record.offset < self._next[record.topic]:
+                continue
+            self._next[record.topic] = record.offset + 1
+            if not self._take(record):
+                return
+
+    def _take(self, record: Record) -> bool:
+        """Handles a record; False when the partition was given up for it."""
+        cause = self._trouble.records.get((record.topic, record.offset))
+        found: object = None
+        if cause is None:
+            try:
+                found = decode(record.value)
+            except UnreadableRecord as error:
+                cause = str(error)
+        if cause is None and not isinstance(found, Given):
+            cause = f"Expected a command or a result but got a {type(found).__name__}"
+        if cause is not None:
+            self._bury(record, cause)
+            return True
+        assert isinstance(found, Given)
+        try:
+            self._handle(found)
+        except Exception as error:  # a bug of ours: it costs this input, not the partition
+            _log.exception("%s[%d]@%d", record.topic, record.partition, record.offset)
+            self._trouble.records[record.topic, record.offset] = f"The engine failed: {type(error).__name__}: {error}"
+            self._on_trouble(f"{record.topic}@{record.offset} made the engine fail ({type(error).__name__}: {error})")
+            return False
+        return True
+
+    def _bury(self, record: Record, cause: str) -> None:
+        self._dead[record.topic].append(record.offset)
+        self._send(record, cause)
+
+    def _send(self, record: Record, cause: str) -> None:
+        if not self._closed:
+            on_done = partial(self._on_done, record, cause)
+            send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
+
+    def _on_done(self, record: Record, cause: str, error: str | None) -> None:
+        if error is None:
+            self._dead[record.topic].remove(record.offset)
+        else:
+            _log.warning("A dead letter could not be written: %s; trying again", error)
+            asyncio.get_running_loop().call_later(_RETRY_S, self._send, record, cause)
+
+    def close(self) -> None:
+        """Whoever goes on reads what is not settled again."""
+        self._closed = True
