@@ -12,14 +12,15 @@ import pytest
 from harness import running
 
 from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
+from sagaline._engine import decide
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._log import COMMANDS, HISTORY, open_log
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import decode, encode
 from sagaline._model.failure import RetryPolicy
 from sagaline._model.keys import claim_key, history_key
-from sagaline._model.records import Claim, History, Refusals, StartRun
+from sagaline._model.records import ActivityResult, Claim, History, Refusals, StartRun, TerminateRun
 from sagaline._runtime.definitions import Registry
 from sagaline._store import open_stores
 from sagaline.client import Client
@@ -247,3 +248,48 @@ async def test_the_same_id_gives_the_same_run_however_often_it_is_asked_for(url:
         assert await asyncio.gather(*(handle.result(10) for handle in handles)) == ["ok"] * 20
         assert await client.execute(one, "ok", id="w") == "ok"
     assert attempts["ok"] == 1
+
+
+async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_others_go_on(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of ours costs the one input: the partition is claimed anew, and next time the input is dead."""
+    real = decide._PROCESSORS[TerminateRun]
+
+    def broken(state: Any, given: TerminateRun, now_ms: int) -> Any:
+        if given.reason == "boom":
+            raise ZeroDivisionError("a bug")
+        return real(state, given, now_ms)
+
+    monkeypatch.setitem(decide._PROCESSORS, TerminateRun, broken)
+    async with running(url, [one], [act]) as (_, client):
+        await client.handle("nobody").terminate("boom")
+        assert await client.execute(one, "after", id="after") == "after"
+        log = open_log(url)
+        await log.open()
+        _, end = await log.bounds(DEADLETTERS, 0)
+        found = [record async for batch in log.read(DEADLETTERS, 0, 0, end) for record in batch]
+    (dead,) = (decode(record.value) for record in found)
+    assert isinstance(dead, TerminateRun)
+    assert dead.reason == "boom"
+
+
+async def test_a_run_whose_result_makes_the_engine_fail_is_quarantined(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = decide._PROCESSORS[ActivityResult]
+
+    def broken(state: Any, given: ActivityResult, now_ms: int) -> Any:
+        if given.workflow_id == "bad":
+            raise ZeroDivisionError("a bug")
+        return real(state, given, now_ms)
+
+    monkeypatch.setitem(decide._PROCESSORS, ActivityResult, broken)
+    async with running(url, [one], [act]) as (_, client):
+        bad = await client.start(one, "bad", id="bad")
+        assert await client.execute(one, "good", id="good") == "good"
+        async with asyncio.timeout(10):
+            while (found := await bad.describe()).status != "parked":
+                await asyncio.sleep(0.02)
+    assert found.failure is not None
+    assert "ZeroDivisionError: a bug" in found.failure.message
