@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
 from sagaline._log.open import open_log
 from sagaline._log.port import Ack, Appender, Log, Membership, MembershipListener, Reader, Record
-from sagaline._log.topics import COMMANDS, DEADLETTERS, HISTORY, REPLIES, RESULTS, TOPICS, TopicPlan
+from sagaline._log.topics import (
+    COMMANDS,
+    DEADLETTERS,
+    HISTORY,
+    KEYED,
+    RECORD_LIMIT,
+    REPLIES,
+    RESULTS,
+    TOPICS,
+    TopicPlan,
+)
 
 __all__ = [
     "COMMANDS",
     "DEADLETTERS",
     "HISTORY",
+    "KEYED",
+    "RECORD_LIMIT",
     "REPLIES",
     "RESULTS",
     "TOPICS",
     "Ack",
     "Appender",
+    "Inspection",
     "Log",
+    "MemberFacts",
     "Membership",
     "MembershipListener",
     "Reader",
     "Record",
+    "TopicFacts",
     "TopicPlan",
     "open_log",
 ]

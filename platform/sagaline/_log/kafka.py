@@ -12,6 +12,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from sagaline._log.inspection import Inspection
+from sagaline._log.kafka_inspection import inspect
 from sagaline._log.kafka_membership import KafkaMembership
 from sagaline._log.kafka_producer import KafkaAppender, KafkaPublisher
 from sagaline._log.kafka_reader import KafkaReader
@@ -108,6 +110,14 @@ class KafkaLog:
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         await asyncio.to_thread(lambda: self._topics().apply(plans))
+
+    async def inspect(self) -> Inspection:
+        def ask() -> Inspection:
+            self._topics()
+            assert self._admin is not None
+            return inspect(self._admin, self.namespace)
+
+        return await asyncio.to_thread(ask)
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         return await asyncio.to_thread(self._bounds, topic, partition)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.topics import TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
@@ -96,6 +97,9 @@ class MemoryLog:
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         pass
+
+    async def inspect(self) -> Inspection:
+        return Inspection("memory", 0, {})
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         return 0, len(self._broker.records.get((topic, partition), ()))

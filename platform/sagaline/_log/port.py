@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from sagaline._log.inspection import Inspection
 from sagaline._log.topics import TopicPlan
 
 
@@ -142,6 +143,10 @@ class Log(Protocol):
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         """Creates topics and corrects settings as planned."""
+        ...
+
+    async def inspect(self) -> Inspection:
+        """What there is, for ``sagaline doctor``; the log need not be open. Raises LogUnavailable."""
         ...
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:

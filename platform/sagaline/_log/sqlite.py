@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.sqlite_membership import SqliteMembership
 from sagaline._log.sqlite_reader import SqliteReader
@@ -153,6 +154,18 @@ class SqliteLog:
         self._default_partitions = plans[0].partitions
         await self.open()
         await self.close()
+
+    async def inspect(self) -> Inspection:
+        def check() -> tuple[str, ...]:
+            connection = connect(self.path)
+            try:
+                rows = connection.execute("PRAGMA quick_check").fetchall()
+            finally:
+                connection.close()
+            return tuple(str(row[0]) for row in rows if row[0] != "ok")
+
+        missing = () if self.path.exists() else tuple(spec.name for spec in TOPICS)
+        return Inspection("sqlite", 0, {}, missing, problems=() if missing else await asyncio.to_thread(check))
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         place = (self.namespace, topic, partition)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from compaction import compacted
 
-from sagaline._log import HISTORY, Ack, Record
+from sagaline._log import HISTORY, Ack, Inspection, Record
 from sagaline._log.port import MembershipListener
 from sagaline._log.topics import TopicPlan
 from sagaline._model.keys import partition_of
@@ -148,6 +148,9 @@ class SimLog:
         return []
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None: ...
+
+    async def inspect(self) -> Inspection:
+        return Inspection("simulation", 0, {})
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         await self._round_trip()

@@ -1,0 +1,80 @@
+"""Asks a Kafka cluster about the topics, settings and group of a namespace. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+# pyright: reportPrivateImportUsage=false
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
+from sagaline._log.topics import COMMANDS, TOPICS
+from sagaline.errors import LogUnavailable
+
+_TIMEOUT_S = 20.0
+
+
+def inspect(admin: AdminClient, namespace: str) -> Inspection:
+    """The facts of a namespace. Raises LogUnavailable."""
+    asked: Any = admin  # its own annotations are partial
+    try:
+        cluster = asked.list_topics(timeout=_TIMEOUT_S)
+        topics = {
+            spec.name: cluster.topics[f"{namespace}.{spec.name}"]
+            for spec in TOPICS
+            if f"{namespace}.{spec.name}" in cluster.topics and cluster.topics[f"{namespace}.{spec.name}"].error is None
+        }
+        resources = {name: ConfigResource(ResourceType.TOPIC, f"{namespace}.{name}") for name in topics}
+        broker = ConfigResource(ResourceType.BROKER, str(min(cluster.brokers)))
+        settings = _settings(asked, [*resources.values(), broker])
+        return Inspection(
+            "kafka",
+            len(cluster.brokers),
+            {name: _topic(name, found, settings[resources[name]]) for name, found in topics.items()},
+            tuple(spec.name for spec in TOPICS if spec.name not in topics),
+            settings[broker],
+            _members(asked, namespace),
+        )
+    except KafkaException as error:
+        raise LogUnavailable(f"Expected the cluster to answer but {error.args[0].str()}.") from error
+
+
+def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResource, dict[str, str]]:
+    futures = admin.describe_configs(resources)
+    return {
+        resource: {name: entry.value or "" for name, entry in futures[resource].result(timeout=_TIMEOUT_S).items()}
+        for resource in resources
+    }
+
+
+def _topic(name: str, found: Any, settings: dict[str, str]) -> TopicFacts:
+    partitions = found.partitions.values()
+    return TopicFacts(
+        name,
+        len(found.partitions),
+        min(len(one.replicas) for one in partitions),
+        settings,
+        tuple(one.id for one in partitions if one.leader < 0),
+        tuple(one.id for one in partitions if len(one.isrs) < len(one.replicas)),
+    )
+
+
+def _members(admin: Any, namespace: str) -> tuple[MemberFacts, ...]:
+    group = f"{namespace}.workers"
+    found = admin.describe_consumer_groups([group])[group].result(timeout=_TIMEOUT_S)
+    return tuple(
+        MemberFacts(
+            one.group_instance_id or one.member_id,
+            one.host,
+            tuple(
+                sorted(place.partition for place in one.assignment.topic_partitions if place.topic.endswith(COMMANDS))
+            ),
+        )
+        for one in found.members
+    )
+
+
+def _partitions(places: Any) -> tuple[int, ...]:
+    return tuple(sorted(place.partition for place in places if place.topic.endswith(COMMANDS)))

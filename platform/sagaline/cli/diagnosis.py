@@ -1,0 +1,154 @@
+"""What is wrong with a namespace, and what to do about it. Pure: facts in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sagaline._log import COMMANDS, HISTORY, KEYED, RECORD_LIMIT, RESULTS, Inspection, TopicFacts, TopicPlan
+
+ERROR, WARNING = "error", "warning"
+_DAY_MS = 86_400_000
+_LAG = 10_000
+_SKEW_MS = 5_000
+_PRODUCER_MS = 600_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``what`` is wrong with ``subject``, and the ``remedy``. An error puts data or progress at risk."""
+
+    code: str
+    severity: str
+    subject: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class PartitionFacts:
+    """A partition as its logs tell. None where the newest records of history do not say."""
+
+    number: int
+    owner: str | None
+    claimed_at: int | None
+    commands_position: int | None
+    commands_begin: int
+    commands_end: int
+    newest_at_ms: int | None
+
+    @property
+    def lag(self) -> int | None:
+        """Commands that wait."""
+        return None if self.commands_position is None else max(0, self.commands_end - self.commands_position)
+
+
+def diagnose(found: Inspection, plans: list[TopicPlan], partitions: list[PartitionFacts], now_ms: int) -> list[Finding]:
+    """Every finding, errors first."""
+    findings = [Finding("log", ERROR, found.kind, what, "see the message") for what in found.problems]
+    findings += _missing(found)
+    findings += _plans(plans)
+    if found.brokers:
+        for topic in found.topics.values():
+            findings += _replication(topic, found.brokers)
+            findings += _settings(topic)
+        findings += _broker(found.broker_settings)
+    findings += _ownership(found, partitions)
+    for one in partitions:
+        findings += _partition(one, now_ms)
+    return sorted(findings, key=lambda one: one.severity != ERROR)
+
+
+def _missing(found: Inspection) -> Iterator[Finding]:
+    for name in found.missing:
+        yield Finding("topic-missing", ERROR, name, "the topic is not there", "sagaline topics apply --log URL")
+
+
+def _plans(plans: list[TopicPlan]) -> Iterator[Finding]:
+    for plan in plans:
+        for problem in plan.problems:
+            yield Finding("topic-unfit", ERROR, plan.topic, problem, "see the message; data may be involved")
+        if plan.action == "alter":
+            for name, value in plan.changes.items():
+                what = f"{name} is not {value}, which the engine relies on"
+                yield Finding("topic-setting", ERROR, plan.topic, what, "sagaline topics apply --log URL")
+
+
+def _replication(topic: TopicFacts, brokers: int) -> Iterator[Finding]:
+    if topic.offline:
+        what = f"partitions {_shown(topic.offline)} have no leader"
+        yield Finding("partition-offline", ERROR, topic.name, what, "bring the brokers of its replicas back")
+    if topic.under_replicated:
+        what = f"partitions {_shown(topic.under_replicated)} have fewer replicas in sync than they should"
+        yield Finding("under-replicated", WARNING, topic.name, what, "look for a broker that is down or behind")
+    if topic.replication < min(3, brokers):
+        what = f"{topic.replication} replicas on {brokers} brokers: a lost broker is lost data"
+        yield Finding("replication", ERROR, topic.name, what, "raise it to 3 with kafka-reassign-partitions")
+    elif brokers < 3:
+        what = f"{topic.replication} replicas, for there are {brokers} brokers: a lost disk is lost data"
+        yield Finding("few-brokers", WARNING, topic.name, what, "three brokers or more for production")
+    insync = int(topic.settings.get("min.insync.replicas", "1"))
+    if topic.replication >= 3 and insync < 2:
+        what = f"min.insync.replicas is {insync}: one replica alone may acknowledge"
+        yield Finding("min-insync", ERROR, topic.name, what, "set it to 2 (kafka-configs --alter)")
+    if 1 < topic.replication <= insync:
+        what = f"min.insync.replicas is {insync} of {topic.replication}: one broker down stops all writes"
+        yield Finding("min-insync", WARNING, topic.name, what, f"set it to {topic.replication - 1}")
+    if topic.settings.get("unclean.leader.election.enable") == "true":
+        what = "unclean leader elections are allowed: acknowledged records may vanish"
+        yield Finding("unclean-election", ERROR, topic.name, what, "set unclean.leader.election.enable=false")
+
+
+def _settings(topic: TopicFacts) -> Iterator[Finding]:
+    limit = int(topic.settings.get("max.message.bytes", RECORD_LIMIT))
+    if limit < RECORD_LIMIT + 10_000:
+        what = f"max.message.bytes is {limit} but records may have {RECORD_LIMIT} bytes"
+        yield Finding("record-limit", ERROR, topic.name, what, "set it to 1048588 or more")
+    if topic.name == HISTORY and int(topic.settings.get("delete.retention.ms", _DAY_MS)) < _DAY_MS:
+        what = f"tombstones stay for {topic.settings['delete.retention.ms']} ms: a worker that was away is rebuilt"
+        yield Finding("tombstones-short", WARNING, topic.name, what, "set delete.retention.ms to some days")
+    kept = int(topic.settings.get("retention.ms", "-1"))
+    if topic.name in (COMMANDS, RESULTS) and 0 <= kept < _DAY_MS:
+        what = f"retention.ms is {kept}: inputs are lost when no worker reads for so long"
+        yield Finding("inputs-short", WARNING, topic.name, what, "set retention.ms to some days")
+
+
+def _broker(settings: dict[str, str]) -> Iterator[Finding]:
+    expiry = int(settings.get("producer.id.expiration.ms", _PRODUCER_MS))
+    if expiry < _PRODUCER_MS:
+        what = f"producer.id.expiration.ms is {expiry}: a late retry of a producer may be written twice"
+        yield Finding("producer-expiry", ERROR, "brokers", what, "set it to the default, one day")
+
+
+def _ownership(found: Inspection, partitions: list[PartitionFacts]) -> Iterator[Finding]:
+    if found.members is None:
+        return
+    if not found.members:
+        waiting = any(one.lag for one in partitions)
+        severity = ERROR if waiting else WARNING
+        what = "no worker is in the group" + (", and commands wait" if waiting else "")
+        yield Finding("no-worker", severity, "workers", what, "start one: sagaline worker FILE --log URL")
+        return
+    owned = {number for member in found.members for number in member.partitions}
+    count = max((topic.partitions for topic in found.topics.values() if topic.name in KEYED), default=0)
+    if missing := sorted(set(range(count)) - owned):
+        what = f"partitions {_shown(missing)} are nobody's"
+        yield Finding("unowned", ERROR, "workers", what, "a rebalance may be under way: look again in ten seconds")
+
+
+def _partition(one: PartitionFacts, now_ms: int) -> Iterator[Finding]:
+    subject = f"partition {one.number}"
+    if one.commands_position is not None and one.commands_position < one.commands_begin:
+        what = f"commands {one.commands_position} to {one.commands_begin - 1} were deleted before anybody read them"
+        yield Finding("inputs-lost", ERROR, subject, what, "raise retention.ms of the commands topic; ask the senders")
+    if one.lag is not None and one.lag > _LAG:
+        what = f"{one.lag} commands wait"
+        yield Finding("lag", WARNING, subject, what, "more workers, or look at what holds this one up")
+    if one.newest_at_ms is not None and one.newest_at_ms > now_ms + _SKEW_MS:
+        ahead_s = (one.newest_at_ms - now_ms) / 1_000
+        what = f"the clock of {one.owner or 'its owner'} is {ahead_s:.0f} s ahead of this machine's"
+        yield Finding("clock-skew", WARNING, subject, what, "synchronise the clocks (NTP): timers follow them")
+
+
+def _shown(numbers: tuple[int, ...] | list[int]) -> str:
+    return ", ".join(str(number) for number in numbers)

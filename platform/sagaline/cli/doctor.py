@@ -1,0 +1,99 @@
+"""sagaline doctor: looks at a namespace from outside and says what to do about each thing it finds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sagaline._log import COMMANDS, HISTORY, Inspection, Log, TopicPlan, open_log
+from sagaline._model.codec import UnreadableRecord, decode
+from sagaline._model.records import Claim, Decided
+from sagaline.cli.diagnosis import ERROR, Finding, PartitionFacts, diagnose
+from sagaline.cli.output import FAILED, JSON_OPTION, LOG_OPTION, out, print_json, set_up_logging
+
+_TAIL = 500
+
+
+def doctor(log: Annotated[str, LOG_OPTION], as_json: Annotated[bool, JSON_OPTION] = False) -> None:
+    """Checks brokers, topics, workers, lag and clocks; changes nothing. Exit code 1 when there is an error.
+
+    Example: `sagaline doctor --log kafka://broker:9092/orders`
+    """
+    set_up_logging(verbose=False)
+    found, partitions, plans = asyncio.run(_examine(log))
+    findings = diagnose(found, plans, partitions, time.time_ns() // 1_000_000)
+    if as_json:
+        print_json(_as_json(found, partitions, findings))
+    else:
+        _print(found, partitions, findings)
+    if any(one.severity == ERROR for one in findings):
+        raise typer.Exit(FAILED)
+
+
+async def _examine(url: str) -> tuple[Inspection, list[PartitionFacts], list[TopicPlan]]:
+    log = open_log(url)
+    found = await log.inspect()
+    plans = [plan for plan in await log.plan_topics(None, None) if plan.action != "create"]
+    partitions: list[PartitionFacts] = []
+    whole = not found.missing and not any(plan.problems or plan.action == "alter" for plan in plans)
+    if whole:
+        await log.open(create=False)
+        try:
+            partitions = [await _partition(log, number) for number in range(log.partitions)]
+        finally:
+            await log.close()
+    return found, partitions, plans
+
+
+async def _partition(log: Log, number: int) -> PartitionFacts:
+    """What the newest records of history say."""
+    begin, end = await log.bounds(HISTORY, number)
+    commands_begin, commands_end = await log.bounds(COMMANDS, number)
+    owner: str | None = None
+    claimed_at = position = newest = None
+    async for batch in log.read(HISTORY, number, max(begin, end - _TAIL), end):
+        for record in batch:
+            try:
+                found = None if record.value is None else decode(record.value)
+            except UnreadableRecord:
+                continue
+            if isinstance(found, Claim):
+                owner, claimed_at = found.owner, record.offset
+            elif isinstance(found, Decided) and (claimed_at is None or found.epoch == claimed_at):
+                position, newest = found.commands_position, found.at
+    if end == 0:
+        position = 0
+    return PartitionFacts(number, owner, claimed_at, position, commands_begin, commands_end, newest)
+
+
+def _as_json(found: Inspection, partitions: list[PartitionFacts], findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "brokers": found.brokers,
+        "workers": None if found.members is None else [asdict(one) for one in found.members],
+        "partitions": [asdict(one) | {"lag": one.lag} for one in partitions],
+        "findings": [asdict(one) for one in findings],
+    }
+
+
+def _print(found: Inspection, partitions: list[PartitionFacts], findings: list[Finding]) -> None:
+    for member in found.members or ():
+        out.print(f"worker {member.member_id} ({member.host}): partitions {list(member.partitions)}", markup=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("partition", "last claimed by", "at offset", "commands waiting"):
+        table.add_column(name)
+    for one in partitions:
+        lag = "?" if one.lag is None else str(one.lag)
+        table.add_row(str(one.number), one.owner or "?", "?" if one.claimed_at is None else str(one.claimed_at), lag)
+    out.print(table)
+    if not findings:
+        out.print("Nothing is wrong.")
+    for finding in findings:
+        colour = "red" if finding.severity == ERROR else "yellow"
+        out.print(f"[bold {colour}]{finding.severity}[/] {finding.subject}: ", end="", highlight=False)
+        out.print(f"{finding.what} ({finding.code})", markup=False, highlight=False)
+        out.print(f"  to do: {finding.remedy}", markup=False, highlight=False)

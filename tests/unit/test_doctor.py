@@ -1,0 +1,90 @@
+"""Each fault that doctor claims to find, as facts; a good cluster has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sagaline._log import TOPICS, Inspection, MemberFacts, TopicFacts, TopicPlan
+from sagaline.cli.diagnosis import Finding, PartitionFacts, diagnose
+
+NOW_MS = 1_764_000_000_000
+GOOD_SETTINGS = {
+    "min.insync.replicas": "2",
+    "unclean.leader.election.enable": "false",
+    "max.message.bytes": "1048588",
+    "delete.retention.ms": "604800000",
+    "retention.ms": "604800000",
+}
+GOOD = Inspection(
+    "kafka",
+    3,
+    {spec.name: TopicFacts(spec.name, 2, 3, GOOD_SETTINGS) for spec in TOPICS},
+    (),
+    {"producer.id.expiration.ms": "86400000"},
+    (MemberFacts("one", "/10.0.0.1", (0,)), MemberFacts("two", "/10.0.0.2", (1,))),
+)
+PARTITIONS = [PartitionFacts(number, "one", 5, 100, 0, 100, NOW_MS - 1_000) for number in range(2)]
+
+
+def findings(found: Inspection, partitions: list[PartitionFacts] = PARTITIONS, *plans: TopicPlan) -> list[Finding]:
+    return diagnose(found, list(plans), partitions, NOW_MS)
+
+
+def with_topic(name: str, settings: dict[str, str] | None = None, **changes: Any) -> Inspection:
+    topic = replace(GOOD.topics[name], settings=GOOD_SETTINGS | (settings or {}), **changes)
+    return replace(GOOD, topics={**GOOD.topics, name: topic})
+
+
+def with_partition(**changes: Any) -> list[PartitionFacts]:
+    return [replace(PARTITIONS[0], **changes), PARTITIONS[1]]
+
+
+def test_a_good_cluster_has_no_findings() -> None:
+    assert findings(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "found", "partitions"),
+    [
+        ("log", "error", replace(GOOD, problems=("row 3 is damaged",)), PARTITIONS),
+        ("topic-missing", "error", replace(GOOD, missing=("results",)), PARTITIONS),
+        ("partition-offline", "error", with_topic("history", offline=(1,)), PARTITIONS),
+        ("under-replicated", "warning", with_topic("history", under_replicated=(0, 1)), PARTITIONS),
+        ("replication", "error", with_topic("commands", replication=1), PARTITIONS),
+        ("few-brokers", "warning", replace(with_topic("commands", replication=2), brokers=2), PARTITIONS),
+        ("min-insync", "error", with_topic("history", {"min.insync.replicas": "1"}), PARTITIONS),
+        ("min-insync", "warning", with_topic("history", {"min.insync.replicas": "3"}), PARTITIONS),
+        ("unclean-election", "error", with_topic("history", {"unclean.leader.election.enable": "true"}), PARTITIONS),
+        ("record-limit", "error", with_topic("replies", {"max.message.bytes": "500000"}), PARTITIONS),
+        ("tombstones-short", "warning", with_topic("history", {"delete.retention.ms": "1000"}), PARTITIONS),
+        ("inputs-short", "warning", with_topic("commands", {"retention.ms": "60000"}), PARTITIONS),
+        ("producer-expiry", "error", replace(GOOD, broker_settings={"producer.id.expiration.ms": "1"}), PARTITIONS),
+        ("no-worker", "warning", replace(GOOD, members=()), PARTITIONS),
+        ("no-worker", "error", replace(GOOD, members=()), with_partition(commands_end=101)),
+        ("unowned", "error", replace(GOOD, members=GOOD.members[:1] if GOOD.members else ()), PARTITIONS),
+        ("inputs-lost", "error", GOOD, with_partition(commands_begin=101, commands_end=101)),
+        ("lag", "warning", GOOD, with_partition(commands_end=20_000)),
+        ("clock-skew", "warning", GOOD, with_partition(newest_at_ms=NOW_MS + 60_000)),
+    ],
+)
+def test_each_fault_is_found_with_what_to_do(
+    code: str, severity: str, found: Inspection, partitions: list[PartitionFacts]
+) -> None:
+    shown = findings(found, partitions)
+    assert (code, severity) in {(one.code, one.severity) for one in shown}
+    assert all(one.remedy and one.what and one.subject for one in shown)
+
+
+def test_plans_are_findings() -> None:
+    refused = TopicPlan("history", "refuse", 2, 3, {}, ("cleanup.policy is delete",))
+    altered = TopicPlan("commands", "alter", 2, 3, {"cleanup.policy": "delete"})
+    assert [one.code for one in findings(GOOD, PARTITIONS, refused, altered)] == ["topic-unfit", "topic-setting"]
+
+
+def test_errors_come_first() -> None:
+    found = with_topic("history", {"delete.retention.ms": "1000"})
+    shown = findings(found, with_partition(commands_begin=101, commands_end=101))
+    assert [one.severity for one in shown] == ["error", "warning"]
