@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 2000
+MINUTES ?= 10
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench simulate docs clean
+.PHONY: help venv demo test check unit kafka bench simulate chaos docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -47,6 +48,10 @@ bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside the
 
 simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=17-17 for one; REPORT=file
 	cd tests/support && ../../$(BIN)/python -m simulation --seeds $(SEEDS) $(SHAPE) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+chaos: venv ## Three real brokers, three workers, kill -9 and SIGSTOP: MINUTES=10, SEED=n, REPORT=file
+	scripts/test-dependencies
+	cd tests/support && ../../$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 docs: venv ## Write the generated pages of docs/
 	PYTHONPATH=tests/support $(BIN)/python tests/support/schema_docs.py

@@ -67,13 +67,19 @@ def properties(port: int, controller: int, data: str) -> str:
     return _PROPERTIES.format(port=port, controller=controller, data=data)
 
 
+def cluster_id() -> str:
+    """A new id as the storage tool wants it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class KafkaProcess:
     """One broker: start, stop, kill -9, pause, resume, restart with its data."""
 
-    def __init__(self, port: int | None = None, folder: Path | None = None) -> None:
+    def __init__(self, port: int | None = None, folder: Path | None = None, heap_mb: int = 768) -> None:
         self.port = port or free_port()
         self._controller = free_port()
         self._own = folder is None
+        self._heap_mb = heap_mb
         self.folder = folder or Path(tempfile.mkdtemp(prefix="sagaline-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -90,19 +96,39 @@ class KafkaProcess:
 
     def start(self) -> None:
         """Starts the broker and waits until it serves."""
+        self.launch()
+        self.wait_started()
+
+    def launch(self) -> None:
+        """Starts the broker."""
         config = self.folder / "server.properties"
         if not config.exists():
-            config.write_text(properties(self.port, self._controller, str(self.folder / "data")), "utf-8")
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            self._run("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(config))
+            self.format(config)
         log = (self.folder / "broker.log").open("ab")
-        begin = (self.folder / "broker.log").stat().st_size
-        command = ["java", "-Xmx768m", "-XX:+UseSerialGC", "-cp", f"{jars()}/*", "kafka.Kafka", str(config)]
+        self._begin = (self.folder / "broker.log").stat().st_size
+        command = [
+            "java",
+            f"-Xmx{self._heap_mb}m",
+            "-XX:+UseSerialGC",
+            "-cp",
+            f"{jars()}/*",
+            "kafka.Kafka",
+            str(config),
+        ]
         self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
-        self._wait_for("Kafka Server started", begin)
 
-    def _run(self, main: str, *args: str) -> None:
+    def wait_started(self) -> None:
+        """Waits until it serves."""
+        self._wait_for("Kafka Server started", self._begin)
+
+    def format(self, config: Path) -> None:
+        """Writes the settings and makes the data directory."""
+        config.write_text(properties(self.port, self._controller, str(self.folder / "data")), "utf-8")
+        self.run("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id(), "-c", str(config))
+
+    def run(self, main: str, *args: str) -> None:
+        """Runs one of Kafka's tools."""
         command = ["java", "-cp", f"{jars()}/*", main, *args]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -117,6 +143,11 @@ class KafkaProcess:
                 raise RuntimeError(f"the broker ended: {shown[-2000:].decode(errors='replace')}")
             time.sleep(0.05)
         raise RuntimeError(f"the broker did not start within 60 s; see {self.folder / 'broker.log'}")
+
+    @property
+    def running(self) -> bool:
+        """True while the process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """kill -9."""
