@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import eventually
 
 from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Membership, Record, open_log
+from sagaline._log.sqlite_writer import SqliteWriter
 from sagaline._model.keys import partition_of
 
 
@@ -67,6 +72,78 @@ async def test_what_was_appended_is_read_back_as_it_was(log: Log) -> None:
     assert found == [Record(HISTORY, 1, n, f"key-{n}".encode(), bytes([n]) * n) for n in range(3, 8)]
     assert [record async for batch in log.read(HISTORY, 1, 4, 4) for record in batch] == []
     appender.close()
+
+
+async def test_a_tombstone_is_a_record_without_a_value(log: Log) -> None:
+    acks: list[Ack] = []
+    appender = log.appender(acks.extend)
+    appender.append(0, b"key", b"value", None)
+    appender.append(0, b"key", None, None)
+    await eventually(lambda: len(acks) == 2)
+    found = [record async for batch in log.read(HISTORY, 0, 0, 2) for record in batch]
+    assert [(record.key, record.value) for record in found] == [(b"key", b"value"), (b"key", None)]
+    appender.close()
+
+
+async def append_and_see(log: Log, values: list[bytes]) -> tuple[list[str | None], list[bytes | None]]:
+    """Appends to one partition; the errors in the order of the calls, and what has landed."""
+    acks: list[Ack] = []
+    appender = log.appender(acks.extend)
+    for number, value in enumerate(values):
+        appender.append(0, f"k{number}".encode(), value, number)
+        if number % 5 == 0:
+            await asyncio.sleep(0.01)
+    await eventually(lambda: len(acks) == len(values))
+    appender.close()
+    _, end = await log.bounds(HISTORY, 0)
+    landed = [record.value async for batch in log.read(HISTORY, 0, 0, end) for record in batch]
+    return [ack.error for ack in sorted(acks, key=lambda ack: ack.token)], landed
+
+
+async def test_behind_an_append_that_failed_nothing_lands_in_memory(seed: int) -> None:
+    log = open_log(f"memory://gap{seed}?partitions=1&seed={seed}&failed_append=0.1&lost_ack=0.05")
+    await log.open()
+    values = [b"%d" % number for number in range(100)]
+    errors, landed = await append_and_see(log, values)
+    assert landed == values[: len(landed)]
+    assert len(landed) < 100
+    assert all(error is not None for error in errors[len(landed) :])
+
+
+async def test_behind_an_append_that_failed_nothing_lands_in_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full for one transaction, and has room again for those behind it."""
+    insert, calls = SqliteWriter._insert, itertools.count()
+
+    def full_once(self: SqliteWriter, appends: Any) -> Any:
+        if next(calls) == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+        return insert(self, appends)
+
+    monkeypatch.setattr(SqliteWriter, "_insert", full_once)
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}?partitions=1")
+    await log.open()
+    values = [b"%d" % number for number in range(40)]
+    errors, landed = await append_and_see(log, values)
+    assert landed == values[: len(landed)]
+    assert 0 < len(landed) < 40
+    assert [error is None for error in errors] == [True] * len(landed) + [False] * (40 - len(landed))
+    await log.close()
+
+
+@pytest.mark.kafka
+async def test_behind_an_append_that_failed_nothing_lands_in_kafka(kafka_url: str) -> None:
+    """A record that is too large, in the middle of a batch and with more behind it."""
+    log = open_log(kafka_url)
+    await log.open()
+    values = [b"%d" % number for number in range(40)]
+    values[17] = bytes(2_000_000)
+    errors, landed = await append_and_see(log, values)
+    assert landed == values[: len(landed)]
+    assert len(landed) <= 17
+    assert all(error is not None for error in errors[17:])
+    await log.close()
 
 
 async def test_a_reader_tails_from_its_offset_in_order(log: Log) -> None:

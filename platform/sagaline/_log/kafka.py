@@ -17,6 +17,7 @@ from sagaline._log.kafka_inspection import inspect
 from sagaline._log.kafka_membership import KafkaMembership
 from sagaline._log.kafka_producer import KafkaAppender, KafkaPublisher
 from sagaline._log.kafka_reader import KafkaReader
+from sagaline._log.kafka_security import security_settings
 from sagaline._log.kafka_topics import KafkaTopics
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.topics import COMMANDS, HISTORY, RECORD_LIMIT, TopicPlan
@@ -27,6 +28,7 @@ _log = logging.getLogger("sagaline.kafka")
 _log.addFilter(lambda record: "enable.gapless.guarantee" not in record.getMessage())  # "experimental", every time
 _CONNECT_TIMEOUT_S = 8.0
 _BOUNDS_TIMEOUT_S = 30.0
+_BOUNDS_PAUSE_S = 0.1
 
 
 class KafkaLog:
@@ -39,6 +41,7 @@ class KafkaLog:
         self._partitions = 0
         self._identity = ""
         self._tombstones_kept_s = 0.0
+        self._security = security_settings(url.options.get("config"))
         self._publisher: KafkaPublisher | None = None
         self._admin: AdminClient | None = None
 
@@ -59,6 +62,7 @@ class KafkaLog:
             "reconnect.backoff.max.ms": 2000,
             "broker.address.family": "v4" if self.brokers.startswith("127.") else "any",
             "logger": _log,
+            **self._security,
             **more,
         }
 
@@ -74,7 +78,7 @@ class KafkaLog:
         self.loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._connect, create)
         self._publisher = KafkaPublisher(self.producer_config(), self.loop)
-        self._bounds_consumer = Consumer(self.config(**{"group.id": f"{self.namespace}.bounds"}))
+        self._bounds_consumer = self._make_bounds_consumer()
 
     def _connect(self, create: bool) -> None:
         topics = self._topics()
@@ -126,13 +130,21 @@ class KafkaLog:
         place = TopicPartition(self.topic(topic), partition)
         deadline = time.monotonic() + _BOUNDS_TIMEOUT_S
         while True:
+            consumer = self._bounds_consumer
             try:
-                low, high = self._bounds_consumer.get_watermark_offsets(place, timeout=5)
+                low, high = consumer.get_watermark_offsets(place, timeout=5)
                 return low, high
             except KafkaException as error:
                 if time.monotonic() > deadline:
                     raise LogUnavailable(f"Expected the bounds of {place.topic} but {error.args[0].str()}.") from error
-                time.sleep(0.05)  # a topic just made has no leader yet
+            time.sleep(_BOUNDS_PAUSE_S)  # a topic just made has no leader yet
+            # A consumer that was told that a topic is unknown, by a broker that had just started, believes it for
+            # minutes: another one asks anew. The old one goes with the last thread that uses it.
+            if self._bounds_consumer is consumer:
+                self._bounds_consumer = self._make_bounds_consumer()
+
+    def _make_bounds_consumer(self) -> Consumer:
+        return Consumer(self.config(**{"group.id": f"{self.namespace}.bounds"}))
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         if start >= end:

@@ -68,9 +68,7 @@ def _members(admin: Any, namespace: str) -> tuple[MemberFacts, ...]:
         MemberFacts(
             one.group_instance_id or one.member_id,
             one.host,
-            tuple(
-                sorted(place.partition for place in one.assignment.topic_partitions if place.topic.endswith(COMMANDS))
-            ),
+            _partitions(one.assignment.topic_partitions),
         )
         for one in found.members
     )

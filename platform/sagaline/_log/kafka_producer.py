@@ -78,6 +78,7 @@ class KafkaBatches:
         raise NotImplementedError
 
 
+_OVERHEAD_BYTES = 10_000
 _GIVEN_UP = KafkaError(KafkaError._FAIL, "its producer was given up")  # noqa: SLF001  # pyright: ignore
 
 
@@ -97,10 +98,13 @@ class KafkaAppender(KafkaBatches):
     ) -> None:
         self._topic, self._on_acks = topic, on_acks
         self._failed = False
+        self._limit = int(config["message.max.bytes"]) - _OVERHEAD_BYTES
         self._mailbox: Mailbox[Ack] = Mailbox(loop, self._deliver)
         super().__init__(config, "sagaline-appender", loop)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+        if value is not None and len(value) > self._limit:  # a batch would leave it out and go on with the next one
+            self._failed = True
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))
 
     def send(self) -> None:

@@ -115,7 +115,8 @@ class MemoryLog:
         """Whether an append lands, whether its acknowledgement is lost, and how late it comes."""
         draw = self._random.random() if self._lost_ack or self._failed_append else 1.0
         late = self._random.random() * self._latency_s if self._latency_s else 0.0
-        return draw >= self._failed_append, draw < self._failed_append + self._lost_ack, late
+        lands = draw >= self._failed_append
+        return lands, lands and draw < self._failed_append + self._lost_ack, late
 
     def publish(
         self,
@@ -159,11 +160,10 @@ class MemoryAppender:
         if self._closed:
             return
         lands, ack_lost, late = self._fate()
-        if partition in self._broken:
-            lands = ack_lost = False
-        elif not lands and not ack_lost:
+        if not lands:
             self._broken.add(partition)
-        offset = self._broker.write("history", partition, key, value) if lands or ack_lost else -1
+        lands = lands and partition not in self._broken
+        offset = self._broker.write("history", partition, key, value) if lands else -1
         failed = ack_lost or not lands
         ack = Ack(token, -1 if failed else offset, "timed out (injected)" if failed else None)
         self._acks.append(ack)

@@ -66,11 +66,21 @@ class SqliteWriter:
             while not self._queue.empty() and len(batch) < _MOST:
                 batch.append(self._queue.get())
             stopping = None in batch
-            appends = [one for one in batch if one is not None and not (one.is_given_up and one.is_given_up())]
-            if appends:
-                self._write(appends)
+            self._write([one for one in batch if one is not None])
 
-    def _write(self, appends: list[Append]) -> None:
+    def _write(self, batch: list[Append]) -> None:
+        appends: list[Append] = []
+        for one in batch:
+            if one.is_given_up is None or not one.is_given_up():
+                appends.append(one)
+            elif one.on_written is not None:
+                one.on_written(-1, "its appender was given up")
+        if appends:
+            self._commit(appends)
+        for mailbox in self.mailboxes:
+            mailbox.flush()
+
+    def _commit(self, appends: list[Append]) -> None:
         error: str | None = None
         offsets: list[int] = []
         try:
@@ -86,8 +96,6 @@ class SqliteWriter:
         for number, append in enumerate(appends):
             if append.on_written is not None:
                 append.on_written(-1 if error else offsets[number], error)
-        for mailbox in self.mailboxes:
-            mailbox.flush()
 
     def _insert(self, appends: list[Append]) -> list[int]:
         heads: dict[tuple[str, int], int] = {}

@@ -40,6 +40,11 @@ def parse_url(url: str) -> LogUrl:
         path = parts.path[1:]  # sqlite:///relative.db, sqlite:////absolute.db
         return LogUrl("sqlite", path, options.pop("namespace", "default"), options)
     if parts.scheme == "kafka" and parts.netloc:
+        if "@" in parts.netloc:
+            raise ConfigurationError(
+                "Expected no user or password in a log URL, for URLs are shown: set SAGALINE_KAFKA_SASL_USERNAME and "
+                "SAGALINE_KAFKA_SASL_PASSWORD, or name a file with ?config=FILE."
+            )
         namespace = parts.path.strip("/")
         if not _NAMESPACE.fullmatch(namespace):
             raise ConfigurationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +13,10 @@ import typer
 
 from sagaline.cli.loading import load
 from sagaline.cli.output import JSON_OPTION, LOG_OPTION, err, print_json, set_up_logging
+from sagaline.cli.supervisor import PARENT, Supervisor
 from sagaline.worker import Worker
 
+_LOOK_S = 0.5
 _FILE = typer.Argument(help="A Python file, or a module's name, with @workflow, @saga and @activity functions.")
 
 
@@ -42,14 +45,33 @@ def worker(
     worker_id: Annotated[str | None, typer.Option("--id", help="Static id of this worker in the group.")] = None,
     stop_grace: Annotated[float, typer.Option(help="Seconds for running activities at SIGTERM.")] = 10.0,
     retention: Annotated[str, typer.Option(help="How long closed runs stay, e.g. 12h or 7d.")] = "7d",
+    processes: Annotated[int, typer.Option(min=1, help="Workers in processes of their own, under a supervisor.")] = 1,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Runs a worker until SIGTERM or Ctrl-C; a second one hurries it.
 
+    One worker uses one core: `--processes` starts several, each with `--id` and `--state-dir` of its own (-0, -1, …),
+    and starts again what ends.
+
     Example: `sagaline worker my_sagas.py --log kafka://broker:9092/orders --state-dir /var/lib/sagaline`
     """
     set_up_logging(verbose=True)
+    if processes > 1:
+        raise typer.Exit(asyncio.run(_supervise(file, log, state_dir, worker_id, stop_grace, retention, processes)))
     _run(file, log, state_dir, as_json, id=worker_id, stop_grace_s=stop_grace, retention=retention)
+
+
+async def _supervise(
+    file: str, log: str, state_dir: Path | None, worker_id: str | None, grace_s: float, retention: str, count: int
+) -> int:
+    load(file)  # what is wrong with it is said once
+    commands: list[list[str]] = []
+    for number in range(count):
+        command = ["worker", file, "--log", log, "--stop-grace", str(grace_s), "--retention", retention]
+        command += [] if state_dir is None else ["--state-dir", str(state_dir / f"worker-{number}")]
+        command += [] if worker_id is None else ["--id", f"{worker_id}-{number}"]
+        commands.append(command)
+    return await Supervisor(commands, grace_s).run()
 
 
 def _run(file: str, url: str, state_dir: Path | None, as_json: bool, **options: Any) -> None:
@@ -97,11 +119,22 @@ async def _until_signal(made: Worker, held: list[int]) -> None:
         await begin
     except asyncio.CancelledError:
         return
+    orphaned = loop.create_task(_stop_when_orphaned(stop))
     failed = asyncio.ensure_future(made.wait())
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait([failed, stopped], return_when=asyncio.FIRST_COMPLETED)
+    orphaned.cancel()
     stopped.cancel()
     failed.cancel()
     await made.stop()
     if failed.done() and not failed.cancelled() and (error := failed.exception()) is not None:
         raise error
+
+
+async def _stop_when_orphaned(stop: asyncio.Event) -> None:
+    """A worker of a supervisor that is gone stops: nobody would start it again, or stop it."""
+    parent = os.environ.get(PARENT)
+    while parent is not None and not stop.is_set():
+        if os.getppid() != int(parent):
+            stop.set()
+        await asyncio.sleep(_LOOK_S)
