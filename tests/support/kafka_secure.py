@@ -25,6 +25,7 @@ controller.listener.names=CONTROLLER
 inter.broker.listener.name=INTERNAL
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,SASL_SSL:SASL_SSL
 sasl.enabled.mechanisms=SCRAM-SHA-256
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.location={keystore}
 ssl.keystore.password={secret}
 ssl.keystore.type=PKCS12
@@ -111,7 +112,8 @@ class SecureKafka(KafkaProcess):
             )
             for kind, operation in places
         ]
-        for future in self.admin().create_acls(acls).values():
+        admin = self.admin()  # futures die with their client
+        for future in admin.create_acls(acls).values():
             future.result(timeout=20)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 # pyright: reportPrivateImportUsage=false
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
@@ -14,6 +14,7 @@ from sagaline._log.topics import COMMANDS, TOPICS
 from sagaline.errors import LogUnavailable
 
 _TIMEOUT_S = 20.0
+_NOT_ALLOWED = (KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
 def inspect(admin: AdminClient, namespace: str) -> Inspection:
@@ -42,11 +43,18 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
 
 
 def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResource, dict[str, str]]:
+    """Effective settings; none for what this user may not see (the brokers', with a namespace's rights)."""
     futures = admin.describe_configs(resources)
-    return {
-        resource: {name: entry.value or "" for name, entry in futures[resource].result(timeout=_TIMEOUT_S).items()}
-        for resource in resources
-    }
+    found: dict[ConfigResource, dict[str, str]] = {}
+    for resource in resources:
+        try:
+            entries = futures[resource].result(timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_ALLOWED:
+                raise
+            entries = {}
+        found[resource] = {name: entry.value or "" for name, entry in entries.items()}
+    return found
 
 
 def _topic(name: str, found: Any, settings: dict[str, str]) -> TopicFacts:
