@@ -47,12 +47,12 @@ def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResourc
     futures = admin.describe_configs(resources)
     found: dict[ConfigResource, dict[str, str]] = {}
     for resource in resources:
+        entries: dict[str, Any] = {}
         try:
             entries = futures[resource].result(timeout=_TIMEOUT_S)
         except KafkaException as error:
             if error.args[0].code() not in _NOT_ALLOWED:
                 raise
-            entries = {}
         found[resource] = {name: entry.value or "" for name, entry in entries.items()}
     return found
 
