@@ -6,10 +6,11 @@ import asyncio
 import time
 import uuid
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import running
+from harness import eventually, running
 
 from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
 from sagaline._engine import decide
@@ -22,7 +23,8 @@ from sagaline._model.failure import RetryPolicy
 from sagaline._model.keys import claim_key, history_key
 from sagaline._model.records import ActivityResult, Claim, History, Refusals, StartRun, TerminateRun
 from sagaline._runtime.definitions import Registry
-from sagaline._store import open_stores
+from sagaline._store import StoreUnavailable, open_stores
+from sagaline._store.rocksdb import RocksStore
 from sagaline.client import Client
 
 QUICK = Retry(attempts=3, first_interval="5ms")
@@ -293,3 +295,26 @@ async def test_a_run_whose_result_makes_the_engine_fail_is_quarantined(
                 await asyncio.sleep(0.02)
     assert found.failure is not None
     assert "ZeroDivisionError: a bug" in found.failure.message
+
+
+async def test_a_full_disk_stops_nothing_for_good(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the disk takes nothing the partition is claimed again and again; then all goes on, and nothing is lost."""
+    write = RocksStore.write
+    full = False
+
+    def write_if_there_is_room(self: RocksStore, writes: Any) -> None:
+        if full:
+            raise StoreUnavailable("the state could not be written: No space left on device")
+        write(self, writes)
+
+    monkeypatch.setattr(RocksStore, "write", write_if_there_is_room)
+    async with running(url, [one], [act], state_dir=tmp_path / "state") as (_, client):
+        assert await client.execute(one, "before", id="before") == "before"
+        full = True
+        during = asyncio.create_task(client.execute(one, "during", id="during"))
+        await eventually(lambda: caplog.text.count("No space left on device") >= 3)
+        full = False
+        assert await asyncio.wait_for(during, 30) == "during"
+        assert (await client.handle("before").describe()).status == "completed"

@@ -16,7 +16,7 @@ from sagaline._host.recovery import ClaimFailed, Recovery
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
 from sagaline._model.records import ActivityResult
 from sagaline._runtime.definitions import Registry
-from sagaline._store import Stores
+from sagaline._store import Stores, StoreUnavailable
 from sagaline.errors import LogUnavailable
 
 _log = logging.getLogger("sagaline.host")
@@ -110,6 +110,9 @@ class Host:
         """Claims the partition and works on it until it is lost; returns the reason."""
         try:
             claimed = await recovery.run(self._append_claim)
+        except StoreUnavailable as error:
+            recovery.close()  # opened anew, and repaired or rebuilt if need be
+            return f"it could not be restored ({error})"
         except (ClaimFailed, LogUnavailable) as error:
             self._renew_appender()
             return f"it could not be claimed ({error})"

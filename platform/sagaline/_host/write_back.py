@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.rows import CURRENT_KEY, META_KEY, ONCE_PREFIXES, Meta, encode_meta
-from sagaline._store import Store
+from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
 _ROWS = 10_000
@@ -64,8 +64,8 @@ class WriteBack(Overlay):
         current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
             self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
-        except Exception as error:  # rocksdict raises plain Exception, for a full disk too
-            self._on_failure(f"the state could not be written: {error}")
+        except StoreUnavailable as error:
+            self._on_failure(str(error))
             return
         self._above.clear()
         self._dirty = False

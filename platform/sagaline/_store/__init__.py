@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._store.port import Identity, Store, Stores, Writes
+from sagaline._store.port import Identity, Store, Stores, StoreUnavailable, Writes
 from sagaline._store.stores import open_stores
 
-__all__ = ["Identity", "Store", "Stores", "Writes", "open_stores"]
+__all__ = ["Identity", "Store", "StoreUnavailable", "Stores", "Writes", "open_stores"]

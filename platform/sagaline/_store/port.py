@@ -8,6 +8,10 @@ from typing import NamedTuple, Protocol
 Writes = Sequence[tuple[bytes, bytes | None]]
 
 
+class StoreUnavailable(Exception):
+    """The disk does not take or give rows, e.g. for being full. Nothing is lost: the log has it all."""
+
+
 class Identity(NamedTuple):
     """What a store belongs to. A store of another identity is wiped and rebuilt from the log."""
 
@@ -28,7 +32,10 @@ class Store(Protocol):
         ...
 
     def write(self, writes: Writes) -> None:
-        """Writes all of it or, if the process dies, nothing; None as a value deletes. The last write to a key wins."""
+        """Writes all of it or, if the process dies, nothing; None as a value deletes. The last write to a key wins.
+
+        Raises StoreUnavailable.
+        """
         ...
 
     def close(self) -> None:
@@ -40,7 +47,10 @@ class Stores(Protocol):
     """The stores of a worker, in its state directory."""
 
     def open(self, partition: int, identity: Identity) -> Store:
-        """The partition's store; an empty one when there is none of this identity, or it is damaged."""
+        """The partition's store; an empty one when there is none of this identity, or it is damaged.
+
+        Raises StoreUnavailable.
+        """
         ...
 
     def wipe(self, partition: int) -> None:

@@ -25,7 +25,7 @@ from rocksdict import (
     WriteBufferManager,
 )
 
-from sagaline._store.port import Identity, Writes
+from sagaline._store.port import Identity, StoreUnavailable, Writes
 from sagaline.errors import StateDirectoryInUse
 
 _log = logging.getLogger("sagaline.store")
@@ -57,7 +57,10 @@ class RocksStore:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:  # rocksdict raises plain Exception
+            raise StoreUnavailable(f"the state could not be written: {error}") from error
 
     def close(self) -> None:
         self._db.close()
@@ -100,7 +103,10 @@ class RocksStores:
         except Exception as error:  # rocksdict raises plain Exception for a damaged database
             _log.warning("The state in %s cannot be opened (%s): it is rebuilt from the log.", path, error)
             self.wipe(partition)
-            return self._open(path, identity)
+            try:
+                return self._open(path, identity)
+            except Exception as again:
+                raise StoreUnavailable(f"the state in {path} cannot be made: {again}") from again
 
     def _open(self, path: Path, identity: Identity) -> RocksStore:
         path.mkdir(parents=True, exist_ok=True)
