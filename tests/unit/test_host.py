@@ -14,9 +14,11 @@ from harness import eventually, running
 
 from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
 from sagaline._engine import decide
+from sagaline._host import outbox
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, open_log
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, open_log
+from sagaline._log.memory import MemoryLog
 from sagaline._model import events as e
 from sagaline._model.codec import decode, encode
 from sagaline._model.failure import RetryPolicy
@@ -318,3 +320,41 @@ async def test_a_full_disk_stops_nothing_for_good(
         full = False
         assert await asyncio.wait_for(during, 30) == "during"
         assert (await client.handle("before").describe()).status == "completed"
+
+
+async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_dead_letters(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = MemoryLog.publish
+    monkeypatch.setattr(outbox, "_RETRY_S", 0.05)
+
+    def publish_but_not_to_all(
+        self: MemoryLog, topic: str, partition: Any, key: bytes, value: Any, on_done: Any = None, headers: Any = None
+    ) -> None:
+        if topic == REPLIES and key == b"gone":
+            assert on_done is not None
+            asyncio.get_running_loop().call_soon(on_done, "unknown topic")
+        else:
+            publish(self, topic, partition, key, value, on_done, headers)
+
+    monkeypatch.setattr(MemoryLog, "publish", publish_but_not_to_all)
+    log = open_log(url)
+    await log.open()
+    options = HostOptions("w", outbox_give_up_s=0.2, sweep_s=0.1)
+    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
+    await host.start()
+    log.publish(COMMANDS, 0, b"a", encode(StartRun("r", "a", "one", b'["a"]', "gone", 0, "closed")))
+    async with await Client.connect(url) as client:
+        assert await client.execute(one, "b", id="b") == "b"
+
+    async def dead() -> list[Any]:
+        _, end = await log.bounds(DEADLETTERS, 0)
+        return [decode(record.value) async for batch in log.read(DEADLETTERS, 0, 0, end) for record in batch]
+
+    async with asyncio.timeout(10):
+        while not (found := await dead()):
+            await asyncio.sleep(0.02)
+    assert [(one.request_id, one.status) for one in found] == [("r", "completed")]
+    partition = host.live[0]
+    await eventually(lambda: not partition._outbox._waiting and partition._state.oldest_message() is None)
+    await host.stop()

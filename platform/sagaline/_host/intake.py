@@ -29,7 +29,8 @@ class Trouble:
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, int], str] = {}
-        self.runs: dict[str, str] = {}
+        self.runs: dict[str, str] = {}  # workflow ids that are to be quarantined, with the cause
+        self.quarantined: set[str] = set()  # workflow ids whose inputs this process leaves alone
         self.skipped: set[str] = set()  # run ids that could not even be taken up
 
 

@@ -23,6 +23,7 @@ class HostOptions:
     threads for ordinary functions, seconds that running activities get when the worker stops. ``retention_ms``: how
     long a closed run stays; ``sweep_s``: how often those whose time is over are looked for. ``append_timeout_s``:
     after so long without an acknowledgement the producer is given up; brokers remember a producer far longer.
+    ``outbox_give_up_s``: a message that cannot be published for so long becomes a dead letter.
     """
 
     member_id: str
@@ -36,4 +37,5 @@ class HostOptions:
     retention_ms: int = 7 * 24 * 3_600_000
     sweep_s: float = 10.0
     append_timeout_s: float = 120.0
+    outbox_give_up_s: float = 60.0
     clock: Callable[[], int] = wall_clock_ms

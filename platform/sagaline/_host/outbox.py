@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 
 from sagaline._engine.effects import Publish
-from sagaline._log import Log
+from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.options import HostOptions
+from sagaline._log import Log, Record
 
 _log = logging.getLogger("sagaline.outbox")
 _RETRY_S = 2.0
@@ -19,11 +21,12 @@ class Outbox:
     """``released``: whatever records below this offset asked for has left. It rides on later records, which delete
     the rows."""
 
-    def __init__(self, log: Log, next_offset: Callable[[], int]) -> None:
-        self._log, self._next_offset = log, next_offset
+    def __init__(self, log: Log, options: HostOptions, next_offset: Callable[[], int]) -> None:
+        self._log, self._options, self._next_offset = log, options, next_offset
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[int, int]] = deque()  # in order, without those that have left at its head
         self._left: set[tuple[int, int]] = set()
+        self._failing_since: dict[tuple[int, int], float] = {}
         self._closed = False
 
     @property
@@ -45,10 +48,32 @@ class Outbox:
 
     def _on_done(self, entry: Publish, error: str | None) -> None:
         if error is None:
+            self._failing_since.pop(entry.number, None)
             self._mark(entry.number)
+            return
+        since = self._failing_since.setdefault(entry.number, self._loop.time())
+        if self._loop.time() - since > self._options.outbox_give_up_s:
+            self._bury(entry, error)
         else:
             _log.warning("Outbox entry %s for %s: %s; trying again", entry.number, entry.row.topic, error)
             self._loop.call_later(_RETRY_S, self._send, entry)
+
+    def _bury(self, entry: Publish, error: str) -> None:
+        """It cannot be published, e.g. for its topic is gone: a dead letter keeps it, with the reason."""
+        if self._closed:
+            return
+        row = entry.row
+        record = Record(row.topic, row.partition, entry.number[0], row.key, row.value)
+        cause = f"A message that history asked for at this offset could not be published: {error}"
+
+        def on_done(failed: str | None) -> None:
+            if failed is None:
+                self._failing_since.pop(entry.number, None)
+                self._mark(entry.number)
+            else:
+                self._loop.call_later(_RETRY_S, self._send, entry)
+
+        send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
 
     def _mark(self, number: tuple[int, int]) -> None:
         self._left.add(number)

@@ -93,7 +93,7 @@ class Partition:
         self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options.cached_instances)
-        self._outbox = Outbox(services.log, lambda: self._pipeline.next_offset)
+        self._outbox = Outbox(services.log, options, lambda: self._pipeline.next_offset)
         durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
         self._retention = Retention(
@@ -112,14 +112,15 @@ class Partition:
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
         stored: list[Effect] = [*self._state.open_activities(), *self._state.timers(), *self._state.load_outbox()]
-        quarantined = set(self._trouble.runs)
         unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
                 self._take_up(run, self._finish_writing)
         self._quarantine()
+        quarantined = self._trouble.quarantined
         for effect in stored:
-            _RELEASE[type(effect)](self, effect)
+            if not (isinstance(effect, StartActivity) and effect.row.workflow_id in quarantined):
+                _RELEASE[type(effect)](self, effect)
         for run in unfinished:
             if run.status == PARKED and not run.closed and run.workflow_id not in quarantined:
                 self._take_up(run, self._resume)
@@ -252,6 +253,8 @@ class Partition:
 
     def _handle_guarded(self, workflow_id: str, parts: Sequence[Sequence[Input]]) -> None:
         """A bug of the engine's costs the run, not the partition: it is claimed anew, and the run quarantined."""
+        if workflow_id in self._trouble.quarantined:
+            return  # what is open stays open: a fixed worker attempts it again
         try:
             for part in parts:
                 self._handle(workflow_id, part)
@@ -264,6 +267,7 @@ class Partition:
         """Parks the runs that made the engine fail, so that they are not tried again before somebody has looked."""
         for workflow_id, cause in list(self._trouble.runs.items()):
             del self._trouble.runs[workflow_id]
+            self._trouble.quarantined.add(workflow_id)
             run = self._state.run(workflow_id)
             if run is not None and not run.closed and not run.more:
                 at_ms = max(self._services.options.clock(), run.last_at)
