@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 Writes = list[tuple[bytes, bytes | None]]
@@ -38,10 +38,10 @@ class Overlay:
         self._above[key] = value
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key begins with ``prefix``, in order, as of now."""
-        merged: dict[bytes, bytes | None] = dict(self._below.scan(prefix))
-        merged.update((key, value) for key, value in self._above.items() if key.startswith(prefix))
-        return iter(sorted((key, value) for key, value in merged.items() if value is not None))
+        """All rows whose key begins with ``prefix``, in order, as of now; lazily, for there may be a million."""
+        above = sorted((key, value) for key, value in self._above.items() if key.startswith(prefix))
+        below = self._below.scan(prefix)
+        return _merged(above, below) if above else below
 
     def settle(self, writes: Writes) -> None:
         """These writes are stored now. A newer write to the same key stays above."""
@@ -49,3 +49,21 @@ class Overlay:
         for key, value in writes:
             if key in above and above[key] is value:
                 del above[key]
+
+
+def _merged(
+    above: Iterable[tuple[bytes, bytes | None]], below: Iterator[tuple[bytes, bytes]]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Two sorted sequences as one; of two rows with the same key the one above counts."""
+    row = next(below, None)
+    for key, value in above:
+        while row is not None and row[0] < key:
+            yield row
+            row = next(below, None)
+        if row is not None and row[0] == key:
+            row = next(below, None)
+        if value is not None:
+            yield key, value
+    while row is not None:
+        yield row
+        row = next(below, None)

@@ -16,6 +16,8 @@ FORMAT = 2
 META_KEY = b"m"
 CURRENT_KEY = b"@"
 """When the store was surely up to date, by its worker's clock. It stands for no history, so a replay has another."""
+CLOSED_NAMES_PREFIX = b"@n/"
+"""Names of workflows that have, or had, closed runs: a hint where to look, no part of the state either."""
 RUN_PREFIX = b"r/"
 HISTORY_PREFIX = b"h/"
 ACTIVITY_PREFIX = b"a/"

@@ -114,6 +114,7 @@ class State:
         self._effects: list[Effect] = []
         self._sends: list[OutboxRow] = []
         self._closed: list[RunRow] = []
+        self._closed_names: set[str] = set()
         self._outbox: deque[tuple[int, bytes]] = deque()  # offsets and keys of the outbox's rows, in order
         self.released = meta.released
 
@@ -374,6 +375,9 @@ class State:
         for run in placed.closed:
             assert run.closed_at is not None
             writes.append((rows.closed_key(run.workflow, run.closed_at, run.workflow_id), b"%x" % offset))
+            if run.workflow not in self._closed_names:
+                self._closed_names.add(run.workflow)
+                writes.append((rows.CLOSED_NAMES_PREFIX + run.workflow.encode(), b""))
         return writes, messages
 
     def write_placed(self, offset: int) -> None:
@@ -441,14 +445,9 @@ class State:
             yield closed_at, workflow_id, int(value, 16)
 
     def closed_workflows(self) -> list[str]:
-        """Names of the workflows that have closed runs."""
-        names: list[str] = []
-        start = rows.CLOSED_PREFIX
-        for key, _ in self._rows.scan(start):
-            name = rows.closed_of(key)[0]
-            if not names or names[-1] != name:
-                names.append(name)
-        return names
+        """Names of the workflows that may have closed runs."""
+        prefix = rows.CLOSED_NAMES_PREFIX
+        return [key[len(prefix) :].decode() for key, _ in self._rows.scan(prefix)]
 
     def record_keys(self, workflow_id: str, run_id: str) -> list[bytes]:
         """Keys of a run's records on the history topic, from the first to the last."""
