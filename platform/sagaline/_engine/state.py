@@ -387,11 +387,6 @@ class State:
             for key, value in self.place(offset, placed)[0]:
                 self._write(key, value)
 
-    def forget_cached(self) -> None:
-        """Rows below have changed: somebody else's tombstones."""
-        assert not self._dirty, "between two records"
-        self._runs.clear()
-
     def _remember(self, run: RunRow) -> None:
         self._runs[run.workflow_id] = run
         if len(self._runs) > self._cached_runs:

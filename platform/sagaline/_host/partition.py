@@ -24,7 +24,7 @@ from sagaline._engine.emit import Emitter, new_run
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
 from sagaline._engine.replies import REPLIES
-from sagaline._engine.rows import Meta, RunRow
+from sagaline._engine.rows import INVALID_PREFIX, Meta, RunRow
 from sagaline._engine.state import State
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
@@ -505,9 +505,11 @@ class Partition:
                 send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
         if reader.meta.epoch != self.epoch:
             return f"{SUPERSEDED} at offset {reader.meta.epoch}"
-        self._write_back.add(state.take_writes())
+        writes = state.take_writes()
+        if any(not key.startswith(INVALID_PREFIX) for key, _ in writes):  # what is in flight was decided without it
+            return "an earlier owner's tombstones have landed behind its claim"
+        self._write_back.add(writes)
         self._write_back.reached(reader.meta, self._write_back.current_at_ms)
-        self._state.forget_cached()
         self._retention.tidy()
         return ""
 

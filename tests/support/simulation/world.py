@@ -382,7 +382,10 @@ WHOLE = Shape()
 def run_seed(seed: int, shape: Shape = WHOLE) -> Report:
     """Runs one seed."""
     logging.disable(logging.CRITICAL)
-    return World(seed, shape).run()
+    try:
+        return World(seed, shape).run()
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def shrink(seed: int) -> tuple[Shape, Report]:
