@@ -66,6 +66,7 @@ async def history(url: str) -> dict[int, list[tuple[int, Any]]]:
             (record.offset, decode(record.value))
             async for batch in log.read(HISTORY, partition, 0, end)
             for record in batch
+            if record.value is not None  # tombstones of what a zombie has written
         ]
     await log.close()
     return found

@@ -137,6 +137,8 @@ async def run_all(
             store = cache._store
             end = load_meta(store).next_offset
             histories.append([record async for batch in log.read(HISTORY, number, 0, end) for record in batch])
+            # with faults a partition may be claimed anew before anything was acknowledged
+            assert live[number] or len(histories[-1]) == 1 or "failed_append" in url, "nothing was looked at"
             compare(rows(store), live[number], histories[-1], state_dir)
         await log.close()
     return histories, log.identity
@@ -166,7 +168,6 @@ def compare(final: dict[bytes, bytes], live: Snapshots, history: list[Record], s
     stores = open_stores(folder)
     step, whole = stores.open(0, Identity("a", "a", 1)), stores.open(1, Identity("a", "a", 1))
     by_record = Restore(step, fail)
-    assert live or len(history) == 1, "the live state was never looked at"
     assert set(live) <= {record.offset + 1 for record in history}
     for number, record in enumerate(history):
         by_record.apply([record])
