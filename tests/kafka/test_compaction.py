@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
+import harness
 import pytest
 from confluent_kafka.admin import (
     AdminClient,
@@ -17,10 +17,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from harness import running
+from harness import state_rows as rows
 from kafka_broker import Broker
 
 from sagaline import Client, Worker, activity, saga, workflow
-from sagaline._engine.rows import CURRENT_KEY
 from sagaline._host.partition import Partition
 from sagaline._host.recovery import Restore
 from sagaline._log import HISTORY, Log, Record, open_log
@@ -41,6 +41,7 @@ EAGER = {
 }
 AFTER = ("after-1", "after-2")
 executions: Counter[str] = Counter()
+eventually = partial(harness.eventually, limit_s=60)
 
 
 @activity
@@ -75,14 +76,6 @@ async def read_all(log: Log, end: int) -> list[Record]:
     return [record async for batch in log.read(HISTORY, 0, 0, end) for record in batch]
 
 
-def rows(source: Any) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for first in b"acfhmopqrtuwxz":
-        found.update(source.scan(bytes([first])))
-    found.pop(CURRENT_KEY, None)
-    return found
-
-
 async def forge(log: Log, number: int) -> None:
     """A zombie's record: an epoch that is not the partition's, a key of its own."""
     run_id = f"{number:032x}"
@@ -91,12 +84,6 @@ async def forge(log: Log, number: int) -> None:
     done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     log.publish(HISTORY, 0, history_key(f"zombie-{number}", run_id, 1, 10**9), encode(record), done.set_result)
     assert await done is None
-
-
-async def wait_for(condition: Callable[[], Any], limit_s: float = 60) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def load(client: Client, log: Log, name: str, count: int) -> None:
@@ -155,12 +142,12 @@ async def test_a_topic_that_the_broker_has_compacted_rebuilds_the_same_state(bro
 async def compare(worker: Worker, client: Client, url: str) -> None:
     """Waits until the cleaner has been everywhere, and compares."""
     partition = worker._host.live[0]
-    await wait_for(lambda: is_retired(partition))
+    await eventually(lambda: is_retired(partition))
     async with asyncio.timeout(60):
         while True:
             # another record rolls the segment: only closed segments are cleaned
             await client.execute(short, "after", id=f"after-{uuid.uuid4().hex}")
-            await wait_for(lambda: is_retired(partition))
+            await eventually(lambda: is_retired(partition))
             end = partition._write_back.meta.next_offset
             partition._write_back.flush()
             live = rows(partition._write_back)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from compaction import compacted
 from harness import eventually, running
+from harness import state_rows as rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from sagaline._host.partition import Partition
 from sagaline._host.recovery import Restore, load_meta
 from sagaline._host.write_back import WriteBack
 from sagaline._log import HISTORY, Record, open_log
-from sagaline._store import Identity, Store, open_stores
+from sagaline._store import Identity, open_stores
 
 Plan = list[Any]
 Snapshots = dict[int, dict[bytes, bytes]]
@@ -100,10 +101,6 @@ plans = st.recursive(
     ),
     max_leaves=6,
 )
-
-
-def rows(store: Store | WriteBack) -> dict[bytes, bytes]:
-    return {key: value for first in b"acfhmopqrtuwxz" for key, value in store.scan(bytes([first]))}
 
 
 def fail(record: Record, cause: str) -> None:

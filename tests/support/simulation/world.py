@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from compaction import compacted
+from harness import state_rows
 
-from sagaline._engine.rows import CURRENT_KEY
+from sagaline._engine.rows import META_KEY
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.partition import Partition
@@ -350,12 +351,8 @@ class World:
 
 
 def _rows(rows: Any) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for first in b"acfhmopqrtuwxz":
-        found.update(rows.scan(bytes([first])))
-    found.pop(CURRENT_KEY, None)
-    found.pop(b"m", None)
-    return found
+    """The state without how far it has come: a compacted log may end earlier."""
+    return {key: value for key, value in state_rows(rows).items() if key != META_KEY}
 
 
 class _Replayed(NamedTuple):
