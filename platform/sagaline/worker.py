@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._log import open_log
@@ -39,8 +40,9 @@ class Worker:
     ``state_dir`` holds RocksDB: a cache of the log, kept so that a restart reads only what is new. Without it the
     state is kept in memory. ``id`` is the worker's static id in the group; by default it is kept in the state
     directory, so that a restarted worker has its partitions back at once. ``retention`` is how long a closed run
-    stays in the log and can be read; give all workers of a namespace the same. Compensations are registered with
-    their activities.
+    stays in the log and can be read. ``standbys`` is how many other workers keep a warm copy of each partition, so
+    that a takeover reads only the tail. Give all workers of a namespace the same of both. Compensations are
+    registered with their activities.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Worker:
         concurrent_activities: int = 1_000,
         stop_grace_s: float = 10.0,
         retention: Duration = "7d",
+        standbys: int = 0,
     ) -> None:
         self._url = url
         self._registry = Registry(
@@ -65,6 +68,7 @@ class Worker:
         self._concurrent_activities = concurrent_activities
         self._stop_grace_s = stop_grace_s
         self._retention_ms = milliseconds(retention)
+        self._standbys = standbys
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -78,6 +82,8 @@ class Worker:
 
         Raises ConfigurationError and its kinds when something has to be set right first.
         """
+        if setting := os.environ.get("SAGALINE_CRASH"):
+            arm_from(setting)
         self._log = open_log(self._url)
         self._stores = open_stores(self._state_dir)
         try:
@@ -90,6 +96,7 @@ class Worker:
             concurrent_activities=self._concurrent_activities,
             stop_grace_s=self._stop_grace_s,
             retention_ms=self._retention_ms,
+            standbys=self._standbys,
             sweep_s=min(10.0, self._retention_ms / 1_000),
         )
         self._host = Host(self._log, self._stores, self._registry, options)

@@ -18,6 +18,7 @@ from typing import Any
 
 from sagaline._engine.effects import StartActivity
 from sagaline._engine.rows import ActivityRow
+from sagaline._host import crash_points
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
 from sagaline._model.keys import idempotency_key
@@ -193,6 +194,8 @@ class ActivityRunner:
             self._finish(attempt, None, _timed_out(attempt.row))
 
     def _done(self, attempt: _Attempt, definition: ActivityDefinition, task: asyncio.Future[bytes]) -> None:
+        if crash_points.ARMED:
+            crash_points.reach("after-activity")
         self._active -= 1
         attempt.task = None
         if task.cancelled():

@@ -13,6 +13,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition import Partition, Services
 from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline
 from sagaline._host.recovery import ClaimFailed, Recovery
+from sagaline._host.standbys import Standbys
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
 from sagaline._model.records import ActivityResult
 from sagaline._runtime.definitions import Registry
@@ -39,6 +40,8 @@ class Host:
     def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
         self._slots: dict[int, _Slot] = {}
+        self._leaving: dict[int, asyncio.Task[None]] = {}  # of revoked partitions, while they let go
+        self._standbys: Standbys | None = None
         self._claims: dict[asyncio.Future[Ack], None] = {}  # in order
         self._trouble: dict[int, Trouble] = {}
         self._paused = self._stopping = False
@@ -54,7 +57,14 @@ class Host:
         self._appender: Appender = self._log.appender(self._on_acks)
         self._reader: Reader = self._log.reader(self._on_records)
         self._membership = self._log.join(self._options.member_id, self)
+        if self._options.standbys:
+            self._standbys = Standbys(self._log, self._stores, self._options, self._is_free)
         self._reporter = loop.create_task(self._report())
+
+    @property
+    def standing_by(self) -> dict[int, int]:
+        """The partitions that this worker keeps a warm copy of, and how far each has come."""
+        return {} if self._standbys is None else self._standbys.warm
 
     @property
     def live(self) -> list[Partition]:
@@ -80,6 +90,7 @@ class Host:
             slot = self._slots.pop(number, None)
             if slot is not None:
                 slot.task.cancel()
+                self._leaving[number] = slot.task
                 self._activities.abandon(number)
 
     def on_failed(self, error: Exception) -> None:
@@ -88,9 +99,19 @@ class Host:
 
     # One partition, as long as it is assigned
 
+    def _is_free(self, number: int) -> bool:
+        """True when nothing here uses the partition's state."""
+        leaving = self._leaving.get(number)
+        return number not in self._slots and (leaving is None or leaving.done())
+
     async def _own(self, number: int) -> None:
-        recovery = Recovery(self._log, self._stores, number, self._options)
+        recovery: Recovery | None = None
         try:
+            if (before := self._leaving.pop(number, None)) is not None:
+                await asyncio.wait([before])  # it may still have the store open
+            if self._standbys is not None:
+                recovery = await self._standbys.take(number)
+            recovery = recovery or Recovery(self._log, self._stores, number, self._options)
             while True:
                 reason = await self._work(number, recovery)
                 _log.warning("Partition %d: %s; it is claimed anew", number, reason)
@@ -102,7 +123,8 @@ class Host:
             _log.exception("Partition %d", number)
             self.on_failed(error)
         finally:
-            recovery.close()
+            if recovery is not None:
+                recovery.close()
             if self._membership is not None:
                 self._membership.released(number)
 
@@ -239,6 +261,8 @@ class Host:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._standbys is not None:
+            await self._standbys.close()
         self._activities.close()
         self._appender.close()
         await self._reader.close()

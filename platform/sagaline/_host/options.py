@@ -23,7 +23,8 @@ class HostOptions:
     threads for ordinary functions, seconds that running activities get when the worker stops. ``retention_ms``: how
     long a closed run stays; ``sweep_s``: how often those whose time is over are looked for. ``append_timeout_s``:
     after so long without an acknowledgement the producer is given up; brokers remember a producer far longer.
-    ``outbox_give_up_s``: a message that cannot be published for so long becomes a dead letter.
+    ``outbox_give_up_s``: a message that cannot be published for so long becomes a dead letter. ``standbys``: warm
+    copies of each partition beside its owner's; ``standby_check_s``: how often it is looked at who keeps them.
     """
 
     member_id: str
@@ -38,4 +39,6 @@ class HostOptions:
     sweep_s: float = 10.0
     append_timeout_s: float = 120.0
     outbox_give_up_s: float = 60.0
+    standbys: int = 0
+    standby_check_s: float = 5.0
     clock: Callable[[], int] = wall_clock_ms

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from sagaline._engine.effects import Publish
+from sagaline._host import crash_points
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
 from sagaline._log import Log, Record
@@ -43,6 +44,8 @@ class Outbox:
         """One that fails is tried again and holds no other up."""
         if self._closed:
             return
+        if crash_points.ARMED:
+            crash_points.reach("before-publish")
         row = entry.row
         self._log.publish(row.topic, row.partition, row.key, row.value, partial(self._on_done, entry))
 

@@ -26,6 +26,7 @@ from sagaline._engine.reader import HistoryReader
 from sagaline._engine.replies import REPLIES
 from sagaline._engine.rows import INVALID_PREFIX, Meta, RunRow
 from sagaline._engine.state import State
+from sagaline._host import crash_points
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.instances import Instances
@@ -472,6 +473,8 @@ class Partition:
 
     def _on_applied(self, offset: int, acknowledged: Sequence[Pending]) -> None:
         """The records from ``offset`` on are durable."""
+        if crash_points.ARMED:
+            crash_points.reach("before-apply")
         add, settle = self._write_back.add, self._overlay.settle
         messages: list[Publish] = []
         for number, pending in enumerate(acknowledged):
@@ -484,11 +487,15 @@ class Partition:
         last = acknowledged[-1]
         meta = Meta(self._pipeline.next_offset, self._pipeline.epoch, *last.recorded)
         self._write_back.reached(meta, last.sent_at_ms)
+        if crash_points.ARMED:
+            crash_points.reach("before-effects")
         for message in messages:
             self._outbox.publish(message)
         for pending in acknowledged:
             for effect in pending.effects:
                 _RELEASE[type(effect)](self, effect)
+        if crash_points.ARMED:
+            crash_points.reach("after-effects")
         self._reads.proven(self._pipeline.acknowledged, idle=not self._pipeline.in_flight)
 
     def _on_foreign(self, records: Sequence[Record]) -> str:

@@ -18,6 +18,7 @@ from sagaline._engine.effects import Effect
 from sagaline._engine.overlay import Writes
 from sagaline._engine.rows import Meta
 from sagaline._engine.state import Placed
+from sagaline._host import crash_points
 from sagaline._log import HISTORY, Ack, Appender, Log, Record
 
 _log = logging.getLogger("sagaline.partition")
@@ -90,6 +91,8 @@ class Pipeline:
         self._in_flight.append(pending)
         self.appended += 1
         self.appender.append(self._number, key, value, pending)
+        if crash_points.ARMED:
+            crash_points.reach("after-append")
 
     def on_acks(self, acks: Sequence[Ack]) -> None:
         """Acknowledgements of this partition's appends, in order."""

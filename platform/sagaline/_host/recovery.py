@@ -15,6 +15,7 @@ from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
 from sagaline._engine.rows import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
+from sagaline._host import crash_points
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
@@ -75,6 +76,12 @@ class Restore:
         writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
         self._store.write(writes)
         self._overlay.settle(writes)
+        if crash_points.ARMED:
+            crash_points.reach("after-restore-write")
+
+    def note_current(self, at_ms: int) -> None:
+        """Notes that the store holds all of history as it was at ``at_ms``."""
+        self._store.write([(CURRENT_KEY, str(at_ms).encode())])
 
 
 class Recovery:
@@ -88,15 +95,24 @@ class Recovery:
         """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
         store = await self._open()
         restore = Restore(store, self._unreadable)
-        began = self._options.clock()
-        _, end = await self._log.bounds(HISTORY, self._partition)
-        await self._apply(restore, end)
-        store.write([(CURRENT_KEY, str(began).encode())])
+        await self._catch_up(restore)
         epoch = await self._claim(append)
         await self._apply(restore, epoch + 1)
         assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
         await self._warn_of_lost_inputs(restore.meta)
         return Claimed(store, restore.meta)
+
+    async def follow(self) -> Restore:
+        """Restores to the end, for a standby that goes on from there. ``run`` may follow, once that has stopped."""
+        restore = Restore(await self._open(), lambda record, cause: None)  # its owner has reported it
+        await self._catch_up(restore)
+        return restore
+
+    async def _catch_up(self, restore: Restore) -> None:
+        began = self._options.clock()
+        _, end = await self._log.bounds(HISTORY, self._partition)
+        await self._apply(restore, end)
+        restore.note_current(began)
 
     async def _open(self) -> Store:
         if self._store is None:
@@ -150,6 +166,8 @@ class Recovery:
         ack = await append(self._partition, claim_key(claim.claim_id), encode(claim))
         if ack.error is not None or ack.offset < 0:
             raise ClaimFailed(ack.error or "no offset")
+        if crash_points.ARMED:
+            crash_points.reach("after-claim")
         return ack.offset
 
     def _unreadable(self, record: Record, cause: str) -> None:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from sagaline._engine.state import State
+from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._model.keys import positions_key, refusals_key
 from sagaline._runtime.definitions import Registry
@@ -90,6 +91,8 @@ class Retention:
     def _retire(self, workflow_id: str, run_id: str) -> None:
         for key in self._decided.record_keys(workflow_id, run_id):
             self._actions.append_tombstone(key)
+            if crash_points.ARMED:
+                crash_points.reach("after-tombstone")
 
     def _find_due(self) -> list[str]:
         """Workflow ids of closed runs whose time is over and whose messages have left."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.rows import CURRENT_KEY, META_KEY, ONCE_PREFIXES, Meta, encode_meta
+from sagaline._host import crash_points
 from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
@@ -61,11 +62,15 @@ class WriteBack(Overlay):
             self._handle = None
         if not self._dirty:
             return
+        if crash_points.ARMED:
+            crash_points.reach("before-store-write")
         current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
             self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
         except StoreUnavailable as error:
             self._on_failure(str(error))
             return
+        if crash_points.ARMED:
+            crash_points.reach("after-store-write")
         self._above.clear()
         self._dirty = False

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from sagaline._log.inspection import Inspection
-from sagaline._log.kafka_inspection import inspect
+from sagaline._log.kafka_inspection import inspect, member_ids
 from sagaline._log.kafka_membership import KafkaMembership
 from sagaline._log.kafka_producer import KafkaAppender, KafkaPublisher
 from sagaline._log.kafka_reader import KafkaReader
@@ -207,6 +207,10 @@ class KafkaLog:
             }
         )
         return KafkaReader(config, self.namespace, self.loop, sink)
+
+    async def members(self) -> list[str]:
+        assert self._admin is not None, "the log is open"
+        return await asyncio.to_thread(member_ids, self._admin, self.namespace)
 
     def join(self, member_id: str, listener: MembershipListener) -> KafkaMembership:
         config = self.config(

@@ -42,6 +42,14 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
         raise LogUnavailable(f"Expected the cluster to answer but {error.args[0].str()}.") from error
 
 
+def member_ids(admin: AdminClient, namespace: str) -> list[str]:
+    """Static ids of the workers in the group. Raises LogUnavailable."""
+    try:
+        return [one.member_id for one in _members(admin, namespace)]
+    except KafkaException as error:
+        raise LogUnavailable(f"Expected the group's members but {error.args[0].str()}.") from error
+
+
 def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResource, dict[str, str]]:
     """Effective settings; none for what this user may not see (the brokers', with a namespace's rights)."""
     futures = admin.describe_configs(resources)

@@ -136,6 +136,9 @@ class MemoryLog:
     def reader(self, sink: Callable[[list[Record]], None]) -> MemoryReader:
         return MemoryReader(self._broker, self._loop, sink)
 
+    async def members(self) -> list[str]:
+        return list(self._broker.members)
+
     def join(self, member_id: str, listener: MembershipListener) -> MemoryMembership:
         return MemoryMembership(self._broker, self._loop, member_id, listener)
 

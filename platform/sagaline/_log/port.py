@@ -177,6 +177,10 @@ class Log(Protocol):
         """Tails partitions."""
         ...
 
+    async def members(self) -> list[str]:
+        """Static ids of the workers that are in the group. Raises LogUnavailable."""
+        ...
+
     def join(self, member_id: str, listener: MembershipListener) -> Membership:
         """Joins the group that shares the partitions, under a static id."""
         ...

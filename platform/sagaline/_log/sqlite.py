@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sqlite_membership import SqliteMembership
+from sagaline._log.sqlite_membership import SqliteMembership, living
 from sagaline._log.sqlite_reader import SqliteReader
 from sagaline._log.sqlite_writer import Append, SqliteAppender, SqliteWriter
 from sagaline._log.topics import COMMANDS, HISTORY, KEYED, REPLIES, TOPICS, TopicPlan
@@ -214,9 +214,14 @@ class SqliteLog:
     def reader(self, sink: Callable[[list[Record]], None]) -> SqliteReader:
         return SqliteReader(connect(self.path), self.namespace, self._open_writer().written, self._loop, sink)
 
+    async def members(self) -> list[str]:
+        return living(self._locks())
+
     def join(self, member_id: str, listener: MembershipListener) -> SqliteMembership:
-        folder = self.path.with_name(f"{self.path.name}.locks") / self.namespace
-        return SqliteMembership(folder, self.partitions, member_id, self._loop, listener)
+        return SqliteMembership(self._locks(), self.partitions, member_id, self._loop, listener)
+
+    def _locks(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.locks") / self.namespace
 
 
 def _tell(writer: SqliteWriter, on_done: Callable[[str | None], None], offset: int, error: str | None) -> None:

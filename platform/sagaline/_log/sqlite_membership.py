@@ -42,6 +42,8 @@ class SqliteMembership:
             )
             loop.call_soon(listener.on_failed, error)
         else:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, member_id.encode(), 0)
             self._task = loop.create_task(self._run())
 
     async def _run(self) -> None:
@@ -69,16 +71,7 @@ class SqliteMembership:
             self._listener.on_assigned(gained)
 
     def _count_members(self) -> int:
-        living = 1
-        for file in self._folder.glob("member-*"):
-            if file == self._file:
-                continue
-            lock = _try_lock(file)
-            if lock is None:
-                living += 1
-            else:
-                os.close(lock)
-        return living
+        return max(1, len(living(self._folder)))
 
     def report(self, positions: dict[int, int]) -> None:
         pass
@@ -98,6 +91,18 @@ class SqliteMembership:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def living(folder: Path) -> list[str]:
+    """Ids of the members whose process lives."""
+    found: list[str] = []
+    for file in sorted(folder.glob("member-*")):
+        lock = _try_lock(file)
+        if lock is None:
+            found.append(file.read_text("utf-8"))
+        else:
+            os.close(lock)
+    return found
 
 
 def _safe(member_id: str) -> str:

@@ -45,6 +45,7 @@ def worker(
     worker_id: Annotated[str | None, typer.Option("--id", help="Static id of this worker in the group.")] = None,
     stop_grace: Annotated[float, typer.Option(help="Seconds for running activities at SIGTERM.")] = 10.0,
     retention: Annotated[str, typer.Option(help="How long closed runs stay, e.g. 12h or 7d.")] = "7d",
+    standbys: Annotated[int, typer.Option(min=0, help="Warm copies of each partition on other workers.")] = 0,
     processes: Annotated[int, typer.Option(min=1, help="Workers in processes of their own, under a supervisor.")] = 1,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -57,18 +58,20 @@ def worker(
     """
     set_up_logging(verbose=True)
     if processes > 1:
-        raise typer.Exit(asyncio.run(_supervise(file, log, state_dir, worker_id, stop_grace, retention, processes)))
-    _run(file, log, state_dir, as_json, id=worker_id, stop_grace_s=stop_grace, retention=retention)
+        same = ["worker", file, "--log", log, "--stop-grace", str(stop_grace)]
+        same += ["--retention", retention, "--standbys", str(standbys)]
+        raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, stop_grace, processes)))
+    options = {"id": worker_id, "stop_grace_s": stop_grace, "retention": retention, "standbys": standbys}
+    _run(file, log, state_dir, as_json, **options)
 
 
 async def _supervise(
-    file: str, log: str, state_dir: Path | None, worker_id: str | None, grace_s: float, retention: str, count: int
+    file: str, same: list[str], state_dir: Path | None, worker_id: str | None, grace_s: float, count: int
 ) -> int:
     load(file)  # what is wrong with it is said once
     commands: list[list[str]] = []
     for number in range(count):
-        command = ["worker", file, "--log", log, "--stop-grace", str(grace_s), "--retention", retention]
-        command += [] if state_dir is None else ["--state-dir", str(state_dir / f"worker-{number}")]
+        command = same + ([] if state_dir is None else ["--state-dir", str(state_dir / f"worker-{number}")])
         command += [] if worker_id is None else ["--id", f"{worker_id}-{number}"]
         commands.append(command)
     return await Supervisor(commands, grace_s).run()

@@ -37,6 +37,8 @@ class Faults:
         "not_published": (0, 0.05, 0.3),
         "slow": (0, 0, 0.02),
         "unavailable": (0, 0, 0.05),
+        "crash_point": (0, 0.0005, 0.002, 0.01),
+        "leader_lost": (0, 0, 0.005, 0.02),
     }
 
     def __init__(self, draw: random.Random, without: frozenset[str]) -> None:
@@ -62,6 +64,7 @@ class Broker:
         self.faults = Faults(draw, without)
         self.marks: Counter[str] = Counter()
         self.full: dict[tuple[str, int], list[Record]] = {}
+        self.led: Counter[int] = Counter()  # by partition: how often its leader was lost
         self.cleaned: dict[int, tuple[int, int]] = {}
         self.landed_at: dict[int, list[float]] = {}
         self.on_landed: Callable[[Record], None] = lambda record: None
@@ -108,6 +111,11 @@ class Broker:
             if below > self.cleaned.get(partition, (0, 0))[0]:
                 self.marks["compaction"] += 1
             self.cleaned[partition] = (below, dropped)
+
+    def lose_leader(self, partition: int) -> None:
+        """What the leader has taken and no replica has is truncated: none of it was ever visible or acknowledged."""
+        self.led[partition] += 1
+        self.marks["leader lost"] += 1
 
     def rebalance(self) -> None:
         """Shares the partitions among the members that are there."""
@@ -205,6 +213,10 @@ class SimLog:
     def reader(self, sink: Callable[[list[Record]], None]) -> SimReader:
         return SimReader(self.broker, self.process, sink)
 
+    async def members(self) -> list[str]:
+        await self._round_trip()
+        return list(self.broker.members)
+
     def join(self, member_id: str, listener: MembershipListener) -> SimMembership:
         return SimMembership(self.broker, self.process, member_id, listener)
 
@@ -225,13 +237,19 @@ class SimAppender:
             return
         at = max(self._lands_at.get(partition, 0.0) + 1e-9, broker.loop.now_s + broker.delay_s())
         self._lands_at[partition] = at
-        broker.loop.call_at(at, self._land, partition, key, value, token, context=OUTSIDE)
+        if broker.draw.random() < broker.faults.leader_lost:
+            broker.later(broker.delay_s(), broker.lose_leader, partition)
+        leader = broker.led[partition]
+        broker.loop.call_at(at, self._land, partition, key, value, token, leader, context=OUTSIDE)
 
-    def _land(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+    def _land(self, partition: int, key: bytes, value: bytes | None, token: Any, leader: int) -> None:
         broker, faults = self._broker, self._broker.faults
         if self._closed and (partition in self._broken or broker.draw.random() < 0.5):
             self._broken.add(partition)
             return  # given up: it may land or not, but nothing lands behind one that did not
+        if leader != broker.led[partition] and partition not in self._broken:
+            broker.marks["truncated"] += 1
+            self._broken.add(partition)
         if partition in self._broken or broker.draw.random() < faults.failed:
             broker.marks["append failed"] += 1
             self._broken.add(partition)
@@ -353,7 +371,15 @@ class SimMembership:
         for listener, partitions in ((self._listener.on_revoked, lost), (self._listener.on_assigned, gained)):
             if partitions:  # in order, as one consumer hears them
                 self._told_at = max(self._told_at + 1e-9, self._broker.loop.now_s + self._broker.delay_s())
-                self._broker.loop.call_at(self._told_at, listener, partitions, context=self._process.context)
+                self._broker.loop.call_at(
+                    self._told_at, self._tell, listener, partitions, context=self._process.context
+                )
+
+    def _tell(self, listener: Callable[[list[int]], None], partitions: list[int]) -> None:
+        warm: dict[int, int] = getattr(self._listener, "standing_by", {})
+        if listener == self._listener.on_assigned:
+            self._broker.marks["warm takeover"] += sum(1 for one in partitions if warm.get(one, 0) > 1)
+        listener(partitions)
 
     def report(self, positions: dict[int, int]) -> None: ...
 

@@ -18,6 +18,10 @@ OUTSIDE = contextvars.Context()
 """Context of what belongs to no process: the network, brokers, participants."""
 
 
+class Died(BaseException):
+    """A process has died in the middle of a callback: whatever is left of it does nothing."""
+
+
 class Process:
     """A process of the simulation. ``crash_in``: it dies before so many more of its callbacks have run."""
 
@@ -106,6 +110,8 @@ class VirtualLoop(BaseEventLoop):
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         process = current.get()
         error = context.get("exception")
+        if isinstance(error, Died):
+            return
         if error is not None and (process is None or process.alive):
             self.errors.append(f"{context['message']}: {error!r}")
 

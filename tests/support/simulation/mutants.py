@@ -21,6 +21,7 @@ from sagaline._host.partition import _RELEASE, Partition
 from sagaline._host.pipeline import Pipeline
 from sagaline._host.recovery import Recovery
 from sagaline._host.retention import Retention
+from sagaline._host.standbys import Standbys
 from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
@@ -263,3 +264,13 @@ def answers_a_refusal_before_it_is_recorded() -> list[Patch]:
 @mutant
 def forgets_a_dead_letter_that_failed() -> list[Patch]:
     return [(Intake, "settled", property(lambda self: self.consumed))]
+
+
+@mutant
+def standby_applies_the_end_of_a_batch_only() -> list[Patch]:
+    original = Standbys._apply
+
+    def apply(self: Standbys, number: int, records: Any) -> None:
+        original(self, number, records[-1:])  # the rest looks compacted
+
+    return [(Standbys, "_apply", apply)]

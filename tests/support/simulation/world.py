@@ -13,6 +13,7 @@ from compaction import compacted
 from harness import state_rows
 
 from sagaline._engine.rows import META_KEY
+from sagaline._host import crash_points
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.partition import Partition
@@ -28,7 +29,7 @@ from simulation import load
 from simulation.broker import Broker, Faults, SimLog
 from simulation.checkers import Watcher, commands_of
 from simulation.load import Books
-from simulation.loop import OUTSIDE, Process, VirtualLoop
+from simulation.loop import OUTSIDE, Died, Process, VirtualLoop, current
 
 FAULTS_S = 60.0
 QUIET_S = 400.0
@@ -114,6 +115,8 @@ class Worker:
             retention_ms=world.retention_ms,
             sweep_s=1.0,
             superseded_wait_s=2.0,
+            standbys=world.standbys,
+            standby_check_s=0.5,
             clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
         )
         self.host = Host(log, stores, world.registry, options)
@@ -159,6 +162,7 @@ class World:
         self.registry = load.registry()
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
         self.copies = self.draw.random() < 0.3
+        self.standbys = self.draw.choice([0, 1, 1, 2])
         self.workers = [Worker(self, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
         self.started = 0
         self.healed = False
@@ -226,6 +230,14 @@ class World:
             self.broker.clean()
         self.broker.later(draw.expovariate(1 / 3.0), self._next_fault)
 
+    def _reach(self, point: str) -> None:
+        """A process has come to a named place: it may die there."""
+        process = current.get()
+        if process is not None and process.alive and self.draw.random() < self.broker.faults.crash_point:
+            self.marks[f"crash {point}"] += 1
+            process.kill()
+            raise Died
+
     def _wake(self, process: Process) -> None:
         if process.alive and process.stopped:
             process.wake()
@@ -246,6 +258,7 @@ class World:
         gc.collect()
         gc.disable()
         asyncio.set_event_loop(None)
+        crash_points.arm(self._reach)
         main = self.loop.create_task(self._main(), context=OUTSIDE.copy())
         try:
             self.loop.run_until_complete(main)
@@ -257,6 +270,7 @@ class World:
                 worker.process.on_crash = lambda: None
                 worker.process.kill()
             self.loop.close()
+            crash_points.disarm()
             gc.enable()
         return Report(self.seed, violations, self.marks)
 

@@ -1,0 +1,158 @@
+"""Warm copies of partitions that other members own: history is tailed and applied, nothing is decided.
+
+Who stands by for what is agreed on without a word: every member ranks all members for a partition by a hash
+(rendezvous hashing, Thaler and Ravishankar 1998), and the first ``copies + 1`` keep a copy, so that at least
+``copies`` are there beside the owner's. Whoever is given a partition takes its copy over and reads only the tail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+
+from sagaline._host import crash_points
+from sagaline._host.options import HostOptions
+from sagaline._host.recovery import Recovery, Restore
+from sagaline._log import HISTORY, Log, Record
+from sagaline._store import Stores, StoreUnavailable
+from sagaline.errors import LogUnavailable
+
+_log = logging.getLogger("sagaline.standby")
+
+
+def keepers(partition: int, members: Sequence[str], copies: int) -> list[str]:
+    """The members that keep a copy of a partition, the first of them most surely."""
+
+    def rank(member: str) -> bytes:
+        return hashlib.sha256(f"{partition}/{member}".encode()).digest()
+
+    return sorted(members, key=rank)[: copies + 1] if copies else []
+
+
+class _Standby:
+    """One copy; ``restore`` is there once it has caught up."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self.recovery = recovery
+        self.restore: Restore | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Standbys:
+    """``is_free`` says whether a partition's state directory is not in use by its owner's part of this process."""
+
+    def __init__(self, log: Log, stores: Stores, options: HostOptions, is_free: Callable[[int], bool]) -> None:
+        self._log, self._stores, self._options, self._is_free = log, stores, options, is_free
+        self._copies: dict[int, _Standby] = {}
+        self._reader = log.reader(self._on_records)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def warm(self) -> dict[int, int]:
+        """Next offset of each copy that has caught up."""
+        return {number: one.restore.meta.next_offset for number, one in self._copies.items() if one.restore}
+
+    async def take(self, number: int) -> Recovery | None:
+        """Hands a copy over to the one that is to own the partition; None when there is none."""
+        found = self._copies.pop(number, None)
+        if found is None:
+            return None
+        try:
+            await self._halt(number, found)
+        except asyncio.CancelledError:  # the partition is taken away again
+            found.recovery.close()
+            raise
+        return found.recovery
+
+    async def close(self) -> None:
+        """Ends all copies; their state stays on disk."""
+        self._task.cancel()
+        for number in list(self._copies):
+            await self._drop(number)
+        await self._reader.close()
+
+    # Which copies there are
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._adjust()
+            except LogUnavailable as error:
+                _log.debug("Standbys stay as they are: %s", error)
+            await asyncio.sleep(self._options.standby_check_s)
+
+    async def _adjust(self) -> None:
+        members = await self._log.members()
+        for number in range(self._log.partitions):
+            wanted = self._options.member_id in keepers(number, members, self._options.standbys)
+            if number in self._copies and not wanted:
+                await self._drop(number)
+            elif number not in self._copies and wanted and self._is_free(number):
+                copy = _Standby(Recovery(self._log, self._stores, number, self._options))
+                self._copies[number] = copy
+                copy.task = asyncio.get_running_loop().create_task(self._follow(number, copy))
+        for number, copy in list(self._copies.items()):
+            await self._note_current(number, copy)
+
+    async def _follow(self, number: int, copy: _Standby) -> None:
+        try:
+            copy.restore = await copy.recovery.follow()
+        except (StoreUnavailable, LogUnavailable) as error:
+            self._give_up(number, copy, str(error))
+            return
+        if self._copies.get(number) is copy:
+            self._reader.add(HISTORY, number, copy.restore.meta.next_offset)
+            _log.info("Partition %d: standing by from offset %d", number, copy.restore.meta.next_offset)
+
+    async def _note_current(self, number: int, copy: _Standby) -> None:
+        """Notes that the copy is as new as the log is now: a later rebuild for its age is not needed."""
+        began = self._options.clock()
+        _, end = await self._log.bounds(HISTORY, number)
+        if self._copies.get(number) is copy and copy.restore is not None and copy.restore.meta.next_offset >= end:
+            try:
+                copy.restore.note_current(began)
+            except StoreUnavailable as error:
+                self._give_up(number, copy, str(error))
+
+    def _on_records(self, records: list[Record]) -> None:
+        start = 0
+        for end in range(1, len(records) + 1):
+            if end == len(records) or records[end].partition != records[start].partition:
+                self._apply(records[start].partition, records[start:end])
+                start = end
+
+    def _apply(self, number: int, records: list[Record]) -> None:
+        copy = self._copies.get(number)
+        if copy is None or copy.restore is None:
+            return  # on its way when the copy was handed over
+        known = copy.restore.meta.next_offset
+        try:
+            copy.restore.apply([record for record in records if record.offset >= known])
+        except StoreUnavailable as error:
+            self._give_up(number, copy, str(error))
+        if crash_points.ARMED:
+            crash_points.reach("after-standby-write")
+
+    # The end of a copy
+
+    def _give_up(self, number: int, copy: _Standby, cause: str) -> None:
+        """Tried again at the next look."""
+        _log.warning("Partition %d: the standby copy is given up (%s)", number, cause)
+        if self._copies.get(number) is copy:
+            del self._copies[number]
+            self._reader.remove(HISTORY, number)
+            copy.recovery.close()
+
+    async def _drop(self, number: int) -> None:
+        recovery = await self.take(number)
+        if recovery is not None:
+            recovery.close()
+
+    async def _halt(self, number: int, copy: _Standby) -> None:
+        if copy.restore is not None:
+            self._reader.remove(HISTORY, number)
+        if copy.task is not None:
+            copy.task.cancel()
+            await asyncio.wait([copy.task])
