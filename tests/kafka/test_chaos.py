@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.kafka
 SUPPORT = Path(__file__).parents[1] / "support"
-MINUTES = 1.5
+MINUTES = 3
 
 
 @pytest.mark.timeout(600)

@@ -26,7 +26,8 @@ from simulation.checkers import Watcher
 from simulation.load import Books
 
 from sagaline import Client, RunError
-from sagaline._log import HISTORY, open_log
+from sagaline._host.crash_points import POINTS
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, RESULTS, open_log
 from sagaline_sagas.order_fulfilment.orders import make_orders, stock_for
 from sagaline_sagas.order_fulfilment.saga import fulfil_order
 from sagaline_sagas.order_fulfilment.shop import Shop
@@ -40,21 +41,29 @@ class WorkerProcess:
     """``sagaline worker`` under a name; started again whenever it has ended."""
 
     def __init__(self, name: str, url: str, folder: Path) -> None:
-        self.name, self._url, self._folder = name, url, folder
+        self.name, self.url, self._folder = name, url, folder
         self.state = folder / f"state-{name}"
         self.stopped = False
+        self.crash = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """With ``crash`` set it takes effect on itself (SAGALINE_CRASH), in this life only."""
         command = [sys.executable, "-m", "sagaline.cli", "worker", "sagaline_sagas.order_fulfilment"]
-        command += ["--log", self._url, "--state-dir", str(self.state), "--id", self.name]
-        environment = os.environ | {"SHOP_DB": str(self._folder / "shop.db")}
+        command += ["--log", self.url, "--state-dir", str(self.state), "--id", self.name, "--standbys", "1"]
+        environment = os.environ | {"SHOP_DB": str(self._folder / "shop.db"), "SAGALINE_CRASH": self.crash}
         with (self._folder / f"{self.name}.log").open("ab") as output:
             self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
     @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def stands_still(self) -> bool:
+        """True when it has stopped itself at a crash point."""
+        assert self.process is not None
+        return self.running and Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def signal(self, number: signal.Signals) -> None:
         if self.running and self.process is not None:
@@ -91,6 +100,7 @@ class Chaos:
         self.rolled_back: set[str] = set()
         self.done_at: list[float] = []
         self.recoveries_s: list[float] = []
+        self.poison: list[bytes] = []
 
     async def run(self) -> Outcome:
         cluster = KafkaCluster()
@@ -108,6 +118,8 @@ class Chaos:
         workers = [WorkerProcess(f"worker-{number}", url, self.folder) for number in range(3)]
         try:
             async with await Client.connect(url) as client:
+                self.log = open_log(url)
+                await self.log.open()
                 for worker in workers:
                     worker.start()
                 nemesis = asyncio.create_task(self._nemesis(cluster, workers))
@@ -156,11 +168,13 @@ class Chaos:
 
     async def _nemesis(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
         actions = [self._kill_worker] * 5 + [self._stop_worker] * 3 + [self._lose_disk] + [self._kill_broker] * 2
-        actions += [self._restart_broker, self._pause_broker]
+        actions += [self._restart_broker, self._pause_broker, self._break_state, self._storm]
+        actions += [self._crash_at_point] * 5 + [self._poison] * 2
         await asyncio.sleep(5)
         while True:
             at = time.monotonic()
             await self.draw.choice(actions)(cluster, workers)
+            await self._look_for_crashes(workers)
             after = await self._first_after(at)
             if after is not None:
                 self.recoveries_s.append(after)
@@ -192,6 +206,64 @@ class Chaos:
         await asyncio.sleep(self.draw.choice([1.0, 9.0, 14.0]))
         worker.signal(signal.SIGCONT)
         worker.stopped = False
+
+    async def _crash_at_point(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """In its next life a worker dies, or stands still, when it comes to a named place for the n-th time."""
+        worker = self.draw.choice(workers)
+        worker.kill()
+        worker.crash = (
+            f"{self.draw.choice(POINTS)}:{self.draw.choice(['kill', 'kill', 'stop'])}:{self.draw.randint(1, 60)}"
+        )
+
+    async def _look_for_crashes(self, workers: list[WorkerProcess]) -> None:
+        """Counts those that came to their place, and wakes who stands still there."""
+        for worker in workers:
+            point, _, action = worker.crash.partition(":")
+            if not worker.crash or worker.process is None:
+                continue
+            if action.startswith("kill") and worker.process.poll() == -signal.SIGKILL:
+                self.faults[f"worker killed {point}"] += 1
+                worker.crash = ""
+            elif action.startswith("stop") and not worker.stopped and worker.stands_still:
+                self.faults[f"worker stopped {point}"] += 1
+                await asyncio.sleep(self.draw.choice([0.5, 8.0]))
+                worker.signal(signal.SIGCONT)
+                worker.crash = ""
+
+    async def _break_state(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """Garbage in the middle of a file of the state, or the file cut off."""
+        worker = self.draw.choice(workers)
+        worker.kill()
+        files = sorted(path for path in worker.state.rglob("*") if path.is_file() and path.stat().st_size)
+        if files:
+            self.faults["worker killed and a file of its state broken"] += 1
+            path = self.draw.choice(files)
+            data = path.read_bytes()
+            at = self.draw.randrange(len(data))
+            path.write_bytes(data[:at] + self.draw.choice([b"", self.draw.randbytes(40) + data[at + 40 :]]))
+
+    async def _storm(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """A fourth worker comes and goes, and comes and goes."""
+        self.faults["rebalance storm (a worker joins and leaves)"] += 1
+        guest = WorkerProcess("guest", workers[0].url, self.folder)
+        for _ in range(3):
+            guest.start()
+            await asyncio.sleep(self.draw.uniform(1, 4))
+            guest.signal(signal.SIGTERM)
+            await asyncio.sleep(self.draw.uniform(0.5, 2))
+            guest.kill()
+
+    async def _poison(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """Bytes that are no record of ours, on commands and results."""
+        self.faults["poison records"] += 1
+        value = b"poison " + self.draw.randbytes(20)
+        self.poison.append(value)
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        topic = self.draw.choice([COMMANDS, RESULTS])
+        self.log.publish(topic, self.draw.randrange(PARTITIONS), b"poison", value, done.set_result)
+        if await done is not None:  # it may be there or not
+            self.poison.remove(value)
+            self.faults["poison records"] -= 1
 
     async def _kill_broker(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
         self.faults["broker killed (SIGKILL) and restarted"] += 1
@@ -236,8 +308,7 @@ class Chaos:
     async def _check_history(self, url: str) -> int:
         """Reads all of history with the simulation's checkers, which do not use the engine's reader."""
         watcher = Watcher(Books(self.draw), Counter())
-        log = open_log(url)
-        await log.open()
+        log = self.log
         count = 0
         for partition in range(log.partitions):
             _, end = await log.bounds(HISTORY, partition)
@@ -245,6 +316,13 @@ class Chaos:
                 for record in batch:
                     watcher.landed(record)
                     count += 1
+        dead = [
+            record.value
+            for partition in range(log.partitions)
+            async for batch in log.read(DEADLETTERS, partition, 0, (await log.bounds(DEADLETTERS, partition))[1])
+            for record in batch
+        ]
+        self.violations += [f"{value!r} is not in dead letters" for value in self.poison if value not in dead]
         await log.close()
         self.faults["records of zombies in history, believed by nobody"] += watcher.marks["invalid record"]
         self.violations += watcher.violations

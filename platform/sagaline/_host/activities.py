@@ -194,7 +194,7 @@ class ActivityRunner:
             self._finish(attempt, None, _timed_out(attempt.row))
 
     def _done(self, attempt: _Attempt, definition: ActivityDefinition, task: asyncio.Future[bytes]) -> None:
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-activity")
         self._active -= 1
         attempt.task = None

@@ -1,6 +1,6 @@
 """Named places at which a test makes a worker die or stand still: ``SAGALINE_CRASH=after-append:kill:120``.
 
-It takes effect when the place is reached for the 120th time. Without the variable ``ARMED`` is False and a place
+It takes effect when the place is reached for the 120th time. Without the variable ``armed`` is False and a place
 costs one look at a module's attribute. Actions: ``kill`` (SIGKILL) and ``stop`` (SIGSTOP, until somebody wakes it).
 """
 
@@ -27,7 +27,7 @@ POINTS = (
     "after-standby-write",
 )
 _ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
-ARMED = False
+armed = False
 
 
 def _nothing(point: str) -> None:
@@ -35,19 +35,19 @@ def _nothing(point: str) -> None:
 
 
 reach: Callable[[str], None] = _nothing
-"""Call as ``if crash_points.ARMED: crash_points.reach("after-append")``."""
+"""Call as ``if crash_points.armed: crash_points.reach("after-append")``."""
 
 
 def arm(hook: Callable[[str], None]) -> None:
     """From here on ``hook`` hears of every place that is reached."""
-    global ARMED, reach
-    ARMED, reach = True, hook
+    global armed, reach
+    armed, reach = True, hook
 
 
 def disarm() -> None:
     """Nothing happens at these places any more."""
-    global ARMED, reach
-    ARMED, reach = False, _nothing
+    global armed, reach
+    armed, reach = False, _nothing
 
 
 def arm_from(setting: str) -> None:

@@ -44,7 +44,7 @@ class Outbox:
         """One that fails is tried again and holds no other up."""
         if self._closed:
             return
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("before-publish")
         row = entry.row
         self._log.publish(row.topic, row.partition, row.key, row.value, partial(self._on_done, entry))

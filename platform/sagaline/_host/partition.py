@@ -473,7 +473,7 @@ class Partition:
 
     def _on_applied(self, offset: int, acknowledged: Sequence[Pending]) -> None:
         """The records from ``offset`` on are durable."""
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("before-apply")
         add, settle = self._write_back.add, self._overlay.settle
         messages: list[Publish] = []
@@ -487,14 +487,14 @@ class Partition:
         last = acknowledged[-1]
         meta = Meta(self._pipeline.next_offset, self._pipeline.epoch, *last.recorded)
         self._write_back.reached(meta, last.sent_at_ms)
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("before-effects")
         for message in messages:
             self._outbox.publish(message)
         for pending in acknowledged:
             for effect in pending.effects:
                 _RELEASE[type(effect)](self, effect)
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-effects")
         self._reads.proven(self._pipeline.acknowledged, idle=not self._pipeline.in_flight)
 

@@ -91,7 +91,7 @@ class Pipeline:
         self._in_flight.append(pending)
         self.appended += 1
         self.appender.append(self._number, key, value, pending)
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-append")
 
     def on_acks(self, acks: Sequence[Ack]) -> None:

@@ -76,7 +76,7 @@ class Restore:
         writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
         self._store.write(writes)
         self._overlay.settle(writes)
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-restore-write")
 
     def note_current(self, at_ms: int) -> None:
@@ -166,7 +166,7 @@ class Recovery:
         ack = await append(self._partition, claim_key(claim.claim_id), encode(claim))
         if ack.error is not None or ack.offset < 0:
             raise ClaimFailed(ack.error or "no offset")
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-claim")
         return ack.offset
 

@@ -91,7 +91,7 @@ class Retention:
     def _retire(self, workflow_id: str, run_id: str) -> None:
         for key in self._decided.record_keys(workflow_id, run_id):
             self._actions.append_tombstone(key)
-            if crash_points.ARMED:
+            if crash_points.armed:
                 crash_points.reach("after-tombstone")
 
     def _find_due(self) -> list[str]:

@@ -132,7 +132,7 @@ class Standbys:
             copy.restore.apply([record for record in records if record.offset >= known])
         except StoreUnavailable as error:
             self._give_up(number, copy, str(error))
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-standby-write")
 
     # The end of a copy

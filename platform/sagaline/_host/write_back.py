@@ -62,7 +62,7 @@ class WriteBack(Overlay):
             self._handle = None
         if not self._dirty:
             return
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("before-store-write")
         current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
@@ -70,7 +70,7 @@ class WriteBack(Overlay):
         except StoreUnavailable as error:
             self._on_failure(str(error))
             return
-        if crash_points.ARMED:
+        if crash_points.armed:
             crash_points.reach("after-store-write")
         self._above.clear()
         self._dirty = False
