@@ -25,7 +25,7 @@ from sagaline.errors import (
     TopicMismatch,
 )
 from sagaline.saga import saga
-from sagaline.worker import Worker
+from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import Workflow, WorkflowInfo, workflow
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "StateDirectoryInUse",
     "TopicMismatch",
     "Worker",
+    "WorkerOptions",
     "Workflow",
     "WorkflowInfo",
     "activity",

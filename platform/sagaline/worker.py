@@ -14,6 +14,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,38 @@ from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._store import open_stores
 from sagaline.activity import Activity
-from sagaline.errors import LogUnavailable
+from sagaline.errors import ConfigurationError, LogUnavailable
 from sagaline.workflow import Workflow
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "WorkerOptions"]
 
 _log = logging.getLogger("sagaline.worker")
 _RECONNECT_S = 2.0
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How a worker behaves. Give all workers of a namespace the same ``retention`` and ``standbys``."""
+
+    concurrent_activities: int = 1_000
+    """Attempts of activities that run at once."""
+    activity_threads: int = 16
+    """Threads for activities that are ordinary functions."""
+    stop_grace_s: float = 10.0
+    """Seconds that running activities get when the worker stops."""
+    retention: Duration = "7d"
+    """How long a closed run stays in the log and can be read."""
+    standbys: int = 0
+    """How many other workers keep a warm copy of each partition, so that a takeover reads only the tail."""
+    memory_mb: int = 256
+    """Bound on what piles up in a flood: payloads of instances, of open activities, and of appends on their way.
+
+    Code, libraries and RocksDB's caches come on top, about 200 MB.
+    """
+
+    def __post_init__(self) -> None:
+        if self.memory_mb < 32:
+            raise ConfigurationError(f"Expected memory_mb to be at least 32 but got {self.memory_mb}.")
 
 
 class Worker:
@@ -39,10 +65,8 @@ class Worker:
 
     ``state_dir`` holds RocksDB: a cache of the log, kept so that a restart reads only what is new. Without it the
     state is kept in memory. ``id`` is the worker's static id in the group; by default it is kept in the state
-    directory, so that a restarted worker has its partitions back at once. ``retention`` is how long a closed run
-    stays in the log and can be read. ``standbys`` is how many other workers keep a warm copy of each partition, so
-    that a takeover reads only the tail. Give all workers of a namespace the same of both. Compensations are
-    registered with their activities.
+    directory, so that a restarted worker has its partitions back at once. Compensations are registered with their
+    activities.
     """
 
     def __init__(
@@ -53,10 +77,7 @@ class Worker:
         activities: Iterable[Activity[Any, Any]] = (),
         state_dir: str | Path | None = None,
         id: str | None = None,
-        concurrent_activities: int = 1_000,
-        stop_grace_s: float = 10.0,
-        retention: Duration = "7d",
-        standbys: int = 0,
+        options: WorkerOptions = WorkerOptions(),  # frozen
     ) -> None:
         self._url = url
         self._registry = Registry(
@@ -65,10 +86,8 @@ class Worker:
         )
         self._state_dir = None if state_dir is None else Path(state_dir)
         self._id = id
-        self._concurrent_activities = concurrent_activities
-        self._stop_grace_s = stop_grace_s
-        self._retention_ms = milliseconds(retention)
-        self._standbys = standbys
+        self._options = options
+        self._retention_ms = milliseconds(options.retention)
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -91,16 +110,24 @@ class Worker:
         except BaseException:
             self._stores.close()
             raise
-        options = HostOptions(
-            self._id or self._default_id(),
-            concurrent_activities=self._concurrent_activities,
-            stop_grace_s=self._stop_grace_s,
-            retention_ms=self._retention_ms,
-            standbys=self._standbys,
-            sweep_s=min(10.0, self._retention_ms / 1_000),
-        )
-        self._host = Host(self._log, self._stores, self._registry, options)
+        self._host = Host(self._log, self._stores, self._registry, self._host_options())
         await self._host.start()
+
+    def _host_options(self) -> HostOptions:
+        options = self._options
+        share = options.memory_mb * 1_000_000 // 8
+        return HostOptions(
+            self._id or self._default_id(),
+            concurrent_activities=options.concurrent_activities,
+            activity_threads=options.activity_threads,
+            stop_grace_s=options.stop_grace_s,
+            retention_ms=self._retention_ms,
+            sweep_s=min(10.0, self._retention_ms / 1_000),
+            standbys=options.standbys,
+            cached_instance_bytes=2 * share,
+            bytes_in_flight=share,
+            activity_bytes=2 * share,
+        )
 
     async def _connect(self) -> None:
         while True:

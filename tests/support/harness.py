@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sagaline import Activity, Client, Worker, Workflow
+from sagaline import Activity, Client, Worker, WorkerOptions, Workflow
 
 
 class Running(NamedTuple):
@@ -41,7 +41,14 @@ async def running(
     **options: Any,
 ) -> AsyncIterator[Running]:
     """A worker that is live, and a client."""
-    made = Worker(url, workflows=workflows, activities=activities, state_dir=state_dir, id=worker_id, **options)
+    made = Worker(
+        url,
+        workflows=workflows,
+        activities=activities,
+        state_dir=state_dir,
+        id=worker_id,
+        options=WorkerOptions(**options),
+    )
     async with made:
         await made.ready()
         async with await Client.connect(url) as client:

@@ -44,7 +44,7 @@ def test_a_scan_reads_no_more_than_is_asked_for() -> None:
         def get(self, key: bytes) -> bytes | None:
             return None
 
-        def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
             while True:
                 self.read += 1
                 yield b"%b%08d" % (prefix, self.read), b""

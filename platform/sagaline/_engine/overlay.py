@@ -15,8 +15,8 @@ class Rows(Protocol):
         """The value at ``key``, or None."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key begins with ``prefix``, in the order of their keys."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key begins with ``prefix``, in the order of their keys; with ``after``, those behind it."""
         ...
 
 
@@ -37,10 +37,10 @@ class Overlay:
         """Writes a row; None deletes it."""
         self._above[key] = value
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key begins with ``prefix``, in order, as of now; lazily, for there may be a million."""
-        above = sorted((key, value) for key, value in self._above.items() if key.startswith(prefix))
-        below = self._below.scan(prefix)
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """The same, as of now; lazily, for there may be a million."""
+        above = sorted(row for row in self._above.items() if row[0].startswith(prefix) and row[0] > after)
+        below = self._below.scan(prefix, after)
         return _merged(above, below) if above else below
 
     def settle(self, writes: Writes) -> None:

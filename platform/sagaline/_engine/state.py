@@ -35,6 +35,8 @@ _decode_outbox = msgspec.msgpack.Decoder(OutboxRow).decode
 _decode_refusal = msgspec.msgpack.Decoder(RefusalRow).decode
 _decode_refusals = msgspec.msgpack.Decoder(RefusalsRow).decode
 _decode_remnant = msgspec.msgpack.Decoder(RemnantRow).decode
+_CACHED_BYTES = 16_000_000
+_CACHED_RESULT_BYTES = 4_096
 _NUMBERED = {"refusals": rows.REFUSALS_PREFIX, "positions": rows.POSITIONS_PREFIX}
 
 
@@ -109,6 +111,7 @@ class State:
         self._cached_runs = cached_runs
         self._runs: OrderedDict[str, RunRow] = OrderedDict()
         self._activities: dict[bytes, ActivityRow] = {}
+        self._activity_bytes = 0
         self._dirty: dict[str, RunRow] = {}
         self._writes: Writes = []
         self._effects: list[Effect] = []
@@ -172,7 +175,7 @@ class State:
             for key, data in self._rows.scan(rows.activity_key(run.run_id, 0)[:-8]):
                 row = _decode_activity(data)
                 self._write(key, None)
-                self._activities.pop(key, None)
+                self._forget_activity(key)
                 self._drop_retry(run, row)
                 self._effects.append(ForgetActivity(run.run_id, row.scheduled.step))
             for key, data in self._rows.scan(rows.wait_key(run.run_id, 0)[:-8]):
@@ -199,14 +202,21 @@ class State:
         run.open_steps -= 1
         key = rows.activity_key(run.run_id, row.scheduled.step)
         self._write(key, None)
-        self._activities.pop(key, None)
+        self._forget_activity(key)
         self._drop_retry(run, row)
 
     def _write_activity(self, key: bytes, row: ActivityRow) -> None:
         self._write(key, _encode(row))
+        self._forget_activity(key)
         self._activities[key] = row
-        if len(self._activities) > self._cached_runs:
-            del self._activities[next(iter(self._activities))]
+        self._activity_bytes += len(row.scheduled.input)
+        while len(self._activities) > self._cached_runs or self._activity_bytes > _CACHED_BYTES:
+            self._forget_activity(next(iter(self._activities)))
+
+    def _forget_activity(self, key: bytes) -> None:
+        row = self._activities.pop(key, None)
+        if row is not None:
+            self._activity_bytes -= len(row.scheduled.input)
 
     def _drop_retry(self, run: RunRow, row: ActivityRow) -> None:
         if row.retry_at:
@@ -388,23 +398,25 @@ class State:
                 self._write(key, value)
 
     def _remember(self, run: RunRow) -> None:
+        if run.result is not None and len(run.result) > _CACHED_RESULT_BYTES:
+            self._runs.pop(run.workflow_id, None)
+            return
         self._runs[run.workflow_id] = run
         if len(self._runs) > self._cached_runs:
             self._runs.popitem(last=False)
 
-    # Whole partition, at start
+    # Whole partition
 
     def open_activities(self) -> Iterator[StartActivity]:
         """Every activity whose outcome is not recorded, by run id."""
         for key, data in self._rows.scan(rows.ACTIVITY_PREFIX):
             yield StartActivity(key.split(b"/")[1].decode(), _decode_activity(data))
 
-    def timers(self) -> Iterator[SetTimer]:
-        """Every timer of workflow code, earliest first. Waits for a retry are with the activities."""
-        for key, value in self._rows.scan(rows.TIMER_PREFIX):
+    def timers(self, after: bytes) -> Iterator[tuple[bytes, SetTimer]]:
+        """Every timer, of workflow code and of a retry, behind a key, earliest first."""
+        for key, value in self._rows.scan(rows.TIMER_PREFIX, after):
             due_at, run_id, step = rows.timer_of(key)
-            if self._rows.get(rows.wait_key(run_id, step)) is not None:
-                yield SetTimer(due_at, value.decode(), run_id, step)
+            yield key, SetTimer(due_at, value.decode(), run_id, step)
 
     def load_outbox(self) -> list[Publish]:
         """Every message that is not known to have left, in order; from here on ``release`` knows their rows."""

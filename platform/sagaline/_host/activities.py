@@ -60,6 +60,8 @@ class ActivityRunner:
         self._results: dict[int, list[ActivityResult]] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._draining = False
+        self._open_bytes = 0
+        self._room = asyncio.Event()
 
     # Starting and stopping attempts
 
@@ -70,7 +72,10 @@ class ActivityRunner:
         if running is not None and running.row.attempt == effect.row.attempt:
             running.partition = partition
             return
+        if running is not None:
+            self._drop(running)
         attempt = self._running[key] = _Attempt(partition, key, effect.run_id, effect.row)
+        self._open_bytes += len(effect.row.scheduled.input)
         if effect.row.cancel_requested:
             self._finish(attempt, None, _cancelled("its worker stopped while it was being cancelled"))
         elif self._active >= self._options.concurrent_activities or self._draining:
@@ -120,9 +125,16 @@ class ActivityRunner:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     @property
-    def open_count(self) -> int:
-        """Attempts that run or wait."""
-        return len(self._running)
+    def is_full(self) -> bool:
+        """True when more work should not be taken in: attempts that run or wait are many, or have large inputs."""
+        options = self._options
+        return len(self._running) > 4 * options.concurrent_activities or self._open_bytes > options.activity_bytes
+
+    async def room(self) -> None:
+        """Waits until there is room for more."""
+        while self.is_full:
+            self._room.clear()
+            await self._room.wait()
 
     # One attempt
 
@@ -237,7 +249,13 @@ class ActivityRunner:
         if attempt.deadline is not None:
             attempt.deadline.cancel()
         if self._running.get(attempt.key) is attempt:
-            del self._running[attempt.key]
+            self._drop(attempt)
+            if not self._room.is_set() and not self.is_full:
+                self._room.set()
+
+    def _drop(self, attempt: _Attempt) -> None:
+        del self._running[attempt.key]
+        self._open_bytes -= len(attempt.row.scheduled.input)
 
     def _flush(self) -> None:
         results, self._results = self._results, {}

@@ -225,13 +225,16 @@ class Host:
 
     def _press_back(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""
-        load = sum(partition.in_flight for partition in self.live)
-        limit = self._options.appends_in_flight
-        busy = self._activities.open_count > 4 * self._options.concurrent_activities
-        if not self._paused and (load > limit or busy):
+        options = self._options
+        load = max(
+            sum(partition.in_flight for partition in self.live) / options.appends_in_flight,
+            sum(partition.bytes_in_flight for partition in self.live) / options.bytes_in_flight,
+        )
+        busy = self._activities.is_full
+        if not self._paused and (load > 1 or busy):
             self._paused = True
             self._reader.pause()
-        elif self._paused and load < limit // 2 and not busy:
+        elif self._paused and load < 0.5 and not busy:
             self._paused = False
             self._reader.resume()
 

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from sagaline._engine.rows import RunRow
+from sagaline._host.options import HostOptions
+from sagaline._host.sizes import size
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
@@ -17,21 +19,27 @@ from sagaline._runtime.replay import Replay, replay
 class Instances:
     """``activate`` is the way into workflow code. WorkflowBug leaves it as the runtime raised it."""
 
-    def __init__(self, registry: Registry, history: Callable[[str], list[bytes]], bound: int) -> None:
-        self._registry, self._history, self._bound = registry, history, bound
+    def __init__(self, registry: Registry, history: Callable[[str], list[bytes]], options: HostOptions) -> None:
+        self._registry, self._history, self._options = registry, history, options
         self._cached: OrderedDict[str, Instance] = OrderedDict()
+        self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given
+        self._weight = 0
 
     def prepare(self, workflow: WorkflowDefinition, workflow_id: str, run_id: str, payload: bytes) -> None:
         """Keeps an instance for a run that is about to start. Raises InvalidInput."""
         instance = new_instance(workflow, self._registry, workflow_id, run_id)
         instance.take_input(payload)
-        self._remember(run_id, instance)
+        self._remember(run_id, instance, 0)
 
     def activate(self, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         """Gives a run's code its jobs; returns what it asks for."""
         instance = self._cached.pop(run.run_id, None)
         if instance is None:
-            instance = self._begin(run, jobs[0]) or self.rebuild(run).instance
+            instance = self._begin(run, jobs[0])
+        if instance is None:
+            found = self.rebuild(run)
+            instance = found.instance
+            self._weigh(run.run_id, found.weight)
         return self._step(instance, run, jobs, at_ms)
 
     def resume(self, found: Replay, run: RunRow, at_ms: int) -> list[Command]:
@@ -40,20 +48,25 @@ class Instances:
 
     def keep(self, found: Replay, run: RunRow) -> None:
         """Keeps a rebuilt instance."""
-        self._remember(run.run_id, found.instance)
+        self._remember(run.run_id, found.instance, found.weight)
 
     def rebuild(self, run: RunRow) -> Replay:
         """Replays a run's history."""
         records: list[History] = []
+        weight = 0
         for value in self._history(run.run_id):
+            weight += len(value)
             record = decode(value)
             assert isinstance(record, History), "only history is kept for replay"
             records.append(record)
-        return replay(self._registry, records)
+        found = replay(self._registry, records)
+        found.weight = weight
+        return found
 
     def forget(self, run_id: str) -> None:
         """The run has ended or is of no use any more."""
         instance = self._cached.pop(run_id, None)
+        self._unweigh(run_id)
         if instance is not None:
             instance.evict()
 
@@ -71,17 +84,31 @@ class Instances:
         try:
             commands = instance.activate(jobs, at_ms)
         except WorkflowBug:
+            self._unweigh(run.run_id)
             instance.evict()
             raise
         except Exception as error:  # a bug of the runtime's: it costs this run, not the partition
+            self._unweigh(run.run_id)
             instance.evict()
             raise bug(error) from error
-        if not instance.finished:
-            self._remember(run.run_id, instance)
+        if instance.finished:
+            self._unweigh(run.run_id)
+        else:
+            self._remember(run.run_id, instance, sum(map(size, jobs)))
         return commands
 
-    def _remember(self, run_id: str, instance: Instance) -> None:
+    def _remember(self, run_id: str, instance: Instance, grown: int) -> None:
         self._cached[run_id] = instance
-        if len(self._cached) > self._bound:
-            _, oldest = self._cached.popitem(last=False)
-            oldest.evict()
+        self._weigh(run_id, grown)
+        options = self._options
+        while len(self._cached) > options.cached_instances or (
+            self._weight > options.cached_instance_bytes and len(self._cached) > 1
+        ):
+            self.forget(next(iter(self._cached)))
+
+    def _weigh(self, run_id: str, grown: int) -> None:
+        self._weights[run_id] = self._weights.get(run_id, 0) + grown
+        self._weight += grown
+
+    def _unweigh(self, run_id: str) -> None:
+        self._weight -= self._weights.pop(run_id, 0)

@@ -17,28 +17,49 @@ def wall_clock_ms() -> int:
 
 @dataclass(frozen=True)
 class HostOptions:
-    """``member_id`` is the worker's static id in the group.
-
-    Bounds: instances and run rows kept in memory, appends in flight before reading pauses, activities at once,
-    threads for ordinary functions, seconds that running activities get when the worker stops. ``retention_ms``: how
-    long a closed run stays; ``sweep_s``: how often those whose time is over are looked for. ``append_timeout_s``:
-    after so long without an acknowledgement the producer is given up; brokers remember a producer far longer.
-    ``outbox_give_up_s``: a message that cannot be published for so long becomes a dead letter. ``standbys``: warm
-    copies of each partition beside its owner's; ``standby_check_s``: how often it is looked at who keeps them.
-    """
+    """All that can be set; users see a part of it as WorkerOptions."""
 
     member_id: str
-    cached_instances: int = 5_000
-    cached_runs: int = 20_000
-    appends_in_flight: int = 5_000
+    """The worker's static id in the group."""
+
     concurrent_activities: int = 1_000
+    """Attempts that run at once."""
     activity_threads: int = 16
+    """Threads for activities that are ordinary functions."""
     stop_grace_s: float = 10.0
-    superseded_wait_s: float = 10.0
-    retention_ms: int = 7 * 24 * 3_600_000
-    sweep_s: float = 10.0
+    """What running activities get when the worker stops."""
+
+    cached_instances: int = 5_000
+    """Workflow instances in memory; others are rebuilt from their history when they are needed."""
+    cached_instance_bytes: int = 64_000_000
+    """The same, by the bytes of the payloads that they were given."""
+    cached_runs: int = 20_000
+    """Decoded rows of runs, and of open activities, in memory."""
+    timer_window: int = 4_000
+    """Timers in memory, the earliest; the rest stays in the store."""
+
+    appends_in_flight: int = 5_000
+    """Appends without their acknowledgement before reading pauses."""
+    bytes_in_flight: int = 32_000_000
+    """The same in bytes, with messages that have not left."""
+    activity_bytes: int = 64_000_000
+    """Inputs of attempts that run or wait, before reading pauses."""
     append_timeout_s: float = 120.0
+    """After so long without an acknowledgement the producer is given up; brokers remember a producer far longer."""
     outbox_give_up_s: float = 60.0
+    """A message that cannot be published for so long becomes a dead letter."""
+    superseded_wait_s: float = 10.0
+    """Pause before a partition is claimed again that another worker has claimed."""
+
+    retention_ms: int = 7 * 24 * 3_600_000
+    """How long a closed run stays."""
+    sweep_s: float = 10.0
+    """How often those whose time is over are looked for."""
+
     standbys: int = 0
+    """Warm copies of each partition beside its owner's."""
     standby_check_s: float = 5.0
+    """How often it is looked at who keeps them."""
+
     clock: Callable[[], int] = wall_clock_ms
+    """Milliseconds since 1970."""

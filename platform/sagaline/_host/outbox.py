@@ -28,6 +28,7 @@ class Outbox:
         self._waiting: deque[tuple[int, int]] = deque()  # in order, without those that have left at its head
         self._left: set[tuple[int, int]] = set()
         self._failing_since: dict[tuple[int, int], float] = {}
+        self.bytes_waiting = 0  # of messages that have not left
         self._closed = False
 
     @property
@@ -38,6 +39,7 @@ class Outbox:
     def publish(self, entry: Publish) -> None:
         """Sends an entry. Contract: numbers increase."""
         self._waiting.append(entry.number)
+        self.bytes_waiting += len(entry.row.value)
         self._send(entry)
 
     def _send(self, entry: Publish) -> None:
@@ -51,8 +53,7 @@ class Outbox:
 
     def _on_done(self, entry: Publish, error: str | None) -> None:
         if error is None:
-            self._failing_since.pop(entry.number, None)
-            self._mark(entry.number)
+            self._mark(entry)
             return
         since = self._failing_since.setdefault(entry.number, self._loop.time())
         if self._loop.time() - since > self._options.outbox_give_up_s:
@@ -71,15 +72,16 @@ class Outbox:
 
         def on_done(failed: str | None) -> None:
             if failed is None:
-                self._failing_since.pop(entry.number, None)
-                self._mark(entry.number)
+                self._mark(entry)
             else:
                 self._loop.call_later(_RETRY_S, self._send, entry)
 
         send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
 
-    def _mark(self, number: tuple[int, int]) -> None:
-        self._left.add(number)
+    def _mark(self, entry: Publish) -> None:
+        self._failing_since.pop(entry.number, None)
+        self.bytes_waiting -= len(entry.row.value)
+        self._left.add(entry.number)
         waiting = self._waiting
         while waiting and waiting[0] in self._left:
             self._left.remove(waiting.popleft())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sagaline._engine.apply import apply_positions, apply_refusals, apply_tombstone
@@ -22,13 +22,13 @@ from sagaline._engine.effects import (
 )
 from sagaline._engine.emit import Emitter, new_run
 from sagaline._engine.overlay import Overlay
-from sagaline._engine.reader import HistoryReader
 from sagaline._engine.replies import REPLIES
-from sagaline._engine.rows import INVALID_PREFIX, Meta, RunRow
+from sagaline._engine.rows import ActivityRow, Meta, RunRow
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
+from sagaline._host.foreign import read_foreign
 from sagaline._host.instances import Instances
 from sagaline._host.intake import Given, Intake, Trouble
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
@@ -41,7 +41,7 @@ from sagaline._host.sizes import RECORD_BYTES, in_parts, size
 from sagaline._host.timers import Timers
 from sagaline._host.write_back import WriteBack
 from sagaline._log import HISTORY, Appender, Log, Record
-from sagaline._model.codec import UnreadableRecord, encode
+from sagaline._model.codec import encode
 from sagaline._model.events import Command, Event, RunParked, RunResumed, RunStarted
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.keys import history_key, positions_key, refusals_key
@@ -93,9 +93,9 @@ class Partition:
         self._state = State(self._overlay, meta, options.cached_runs)
         self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
-        self._instances = Instances(services.registry, self._state.history, options.cached_instances)
+        self._instances = Instances(services.registry, self._state.history, options)
         self._outbox = Outbox(services.log, options, lambda: self._pipeline.next_offset)
-        durable = State(Overlay(self._write_back), meta, cached_runs=0)
+        durable = self._durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
         self._retention = Retention(
             self._state,
@@ -104,7 +104,10 @@ class Partition:
             options,
             Actions(self._append_positions, self._append_tombstone, lambda: self._outbox.released, self._is_behind),
         )
-        self._timers = Timers(asyncio.get_running_loop(), options.clock, self._on_due)
+        self._timers = Timers(
+            asyncio.get_running_loop(), options.clock, self._on_due, durable.timers, options.timer_window
+        )
+        self._taking_up: asyncio.Task[None] | None = None
         self._refused_at = self._intake.settled
         self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
 
@@ -112,21 +115,29 @@ class Partition:
 
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
-        stored: list[Effect] = [*self._state.open_activities(), *self._state.timers(), *self._state.load_outbox()]
+        stored = self._state.load_outbox()
+        open_activities = self._durable.open_activities()  # as of now: all of them are durable
         unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
                 self._take_up(run, self._finish_writing)
         self._quarantine()
-        quarantined = self._trouble.quarantined
-        for effect in stored:
-            if not (isinstance(effect, StartActivity) and effect.row.workflow_id in quarantined):
-                _RELEASE[type(effect)](self, effect)
+        for message in stored:
+            self._outbox.publish(message)
+        self._timers.begin()
+        self._taking_up = asyncio.get_running_loop().create_task(self._take_up_activities(open_activities))
         for run in unfinished:
-            if run.status == PARKED and not run.closed and run.workflow_id not in quarantined:
+            if run.status == PARKED and not run.closed and run.workflow_id not in self._trouble.quarantined:
                 self._take_up(run, self._resume)
                 await asyncio.sleep(0)
         self._retention.begin()
+
+    async def _take_up_activities(self, found: Iterator[StartActivity]) -> None:
+        """Starts what was open, no more at once than there is room for. Waits for a retry are with the timers."""
+        for effect in found:
+            if not effect.row.retry_at and effect.row.workflow_id not in self._trouble.quarantined:
+                await self._services.activities.room()
+                self._start_if_open(effect.run_id, effect.row)
 
     def _take_up(self, run: RunRow, how: Callable[[RunRow], None]) -> None:
         """One run that cannot be taken up is left as it is, until another worker tries."""
@@ -142,6 +153,8 @@ class Partition:
     def close(self) -> None:
         """Drops what is not acknowledged: it does not count."""
         self._pipeline.close()
+        if self._taking_up is not None:
+            self._taking_up.cancel()
         self._write_back.flush()
         self._timers.close()
         self._retention.close()
@@ -168,6 +181,11 @@ class Partition:
     def in_flight(self) -> int:
         """Appends that are not acknowledged."""
         return self._pipeline.in_flight
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes of appends and messages that are not acknowledged."""
+        return self._pipeline.bytes_in_flight + self._outbox.bytes_waiting
 
     def give_up_late(self, limit_s: float) -> None:
         """Loses itself when an append has not been acknowledged for too long."""
@@ -241,14 +259,15 @@ class Partition:
         for workflow_id, inputs in by_run.items():
             self._handle_guarded(workflow_id, in_parts(inputs))
 
-    def _on_due(self, due: list[SetTimer | StartActivity]) -> None:
+    def _on_due(self, due: list[SetTimer]) -> None:
         by_run: dict[str, list[Input]] = {}
         for item in due:
-            if isinstance(item, StartActivity):
-                self._start_if_open(item)
-            else:
+            row = self._durable.activity(item.run_id, item.step)
+            if row is None:
                 timer = TimerDue(item.workflow_id, item.run_id, item.step)
                 by_run.setdefault(item.workflow_id, []).append(timer)
+            elif row.retry_at == item.due_at and row.workflow_id not in self._trouble.quarantined:
+                self._start_if_open(item.run_id, row)
         for workflow_id, inputs in by_run.items():
             self._handle_guarded(workflow_id, [inputs])
 
@@ -275,10 +294,10 @@ class Partition:
                 failure = Failure("EngineError", cause, BUG, retryable=False)
                 self._park(Emitter(self._state, run, at_ms), WorkflowBug(failure, "quarantined"))
 
-    def _start_if_open(self, item: StartActivity) -> None:
-        row = self._state.activity(item.run_id, item.row.scheduled.step)
-        if row is not None and row.attempt == item.row.attempt:
-            self._services.activities.start(self.number, StartActivity(item.run_id, row))
+    def _start_if_open(self, run_id: str, durable: ActivityRow) -> None:
+        row = self._state.activity(run_id, durable.scheduled.step)
+        if row is not None and row.attempt == durable.attempt:
+            self._services.activities.start(self.number, StartActivity(run_id, row))
 
     def _ask(self, request: ReadRun | StartRun) -> None:
         self._reads.ask(request, self._pipeline.appended + 1, idle=not self._pipeline.in_flight)
@@ -466,7 +485,8 @@ class Partition:
         if record is not None:
             self._recorded = Recorded(record.commands_position, record.results_position, record.released)
         now = self._services.options.clock()
-        pending = Pending(self._pipeline, self._recorded, state.take_writes(), effects, state.take_placed(), now)
+        writes, placed = state.take_writes(), state.take_placed()
+        pending = Pending(self._pipeline, self._recorded, writes, effects, placed, now, len(value or b""))
         self._pipeline.send(key, value, pending)
 
     # 4. Check (the pipeline does), 5. apply, 6. release the effects
@@ -500,31 +520,26 @@ class Partition:
 
     def _on_foreign(self, records: Sequence[Record]) -> str:
         """Records of somebody else, below an append of ours; returns the reason when the partition is lost."""
-        overlay = Overlay(self._write_back)
-        meta = self._write_back.meta
-        state = State(overlay, meta, cached_runs=0)
-        reader = HistoryReader(state, meta)
-        for record in records:
-            try:
-                if reader.take(record.offset, record.key, record.value) is not None:
-                    return "an append is in doubt: it is in the log without its acknowledgement"
-            except UnreadableRecord as error:
-                send_to_dead_letters(self._services.log, record, str(error), self._services.options.clock)
-        if reader.meta.epoch != self.epoch:
-            return f"{SUPERSEDED} at offset {reader.meta.epoch}"
-        writes = state.take_writes()
-        if any(not key.startswith(INVALID_PREFIX) for key, _ in writes):  # what is in flight was decided without it
+        found = read_foreign(self._write_back, self._write_back.meta, records, self._on_unreadable)
+        if found.decided:
+            return "an append is in doubt: it is in the log without its acknowledgement"
+        if found.meta.epoch != self.epoch:
+            return f"{SUPERSEDED} at offset {found.meta.epoch}"
+        if not found.only_invalid:  # what is in flight was decided without it
             return "an earlier owner's tombstones have landed behind its claim"
-        self._write_back.add(writes)
-        self._write_back.reached(reader.meta, self._write_back.current_at_ms)
+        self._write_back.add(found.writes)
+        self._write_back.reached(found.meta, self._write_back.current_at_ms)
         self._retention.tidy()
         return ""
+
+    def _on_unreadable(self, record: Record, cause: str) -> None:
+        send_to_dead_letters(self._services.log, record, cause, self._services.options.clock)
 
     def start_activity(self, effect: StartActivity) -> None:
         """Runs an attempt, now or at its time."""
         retry_at = effect.row.retry_at
         if retry_at and retry_at > self._services.options.clock():
-            self._timers.add(retry_at, effect)
+            self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
         else:
             self._services.activities.start(self.number, effect)
 
@@ -539,7 +554,7 @@ class Partition:
 
     def set_timer(self, effect: SetTimer) -> None:
         """Waits for a timer."""
-        self._timers.add(effect.due_at, effect)
+        self._timers.add(effect)
 
     def publish(self, effect: Publish) -> None:
         """Sends an outbox entry."""

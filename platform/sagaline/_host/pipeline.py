@@ -42,6 +42,7 @@ class Pending(NamedTuple):
     effects: list[Effect]
     placed: Placed | None
     sent_at_ms: int
+    bytes: int
 
 
 class Pipeline:
@@ -61,7 +62,7 @@ class Pipeline:
         self.epoch, self.next_offset = meta.epoch, meta.next_offset
         self._on_applied, self._on_foreign = on_applied, on_foreign
         self._in_flight: deque[Pending] = deque()
-        self.appended = self.acknowledged = 0
+        self.appended = self.acknowledged = self.bytes_in_flight = 0
         self._gap: asyncio.Task[None] | None = None
         self._held: list[Ack] = []
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -89,6 +90,7 @@ class Pipeline:
     def send(self, key: bytes, value: bytes | None, pending: Pending) -> None:
         """Appends a record; its writes are in the overlay already."""
         self._in_flight.append(pending)
+        self.bytes_in_flight += pending.bytes
         self.appended += 1
         self.appender.append(self._number, key, value, pending)
         if crash_points.armed:
@@ -118,6 +120,7 @@ class Pipeline:
                 self.lose("an append is in doubt: acknowledgements are out of order")
                 break
             acknowledged.append(pending)
+            self.bytes_in_flight -= pending.bytes
             expected += 1
         self.next_offset = expected
         if acknowledged:

@@ -18,6 +18,7 @@ from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
 _ROWS = 10_000
+_BYTES = 8_000_000
 _SCAN_ROWS = 200
 
 
@@ -31,6 +32,7 @@ class WriteBack(Overlay):
         self.meta = meta
         self.current_at_ms = int(store.get(CURRENT_KEY) or 0)
         self._dirty = False
+        self._bytes = 0
         self._handle: asyncio.TimerHandle | None = None
 
     def add(self, writes: Writes) -> None:
@@ -41,19 +43,20 @@ class WriteBack(Overlay):
                 del above[key]  # written once, here: the store never sees it
             else:
                 above[key] = value
+                self._bytes += 0 if value is None else len(value)
 
     def reached(self, meta: Meta, current_at_ms: int) -> None:
         """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""
         self.meta, self.current_at_ms, self._dirty = meta, current_at_ms, True
-        if len(self._above) >= _ROWS:
+        if len(self._above) >= _ROWS or self._bytes >= _BYTES:
             self.flush()
         elif self._handle is None:
             self._handle = self._loop.call_later(_WAIT_S, self.flush)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         if len(self._above) > _SCAN_ROWS:  # a scan looks at all of them
             self.flush()
-        return super().scan(prefix)
+        return super().scan(prefix, after)
 
     def flush(self) -> None:
         """Writes what has gathered."""
@@ -73,4 +76,5 @@ class WriteBack(Overlay):
         if crash_points.armed:
             crash_points.reach("after-store-write")
         self._above.clear()
+        self._bytes = 0
         self._dirty = False

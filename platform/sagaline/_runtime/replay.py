@@ -25,6 +25,7 @@ class Replay:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
+        self.weight = 0  # bytes of the records
         self.pending: list[Event] = []
         self.unwritten: list[Command] = []
         self._parked = False

@@ -16,8 +16,8 @@ class MemoryStore:
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return iter(sorted(row for row in self.rows.items() if row[0].startswith(prefix)))
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        return iter(sorted(row for row in self.rows.items() if row[0].startswith(prefix) and row[0] > after))
 
     def write(self, writes: Writes) -> None:
         for key, value in writes:

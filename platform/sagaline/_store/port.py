@@ -27,8 +27,8 @@ class Store(Protocol):
         """The value at ``key``, or None."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """All rows whose key begins with ``prefix``, in the order of their keys."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All rows whose key begins with ``prefix``, in the order of their keys; with ``after``, those behind it."""
         ...
 
     def write(self, writes: Writes) -> None:

@@ -43,11 +43,11 @@ class RocksStore:
     def get(self, key: bytes) -> bytes | None:
         return self._db.get(key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         # a generator, for it keeps the options alive: rocksdict reads the bound from freed memory otherwise
         options = ReadOptions()
         options.set_iterate_upper_bound(prefix[:-1] + bytes([prefix[-1] + 1]))
-        rows: Any = self._db.items(from_key=prefix, read_opt=options)
+        rows: Any = self._db.items(from_key=max(prefix, after + b"\0"), read_opt=options)
         yield from rows
 
     def write(self, writes: Writes) -> None:

@@ -14,7 +14,7 @@ import typer
 from sagaline.cli.loading import load
 from sagaline.cli.output import JSON_OPTION, LOG_OPTION, err, print_json, set_up_logging
 from sagaline.cli.supervisor import PARENT, Supervisor
-from sagaline.worker import Worker
+from sagaline.worker import Worker, WorkerOptions
 
 _LOOK_S = 0.5
 _FILE = typer.Argument(help="A Python file, or a module's name, with @workflow, @saga and @activity functions.")
@@ -46,6 +46,7 @@ def worker(
     stop_grace: Annotated[float, typer.Option(help="Seconds for running activities at SIGTERM.")] = 10.0,
     retention: Annotated[str, typer.Option(help="How long closed runs stay, e.g. 12h or 7d.")] = "7d",
     standbys: Annotated[int, typer.Option(min=0, help="Warm copies of each partition on other workers.")] = 0,
+    memory: Annotated[int, typer.Option(min=32, help="MB that may pile up in a flood.")] = 256,
     processes: Annotated[int, typer.Option(min=1, help="Workers in processes of their own, under a supervisor.")] = 1,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -59,10 +60,10 @@ def worker(
     set_up_logging(verbose=True)
     if processes > 1:
         same = ["worker", file, "--log", log, "--stop-grace", str(stop_grace)]
-        same += ["--retention", retention, "--standbys", str(standbys)]
+        same += ["--retention", retention, "--standbys", str(standbys), "--memory", str(memory)]
         raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, stop_grace, processes)))
-    options = {"id": worker_id, "stop_grace_s": stop_grace, "retention": retention, "standbys": standbys}
-    _run(file, log, state_dir, as_json, **options)
+    options = WorkerOptions(stop_grace_s=stop_grace, retention=retention, standbys=standbys, memory_mb=memory)
+    _run(file, log, state_dir, as_json, id=worker_id, options=options)
 
 
 async def _supervise(

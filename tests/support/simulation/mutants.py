@@ -234,8 +234,8 @@ def forgets_what_was_consumed() -> list[Patch]:
 def fires_timers_early() -> list[Patch]:
     original = Timers.__init__
 
-    def init(self: Timers, loop: Any, clock: Callable[[], int], fire: Any) -> None:
-        original(self, loop, lambda: clock() + 500, fire)
+    def init(self: Timers, loop: Any, clock: Callable[[], int], *rest: Any) -> None:
+        original(self, loop, lambda: clock() + 500, *rest)
 
     def due(state: Any, given: Any, now_ms: int) -> Any:
         return [] if state.wait(given.run_id, given.step) is None else [TimerFired(given.step)]

@@ -111,6 +111,9 @@ class Worker:
         options = HostOptions(
             self.name,
             cached_instances=world.draw.choice([1, 3, 1_000]),
+            cached_instance_bytes=world.draw.choice([2_000, 1_000_000]),
+            activity_bytes=world.draw.choice([20, 1_000_000]),
+            timer_window=world.draw.choice([1, 3, 4_000]),
             cached_runs=world.draw.choice([0, 2, 1_000]),
             retention_ms=world.retention_ms,
             sweep_s=1.0,
