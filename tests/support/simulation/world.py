@@ -141,7 +141,7 @@ class Worker:
         if what < 0.1:
             self.world.marks["disk lost"] += 1
             self.disk = Disk()
-        elif what < 0.25:
+        elif what < 0.35:
             for partition, copies in self.disk.copies.items():
                 if copies:
                     self.world.marks["old disk"] += 1
@@ -164,8 +164,8 @@ class World:
         self.broker.on_landed = self.watcher.landed
         self.registry = load.registry()
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
-        self.copies = self.draw.random() < 0.3
-        self.standbys = self.draw.choice([0, 1, 1, 2])
+        self.copies = self.draw.random() < 0.5
+        self.standbys = self.draw.choice([0, 0, 0, 1, 2])
         self.workers = [Worker(self, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
         self.started = 0
         self.healed = False
