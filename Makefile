@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 2000
 MINUTES ?= 10
+STARTS ?= 200000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench simulate chaos docs clean
+.PHONY: help venv demo test check unit kafka bench bench-recovery simulate chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -46,12 +47,19 @@ kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
 	$(BIN)/python bench/run.py
 
+bench-recovery: venv ## What a crash costs: restore, restart, takeover, sleepers, a million open runs; ONLY=restore,half
+	$(BIN)/python bench/recovery.py $(if $(ONLY),--only $(ONLY))
+
 simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=17-17 for one; REPORT=file
 	cd tests/support && ../../$(BIN)/python -m simulation --seeds $(SEEDS) $(SHAPE) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 chaos: venv ## Three real brokers, three workers, kill -9 and SIGSTOP: MINUTES=10, SEED=n, REPORT=file
 	scripts/test-dependencies
 	cd tests/support && ../../$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+flood: venv ## Far more starts than a worker can take, its memory measured: STARTS=200000, REPORT=file
+	scripts/test-dependencies
+	cd tests/support && ../../$(BIN)/python -m flood --starts $(STARTS) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 docs: venv ## Write the generated pages of docs/
 	PYTHONPATH=tests/support $(BIN)/python tests/support/schema_docs.py

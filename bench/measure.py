@@ -39,18 +39,25 @@ def cpu_s(pid: int | None) -> float:
 class Engine:
     """The worker process of a measurement."""
 
-    def __init__(self, url: str, state: Path) -> None:
+    def __init__(self, url: str, state: Path, worker_id: str = "", *more: str) -> None:
         command = [sys.executable, "-m", "sagaline.cli", "worker", str(HERE / "sagas_under_test.py")]
-        command += ["--log", url, "--state-dir", str(state), "--id", f"bench-{uuid.uuid4().hex[:6]}"]
-        self._log = (state.parent / f"{state.name}.log").open("wb")
+        identity = worker_id or f"bench-{uuid.uuid4().hex[:6]}"
+        command += ["--log", url, "--state-dir", str(state), "--id", identity, *more]
+        self._log = (state.parent / f"{state.name}.log").open("ab")
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         self.pid = self._process.pid
 
-    def rss_mb(self) -> float:
-        """Peak resident memory, in MB."""
+    def rss_mb(self, name: str = "VmHWM") -> float:
+        """Resident memory in MB: at its peak, or now (VmRSS)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        line = next(line for line in status.splitlines() if line.startswith(name))
         return round(int(line.split()[1]) / 1024, 1)
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
 
     def stop(self) -> None:
         self._process.terminate()

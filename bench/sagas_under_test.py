@@ -55,3 +55,24 @@ async def square(number: int) -> int:
 @workflow
 async def fan_out(count: int) -> int:
     return sum(await asyncio.gather(*(square(number) for number in range(count))))
+
+
+@activity
+async def weigh(parcel: str) -> int:
+    return len(parcel)
+
+
+@workflow
+async def handle_parcel(parcel: str, pause_s: float) -> int:
+    """For the flood: a payload that goes through, and sometimes a pause between two steps."""
+    weight = await weigh(parcel)
+    if pause_s:
+        await asyncio.sleep(pause_s)
+    return weight + await weigh(parcel[: len(parcel) // 2])
+
+
+@workflow
+async def nap(seconds: float) -> str:
+    """A sleeper."""
+    await asyncio.sleep(seconds)
+    return "awake"

@@ -7,7 +7,7 @@ The public names, and nothing else. Start with ``workflow``, ``saga`` and ``acti
 from __future__ import annotations
 
 from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
-from sagaline.client import Client, Description, RunHandle
+from sagaline.client import Client, Description, ParkedRun, RunHandle
 from sagaline.errors import (
     ActivityError,
     ApplicationError,
@@ -41,6 +41,7 @@ __all__ = [
     "InvalidInput",
     "LogUnavailable",
     "MemberIdInUse",
+    "ParkedRun",
     "PayloadTooLarge",
     "RequestRefused",
     "RequestTimeout",

@@ -31,6 +31,7 @@ from sagaline._model.records import (
     History,
     ReadRun,
     Reply,
+    RetryRun,
     StartRun,
     TerminateRun,
 )
@@ -46,7 +47,7 @@ from sagaline.errors import (
 )
 from sagaline.workflow import Workflow
 
-__all__ = ["Client", "Description", "RunHandle"]
+__all__ = ["Client", "Description", "ParkedRun", "RunHandle"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -72,6 +73,20 @@ class Description:
     open_steps: int
     result: Any = None
     failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class ParkedRun:
+    """A run that waits for a person or a fixed worker. ``type`` and ``cause`` say why, ``event`` is the last of its
+    history so far."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    parked_at: datetime
+    event: int
+    type: str
+    cause: str
 
 
 class RunHandle(Generic[R]):
@@ -114,6 +129,10 @@ class RunHandle(Generic[R]):
         """Asks the run to stop; a saga rolls back. Returns when the request is durable, not when the run has ended."""
         await self._client.send(CancelRun(uuid.uuid4().hex, self.workflow_id, reason))
 
+    async def retry(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> None:
+        """Takes a parked run up again. Raises RequestRefused when it is not parked, or parks again at once."""
+        await self._client.retry(self.workflow_id, timeout_s)
+
     async def terminate(self, reason: str = "terminated by a client") -> None:
         """Ends the run at once: no code of it runs, nothing is compensated."""
         await self._client.send(TerminateRun(uuid.uuid4().hex, self.workflow_id, reason))
@@ -122,8 +141,10 @@ class RunHandle(Generic[R]):
 class _Waiting:
     """A request without its answer yet; parts of a long answer are collected."""
 
-    def __init__(self, request: Command, loop: asyncio.AbstractEventLoop, timeout_s: float | None) -> None:
-        self.request, self.timeout_s = request, timeout_s
+    def __init__(
+        self, request: Command, loop: asyncio.AbstractEventLoop, timeout_s: float | None, partition: int | None
+    ) -> None:
+        self.request, self.timeout_s, self.partition = request, timeout_s, partition
         self.deadline = None if timeout_s is None else loop.time() + timeout_s
         self.wait_s = _ASK_AGAIN_S
         self.future: asyncio.Future[Reply] = loop.create_future()
@@ -244,15 +265,38 @@ class Client:
             )
         return StartRun(uuid.uuid4().hex, workflow_id, workflow, payload, self._id, self._partition, reply_when)
 
+    # Parked runs
+
+    async def parked(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> list[ParkedRun]:
+        """All runs of the namespace that are parked, the longest first. Raises RequestTimeout when a partition has no
+        owner that answers."""
+        asked = [self._parked(number, timeout_s) for number in range(self._log.partitions)]
+        found = [run for runs in await asyncio.gather(*asked) for run in runs]
+        return sorted(found, key=lambda run: run.parked_at)
+
+    async def _parked(self, partition: int, timeout_s: float) -> list[ParkedRun]:
+        request = ReadRun(uuid.uuid4().hex, f"partition {partition}", "parked", self._id, self._partition)
+        reply = await self.request(request, timeout_s, partition)
+        runs: list[ParkedRun] = []
+        for record in reply.records:
+            shown = msgspec.json.decode(record)
+            at = datetime.fromtimestamp(shown.pop("parked_at_ms") / 1000, UTC)
+            runs.append(ParkedRun(**shown, parked_at=at))
+        return runs
+
+    async def retry(self, workflow_id: str, timeout_s: float) -> None:
+        """See ``RunHandle.retry``."""
+        await self.request(RetryRun(uuid.uuid4().hex, workflow_id, self._id, self._partition), timeout_s)
+
     # Requests and answers
 
     async def read(self, workflow_id: str, what: str, timeout_s: float | None) -> Reply:
         """Asks the owner of a run for its result, description or history."""
         return await self.request(ReadRun(uuid.uuid4().hex, workflow_id, what, self._id, self._partition), timeout_s)
 
-    async def request(self, request: Command, timeout_s: float | None) -> Reply:
+    async def request(self, request: Command, timeout_s: float | None, partition: int | None = None) -> Reply:
         """Sends a request until it is answered: an owner that dies forgets who waits, but not what is recorded."""
-        waiting = _Waiting(request, asyncio.get_running_loop(), timeout_s)
+        waiting = _Waiting(request, asyncio.get_running_loop(), timeout_s, partition)
         self._waiting[request.request_id] = waiting
         self._ask(waiting)
         try:
@@ -266,7 +310,7 @@ class Client:
         return reply
 
     def _ask(self, waiting: _Waiting) -> None:
-        self._publish(waiting.request, None)
+        self._publish(waiting.request, None, waiting.partition)
         loop = waiting.future.get_loop()
         left_s = waiting.wait_s if waiting.deadline is None else min(waiting.wait_s, waiting.deadline - loop.time())
         waiting.timer = loop.call_later(left_s, self._ask_again, waiting)
@@ -294,8 +338,11 @@ class Client:
         if error is not None:
             raise LogUnavailable(f"Expected the log to take the request but {error}.")
 
-    def _publish(self, request: Command, on_done: Callable[[str | None], None] | None) -> None:
-        self._log.publish(COMMANDS, None, request.workflow_id.encode(), encode(request), on_done)
+    def _publish(
+        self, request: Command, on_done: Callable[[str | None], None] | None, partition: int | None = None
+    ) -> None:
+        """To the partition of the workflow id, unless another is given."""
+        self._log.publish(COMMANDS, partition, request.workflow_id.encode(), encode(request), on_done)
 
     def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
         """The result in a reply; raises RunError."""

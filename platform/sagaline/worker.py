@@ -50,10 +50,8 @@ class WorkerOptions:
     standbys: int = 0
     """How many other workers keep a warm copy of each partition, so that a takeover reads only the tail."""
     memory_mb: int = 256
-    """Bound on what piles up in a flood: payloads of instances, of open activities, and of appends on their way.
-
-    Code, libraries and RocksDB's caches come on top, about 200 MB.
-    """
+    """Bound on what piles up in a flood: payloads of instances, of open activities, and of appends on their way; and
+    half as much for RocksDB. docs/operations.md says what a process takes in all."""
 
     def __post_init__(self) -> None:
         if self.memory_mb < 32:
@@ -104,7 +102,7 @@ class Worker:
         if setting := os.environ.get("SAGALINE_CRASH"):
             arm_from(setting)
         self._log = open_log(self._url)
-        self._stores = open_stores(self._state_dir)
+        self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
         try:
             await self._connect()
         except BaseException:

@@ -307,7 +307,7 @@ class Chaos:
 
     async def _check_history(self, url: str) -> int:
         """Reads all of history with the simulation's checkers, which do not use the engine's reader."""
-        watcher = Watcher(Books(self.draw), Counter())
+        watcher = Watcher(Books(self.draw), Counter(), time.time, retention_s=0)
         log = self.log
         count = 0
         for partition in range(log.partitions):

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from harness import eventually, running
 
-from sagaline import ApplicationError, Retry, RunError, activity, saga, workflow
+from sagaline import ApplicationError, RequestRefused, Retry, RunError, RunHandle, activity, saga, workflow
 from sagaline._engine import decide
 from sagaline._host import outbox
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
+from sagaline._host.partition import Partition
 from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, open_log
 from sagaline._log.memory import MemoryLog
 from sagaline._model import events as e
@@ -358,3 +359,100 @@ async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_
     partition = host.live[0]
     await eventually(lambda: not partition._outbox._waiting and partition._state.oldest_message() is None)
     await host.stop()
+
+
+async def test_a_start_that_is_read_after_the_retention_but_was_written_within_it_is_not_done_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands wait while their owner is busy or away: what they repeat must not be retired meanwhile."""
+    take = Partition.on_records
+    held: list[tuple[Partition, Any]] = []
+    hold = False
+
+    def take_or_hold(self: Partition, records: Any) -> None:
+        if hold:
+            held.append((self, records))
+        else:
+            take(self, records)
+
+    monkeypatch.setattr(Partition, "on_records", take_or_hold)
+    log = open_log(url)
+    await log.open()
+    registry = Registry([one.definition], [act.definition])
+    host = Host(log, open_stores(None), registry, HostOptions("w", retention_ms=300, sweep_s=0.05))
+    await host.start()
+    await host.wait_live(1)
+    start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
+    log.publish(COMMANDS, 0, b"w", encode(start))
+    partition = host.live[0]
+    await eventually(lambda: (run := partition._state.run("w")) is not None and run.closed)
+    hold = True
+    log.publish(COMMANDS, 0, b"w", encode(start))
+    await eventually(lambda: held)
+    await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
+    assert partition._state.run("w") is not None, "it waits for the command"
+    hold = False
+    for one_held in held:
+        take(*one_held)
+    await eventually(lambda: partition._state.run("w") is None)
+    assert attempts["twice?"] == 1
+    await host.stop()
+    await log.close()
+
+
+async def test_a_quarantined_run_is_listed_and_goes_on_when_it_is_retried(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = decide._PROCESSORS[ActivityResult]
+    mended = False
+
+    def broken(state: Any, given: ActivityResult, now_ms: int) -> Any:
+        if given.workflow_id == "bad" and not mended:
+            raise ZeroDivisionError("a bug")
+        return real(state, given, now_ms)
+
+    monkeypatch.setitem(decide._PROCESSORS, ActivityResult, broken)
+    async with running(url, [one], [act]) as (_, client):
+        bad = await client.start(one, "bad", id="bad")
+        async with asyncio.timeout(10):
+            while not (found := await client.parked()):
+                await asyncio.sleep(0.02)
+        assert [(run.workflow_id, run.workflow, run.type) for run in found] == [("bad", "one", "EngineError")]
+        assert "ZeroDivisionError: a bug" in found[0].cause
+        mended = True
+        await bad.retry()
+        assert await bad.result(10) == "bad"
+        assert await client.parked() == []
+        with pytest.raises(RequestRefused, match="it has ended: completed"):
+            await bad.retry()
+    with pytest.raises(RequestRefused, match="there is none"):
+        async with running(url, [one], [act]) as (_, client):
+            await client.handle("nobody").retry()
+
+
+async def test_a_parked_run_that_cannot_go_on_says_so_when_it_is_retried(url: str) -> None:
+    async with running(url, [buggy, buggy_later], [act]) as (_, client):
+        handle = await client.start(buggy, id="b")
+        await eventually_parked(handle)
+        with pytest.raises(RequestRefused, match="Expected the run of 'b' to go on but: no such thing"):
+            await handle.retry()
+        assert (await handle.describe()).status == "parked"
+        waits_on = await client.start(buggy_later, id="open")
+        with pytest.raises(RequestRefused, match="Expected a parked run of workflow id 'open' but it is running"):
+            await waits_on.retry()
+
+
+async def eventually_parked(handle: RunHandle[Any]) -> None:
+    async with asyncio.timeout(10):
+        while (await handle.describe()).status != "parked":
+            await asyncio.sleep(0.02)
+
+
+@workflow
+async def buggy() -> None:
+    raise LookupError("no such thing")
+
+
+@workflow
+async def buggy_later() -> None:
+    await asyncio.sleep(1_000)

@@ -55,6 +55,7 @@ def samples() -> dict[str, records.Record]:
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
         "cancel_run": records.CancelRun("request", "order-1", "why", "client", 2),
+        "retry_run": records.RetryRun("request", "order-1"),
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),

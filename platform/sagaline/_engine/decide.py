@@ -22,7 +22,7 @@ from sagaline._model.events import (
     TimerFired,
 )
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, CancelRun, StartRun, TerminateRun
+from sagaline._model.records import PARKED, ActivityResult, CancelRun, RetryRun, StartRun, TerminateRun
 
 
 class TimerDue(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +41,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     failure: Failure
 
 
-Input = StartRun | CancelRun | TerminateRun | ActivityResult | TimerDue
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ActivityResult | TimerDue
 Decision = list[Event] | Rejected
 
 
@@ -85,7 +85,17 @@ def _terminate(state: ReadState, given: TerminateRun, now_ms: int) -> Decision:
     return [RunTerminated(given.request_id, given.reason)]
 
 
-def _not_running(given: CancelRun | TerminateRun, run: RunRow | None) -> Rejected:
+def _retry(state: ReadState, given: RetryRun, now_ms: int) -> Decision:
+    run = state.run(given.workflow_id)
+    if run is None or run.closed:
+        return _not_running(given, run)
+    if run.status != PARKED:
+        message = f"Expected a parked run of workflow id {given.workflow_id!r} but it is {run.status}."
+        return Rejected(given.request_id, given.workflow_id, Failure("NotParked", message, retryable=False))
+    return []
+
+
+def _not_running(given: CancelRun | TerminateRun | RetryRun, run: RunRow | None) -> Rejected:
     found = "there is none" if run is None else f"it has ended: {run.status}"
     name = "WorkflowNotFound" if run is None else "RunEnded"
     message = f"Expected an open run of workflow id {given.workflow_id!r} but {found}."
@@ -130,6 +140,7 @@ _PROCESSORS: dict[type[Input], Callable[[ReadState, Any, int], Decision]] = {
     StartRun: _start,
     CancelRun: _cancel,
     TerminateRun: _terminate,
+    RetryRun: _retry,
     ActivityResult: _activity_result,
     TimerDue: _timer_due,
 }

@@ -35,7 +35,6 @@ _decode_outbox = msgspec.msgpack.Decoder(OutboxRow).decode
 _decode_refusal = msgspec.msgpack.Decoder(RefusalRow).decode
 _decode_refusals = msgspec.msgpack.Decoder(RefusalsRow).decode
 _decode_remnant = msgspec.msgpack.Decoder(RemnantRow).decode
-_CACHED_BYTES = 16_000_000
 _CACHED_RESULT_BYTES = 4_096
 _NUMBERED = {"refusals": rows.REFUSALS_PREFIX, "positions": rows.POSITIONS_PREFIX}
 
@@ -108,7 +107,7 @@ class State:
 
     def __init__(self, overlay: Overlay, meta: rows.Meta, cached_runs: int = 10_000) -> None:
         self._rows = overlay
-        self._cached_runs = cached_runs
+        self.resize(cached_runs)
         self._runs: OrderedDict[str, RunRow] = OrderedDict()
         self._activities: dict[bytes, ActivityRow] = {}
         self._activity_bytes = 0
@@ -120,6 +119,10 @@ class State:
         self._closed_names: set[str] = set()
         self._outbox: deque[tuple[int, bytes]] = deque()  # offsets and keys of the outbox's rows, in order
         self.released = meta.released
+
+    def resize(self, cached_runs: int) -> None:
+        """Bounds what is kept decoded: so many runs, and so many activities of a kilobyte each."""
+        self._cached_runs, self._cached_bytes = cached_runs, cached_runs * 1_000
 
     # Reading
 
@@ -210,7 +213,9 @@ class State:
         self._forget_activity(key)
         self._activities[key] = row
         self._activity_bytes += len(row.scheduled.input)
-        while len(self._activities) > self._cached_runs or self._activity_bytes > _CACHED_BYTES:
+        while self._activities and (
+            len(self._activities) > self._cached_runs or self._activity_bytes > self._cached_bytes
+        ):
             self._forget_activity(next(iter(self._activities)))
 
     def _forget_activity(self, key: bytes) -> None:
@@ -360,6 +365,10 @@ class State:
         writes, self._writes = self._writes, []
         return writes
 
+    def call_for(self, effect: Effect) -> None:
+        """An effect that no change of the state calls for."""
+        self._effects.append(effect)
+
     def take_effects(self) -> list[Effect]:
         """The effects that those changes call for."""
         effects, self._effects = self._effects, []
@@ -402,7 +411,7 @@ class State:
             self._runs.pop(run.workflow_id, None)
             return
         self._runs[run.workflow_id] = run
-        if len(self._runs) > self._cached_runs:
+        while len(self._runs) > self._cached_runs:
             self._runs.popitem(last=False)
 
     # Whole partition
@@ -411,6 +420,13 @@ class State:
         """Every activity whose outcome is not recorded, by run id."""
         for key, data in self._rows.scan(rows.ACTIVITY_PREFIX):
             yield StartActivity(key.split(b"/")[1].decode(), _decode_activity(data))
+
+    def open_steps(self, run: RunRow) -> Iterator[StartActivity | SetTimer]:
+        """What a run waits for: attempts of activities, and timers of its code."""
+        for _, data in self._rows.scan(rows.activity_key(run.run_id, 0)[:-8]):
+            yield StartActivity(run.run_id, _decode_activity(data))
+        for key, data in self._rows.scan(rows.wait_key(run.run_id, 0)[:-8]):
+            yield SetTimer(int(data, 16), run.workflow_id, run.run_id, int(key[-8:], 16))
 
     def timers(self, after: bytes) -> Iterator[tuple[bytes, SetTimer]]:
         """Every timer, of workflow code and of a retry, behind a key, earliest first."""

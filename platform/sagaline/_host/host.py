@@ -151,6 +151,7 @@ class Host:
             self._reader.add(COMMANDS, number, partition.consumed[0])
             self._reader.add(RESULTS, number, partition.consumed[1])
             self._changed.set()
+            self._share_out()
             _log.info("Partition %d: claimed at offset %d", number, partition.epoch)
             reason = await partition.lost
             if not reason.startswith(SUPERSEDED):
@@ -159,9 +160,16 @@ class Host:
         finally:
             if slot.partition is partition:
                 slot.partition = None
+                self._share_out()
                 self._reader.remove(COMMANDS, number)
                 self._reader.remove(RESULTS, number)
             partition.close()
+
+    def _share_out(self) -> None:
+        """What may be kept in memory is shared by the partitions that are live."""
+        live = self.live
+        for partition in live:
+            partition.resize(1 / len(live))
 
     def _trouble_of(self, number: int) -> Trouble:
         return self._trouble.setdefault(number, Trouble())

@@ -15,15 +15,23 @@ from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance, WorkflowBug, bug, new_instance
 from sagaline._runtime.replay import Replay, replay
 
+_INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
+
 
 class Instances:
     """``activate`` is the way into workflow code. WorkflowBug leaves it as the runtime raised it."""
 
     def __init__(self, registry: Registry, history: Callable[[str], list[bytes]], options: HostOptions) -> None:
         self._registry, self._history, self._options = registry, history, options
+        self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
         self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given
         self._weight = 0
+
+    def resize(self, share: float) -> None:
+        """``share``: how much of what the worker may keep is for this partition."""
+        self._bound = int(self._options.cached_instances * share)
+        self._bytes = int(self._options.cached_instance_bytes * share)
 
     def prepare(self, workflow: WorkflowDefinition, workflow_id: str, run_id: str, payload: bytes) -> None:
         """Keeps an instance for a run that is about to start. Raises InvalidInput."""
@@ -94,20 +102,20 @@ class Instances:
         if instance.finished:
             self._unweigh(run.run_id)
         else:
-            self._remember(run.run_id, instance, sum(map(size, jobs)))
+            self._remember(run.run_id, instance, sum(map(size, jobs)) + sum(map(size, commands)))  # both are kept
         return commands
 
     def _remember(self, run_id: str, instance: Instance, grown: int) -> None:
         self._cached[run_id] = instance
         self._weigh(run_id, grown)
-        options = self._options
-        while len(self._cached) > options.cached_instances or (
-            self._weight > options.cached_instance_bytes and len(self._cached) > 1
-        ):
+        while len(self._cached) > 1 and (len(self._cached) > self._bound or self._weight > self._bytes):
             self.forget(next(iter(self._cached)))
 
     def _weigh(self, run_id: str, grown: int) -> None:
-        self._weights[run_id] = self._weights.get(run_id, 0) + grown
+        before = self._weights.get(run_id)
+        if before is None:
+            before, grown = 0, grown + _INSTANCE_BYTES
+        self._weights[run_id] = before + grown
         self._weight += grown
 
     def _unweigh(self, run_id: str) -> None:

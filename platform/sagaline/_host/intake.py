@@ -17,11 +17,11 @@ from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
-from sagaline._model.records import ActivityResult, CancelRun, ReadRun, StartRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, StartRun, TerminateRun
 
 _log = logging.getLogger("sagaline.intake")
 _RETRY_S = 2.0
-Given = StartRun | CancelRun | TerminateRun | ReadRun | ActivityResult
+Given = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
 
 
 class Trouble:
@@ -32,6 +32,12 @@ class Trouble:
         self.runs: dict[str, str] = {}  # workflow ids that are to be quarantined, with the cause
         self.quarantined: set[str] = set()  # workflow ids whose inputs this process leaves alone
         self.skipped: set[str] = set()  # run ids that could not even be taken up
+
+    def release(self, workflow_id: str, run_id: str) -> None:
+        """The run is tried again."""
+        self.runs.pop(workflow_id, None)
+        self.quarantined.discard(workflow_id)
+        self.skipped.discard(run_id)
 
 
 class Intake:

@@ -29,7 +29,7 @@ class HostOptions:
     stop_grace_s: float = 10.0
     """What running activities get when the worker stops."""
 
-    cached_instances: int = 5_000
+    cached_instances: int = 50_000
     """Workflow instances in memory; others are rebuilt from their history when they are needed."""
     cached_instance_bytes: int = 64_000_000
     """The same, by the bytes of the payloads that they were given."""
@@ -44,6 +44,8 @@ class HostOptions:
     """The same in bytes, with messages that have not left."""
     activity_bytes: int = 64_000_000
     """Inputs of attempts that run or wait, before reading pauses."""
+    write_back_bytes: int = 16_000_000
+    """Acknowledged rows that gather before they are written to the store."""
     append_timeout_s: float = 120.0
     """After so long without an acknowledgement the producer is given up; brokers remember a producer far longer."""
     outbox_give_up_s: float = 60.0

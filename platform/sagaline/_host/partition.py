@@ -26,6 +26,7 @@ from sagaline._engine.replies import REPLIES
 from sagaline._engine.rows import ActivityRow, Meta, RunRow
 from sagaline._engine.state import State
 from sagaline._host import crash_points
+from sagaline._host.activations import Activations
 from sagaline._host.activities import ActivityRunner
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.foreign import read_foreign
@@ -36,32 +37,33 @@ from sagaline._host.outbox import Outbox
 from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
 from sagaline._host.reads import Reads
 from sagaline._host.recovery import Claimed
+from sagaline._host.refused import Refused
 from sagaline._host.retention import Actions, Retention
-from sagaline._host.sizes import RECORD_BYTES, in_parts, size
+from sagaline._host.sizes import in_parts
 from sagaline._host.timers import Timers
 from sagaline._host.write_back import WriteBack
-from sagaline._log import HISTORY, Appender, Log, Record
+from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
 from sagaline._model.codec import encode
-from sagaline._model.events import Command, Event, RunParked, RunResumed, RunStarted
-from sagaline._model.failure import BUG, Failure
+from sagaline._model.events import Event, RunStarted
+from sagaline._model.failure import Failure
 from sagaline._model.keys import history_key, positions_key, refusals_key
 from sagaline._model.records import (
     PARKED,
+    RUNNING,
     ActivityResult,
     CancelRun,
     Decided,
     History,
     Positions,
     ReadRun,
-    Refusal,
     Refusals,
     Reply,
+    RetryRun,
     StartRun,
     TerminateRun,
 )
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.flags import CURRENT
-from sagaline._runtime.instance import JOBS, WorkflowBug
 from sagaline.errors import InvalidInput
 
 _log = logging.getLogger("sagaline.partition")
@@ -94,6 +96,7 @@ class Partition:
         self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options)
+        self._activations = Activations(self._state, self._instances, options, self._append)
         self._outbox = Outbox(services.log, options, lambda: self._pipeline.next_offset)
         durable = self._durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
@@ -102,14 +105,20 @@ class Partition:
             durable,
             services.registry,
             options,
-            Actions(self._append_positions, self._append_tombstone, lambda: self._outbox.released, self._is_behind),
+            Actions(
+                self._append_positions,
+                self._append_tombstone,
+                lambda: self._outbox.released,
+                self._is_behind,
+                self._commands_end,
+                lambda: self._intake.settled[0],
+            ),
         )
         self._timers = Timers(
             asyncio.get_running_loop(), options.clock, self._on_due, durable.timers, options.timer_window
         )
         self._taking_up: asyncio.Task[None] | None = None
-        self._refused_at = self._intake.settled
-        self._refusals: list[tuple[Refusal, StartRun | CancelRun | TerminateRun]] = []
+        self._refused = Refused(lambda: self._intake.settled)
 
     # Starting and stopping
 
@@ -120,7 +129,7 @@ class Partition:
         unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
-                self._take_up(run, self._finish_writing)
+                self._take_up(run, self._activations.finish_writing)
         self._quarantine()
         for message in stored:
             self._outbox.publish(message)
@@ -128,7 +137,7 @@ class Partition:
         self._taking_up = asyncio.get_running_loop().create_task(self._take_up_activities(open_activities))
         for run in unfinished:
             if run.status == PARKED and not run.closed and run.workflow_id not in self._trouble.quarantined:
-                self._take_up(run, self._resume)
+                self._take_up(run, self._activations.resume)
                 await asyncio.sleep(0)
         self._retention.begin()
 
@@ -187,6 +196,12 @@ class Partition:
         """Bytes of appends and messages that are not acknowledged."""
         return self._pipeline.bytes_in_flight + self._outbox.bytes_waiting
 
+    def resize(self, share: float) -> None:
+        """``share``: how much of what the worker may keep in memory is for this partition."""
+        self._state.resize(int(self._services.options.cached_runs * share))
+        self._write_back.bytes_kept = int(self._services.options.write_back_bytes * share)
+        self._instances.resize(share)
+
     def give_up_late(self, limit_s: float) -> None:
         """Loses itself when an append has not been acknowledged for too long."""
         if self._pipeline.oldest_ms(self._services.options.clock()) > limit_s * 1_000:
@@ -204,6 +219,9 @@ class Partition:
     async def _end_offset(self) -> int:
         return (await self._services.log.bounds(HISTORY, self.number))[1]
 
+    async def _commands_end(self) -> int:
+        return (await self._services.log.bounds(COMMANDS, self.number))[1]
+
     # 1. Inputs
 
     def on_records(self, records: Sequence[Record]) -> None:
@@ -219,6 +237,8 @@ class Partition:
             self._on_start(found)
         elif isinstance(found, ReadRun):
             self._ask(found)
+        elif isinstance(found, RetryRun):
+            self._on_retry(found)
         else:
             self._handle(found.workflow_id, [found])
 
@@ -228,9 +248,29 @@ class Partition:
             return
         failure = self._why_not(request)
         if failure is not None:
-            self._refuse(Rejected(request.request_id, request.workflow_id, failure), request)
+            self._refused.add(Rejected(request.request_id, request.workflow_id, failure), request)
         else:
             self._handle(request.workflow_id, [request])
+
+    def _on_retry(self, request: RetryRun) -> None:
+        """A person asks for a parked run to be tried again, e.g. when what it lacked is there now."""
+        decision = decide(self._state, request, self._services.options.clock())
+        if isinstance(decision, Rejected):
+            self._refused.add(decision, request)
+            return
+        run = self._state.run(request.workflow_id)
+        assert run is not None, "only a parked run is retried"
+        self._record_refusals()
+        self._trouble.release(run.workflow_id, run.run_id)
+        reply = Reply(request.request_id, run.workflow_id, run.run_id, "accepted", RUNNING)
+        answer = Answer(request.reply_partition, request.reply_to, encode(reply)) if request.reply_to else None
+        self._take_up(run, lambda run: self._activations.resume(run, answer))
+        for effect in self._durable.open_steps(run):  # what came of them while it was left alone was not heard
+            _RELEASE[type(effect)](self, effect)
+        if run.status == PARKED and run.failure is not None:
+            message = f"Expected the run of {run.workflow_id!r} to go on but: {run.failure.message}"
+            failure = Failure("StillParked", message, retryable=False)
+            self._refused.add(Rejected(request.request_id, run.workflow_id, failure), request)
 
     def _why_not(self, request: StartRun) -> Failure | None:
         """The reason to refuse a start: the one recorded before, or one of now."""
@@ -290,9 +330,7 @@ class Partition:
             self._trouble.quarantined.add(workflow_id)
             run = self._state.run(workflow_id)
             if run is not None and not run.closed and not run.more:
-                at_ms = max(self._services.options.clock(), run.last_at)
-                failure = Failure("EngineError", cause, BUG, retryable=False)
-                self._park(Emitter(self._state, run, at_ms), WorkflowBug(failure, "quarantined"))
+                self._activations.quarantine(run, cause)
 
     def _start_if_open(self, run_id: str, durable: ActivityRow) -> None:
         row = self._state.activity(run_id, durable.scheduled.step)
@@ -307,8 +345,7 @@ class Partition:
     def _handle(self, workflow_id: str, inputs: Sequence[Input]) -> None:
         if self._pipeline.lost.done():
             return
-        if self._refusals:
-            self._record_refusals()  # a later record must not say that they were read while they are nowhere
+        self._record_refusals()  # a later record must not say that they were read while they are nowhere
         now = self._services.options.clock()
         emitter: Emitter | None = None
         for given in inputs:
@@ -316,8 +353,8 @@ class Partition:
             at_ms = max(now, run.last_at) if run is not None else now
             decision = decide(self._state, given, at_ms)
             if isinstance(decision, Rejected):
-                assert isinstance(given, CancelRun | TerminateRun)
-                self._refuse(decision, given)
+                assert isinstance(given, CancelRun | TerminateRun | RetryRun)
+                self._refused.add(decision, given)
                 continue
             for event in decision:
                 if emitter is None:
@@ -325,7 +362,7 @@ class Partition:
                 if not emitter.run.closed:
                     emitter.emit(event)
         if emitter is not None:
-            self._activate(emitter)
+            self._activations.activate(emitter)
 
     def _emitter(self, run: RunRow | None, given: Input, event: Event, at_ms: int) -> Emitter:
         if run is None:
@@ -334,99 +371,17 @@ class Partition:
             run = new_run(given.workflow_id, run_id_of(given), event, at_ms)
         return Emitter(self._state, run, at_ms)
 
-    def _activate(self, emitter: Emitter) -> None:
-        run = emitter.run
-        jobs = [event for event in emitter.events if type(event) in JOBS]
-        if run.closed:
-            self._instances.forget(run.run_id)
-        elif jobs and run.status != PARKED:
-            self._run_code(emitter, lambda: self._instances.activate(run, jobs, run.last_at))
-            return
-        self._append(emitter)
-
-    def _run_code(self, emitter: Emitter, code: Callable[[], list[Command]]) -> None:
-        """Runs workflow code and records what it asks for; a bug in it parks the run."""
-        try:
-            commands = code()
-        except WorkflowBug as bug:
-            self._park(emitter, bug)
-            return
-        total = sum(map(size, emitter.events))
-        for command in commands:
-            grown = size(command)
-            total += grown
-            if total > RECORD_BYTES and emitter.events:
-                self._append(emitter, more=True)
-                emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
-                total = grown
-            emitter.emit(command)
-        self._append(emitter)
-
-    def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
-        self._instances.forget(emitter.run.run_id)
-        _log.error(
-            "Run of %s is parked (%s): %s\n%s",
-            emitter.run.workflow_id,
-            bug.reason,
-            bug.failure.message,
-            bug.failure.stack,
-        )
-        emitter.emit(RunParked(bug.reason, bug.failure))
-        self._append(emitter)
-
-    def _finish_writing(self, run: RunRow) -> None:
-        """The last activation was cut off between two of its records: replay it and append the rest."""
-        emitter = Emitter(self._state, run, run.last_at)
-        try:
-            found = self._instances.rebuild(run)
-        except WorkflowBug as bug:
-            self._park(emitter, bug)
-            return
-        self._instances.keep(found, run)
-        self._run_code(emitter, lambda: found.unwritten)
-
-    def _resume(self, run: RunRow) -> None:
-        """A parked run goes on if this worker's code can follow it; else it stays as it is."""
-        at_ms = max(self._services.options.clock(), run.last_at)
-        try:
-            found = self._instances.rebuild(run)
-            commands = self._instances.resume(found, run, at_ms) if found.pending else []
-        except WorkflowBug as bug:
-            if run.failure != bug.failure:
-                self._park(Emitter(self._state, run, at_ms), bug)
-            return
-        if not found.pending:
-            self._instances.keep(found, run)
-        emitter = Emitter(self._state, run, at_ms)
-        emitter.emit(RunResumed(self._services.options.member_id))
-        self._run_code(emitter, lambda: commands)
-
-    def _refuse(self, rejected: Rejected, request: StartRun | CancelRun | TerminateRun) -> None:
-        refusal = Refusal(rejected.request_id, rejected.workflow_id, rejected.failure)
-        self._refusals.append((refusal, request))
-        self._refused_at = self._intake.settled
-
     def _record_refusals(self) -> None:
-        """One record for refusals that follow each other, before any of them is answered.
-
-        Its positions are those of the last refusal: what was read after it is not decided yet.
-        """
-        if not self._refusals:
+        """One record for refusals that follow each other, before any of them is answered."""
+        batch = self._refused.take()
+        if batch is None:
             return
-        refused, self._refusals = self._refusals, []
-        commands_position, results_position = self._refused_at
         record = Refusals(
-            self.epoch,
-            self._services.options.clock(),
-            commands_position,
-            results_position,
-            self._outbox.released,
-            tuple(refusal for refusal, _ in refused),
+            self.epoch, self._services.options.clock(), *batch.settled, self._outbox.released, batch.refusals
         )
         number = self._pipeline.appended
         apply_refusals(self._state, record, number)
-        effects: list[Effect] = [_refused(refusal, request) for refusal, request in refused if request.reply_to]
-        self._send(refusals_key(self.epoch, number), record, encode(record), effects)
+        self._send(refusals_key(self.epoch, number), record, encode(record), batch.answers)
 
     # Records that retention asks for
 
@@ -459,7 +414,7 @@ class Partition:
 
     # 3. Append
 
-    def _append(self, emitter: Emitter, more: bool = False) -> None:
+    def _append(self, emitter: Emitter, more: bool) -> None:
         if not emitter.events:
             return
         run = emitter.run
@@ -583,8 +538,3 @@ _RELEASE: dict[type[Any], Callable[[Partition, Any], None]] = {
     CloseRun: Partition.close_run,
     CoverPositions: Partition.cover_positions,
 }
-
-
-def _refused(refusal: Refusal, request: StartRun | CancelRun | TerminateRun) -> Answer:
-    reply = Reply(request.request_id, request.workflow_id, "", "refused", "", None, refusal.failure)
-    return Answer(request.reply_partition, request.reply_to, encode(reply))

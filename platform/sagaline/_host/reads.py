@@ -20,7 +20,7 @@ from sagaline._engine.state import State
 from sagaline._log import Log
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure
-from sagaline._model.records import ReadRun, Reply, StartRun
+from sagaline._model.records import PARKED, ReadRun, Reply, StartRun
 from sagaline.errors import LogUnavailable
 
 _logger = logging.getLogger("sagaline.reads")
@@ -100,6 +100,9 @@ class Reads:
         self._waiters.clear()
 
     def _answer(self, request: Ask) -> None:
+        if isinstance(request, ReadRun) and request.what == "parked":
+            self._reply_parked(request)
+            return
         run = self._state.run(request.workflow_id)
         if run is None and isinstance(request, StartRun):
             self._start(request)  # the run that was there has been retired meanwhile
@@ -141,20 +144,42 @@ class Reads:
         reply = outcome(run, request.request_id, "description")
         self._reply(request, msgspec.structs.replace(reply, result=msgspec.json.encode(shown)))
 
+    def _reply_parked(self, request: ReadRun) -> None:
+        """Every parked run of the partition, each as JSON."""
+        parked = [_parked(run) for run in self._state.unfinished() if run.status == PARKED]
+        self._reply_parts(request, Reply(request.request_id, "", "", "parked", ""), parked)
+
     def _reply_history(self, request: ReadRun, run: RunRow) -> None:
+        reply = msgspec.structs.replace(outcome(run, request.request_id, "history"), result=None)
+        self._reply_parts(request, reply, self._state.history(run.run_id))
+
+    def _reply_parts(self, request: ReadRun, reply: Reply, values: list[bytes]) -> None:
+        """One answer in as many records as it needs."""
         parts: list[list[bytes]] = [[]]
         size = 0
-        for value in self._state.history(run.run_id):
+        for value in values:
             if parts[-1] and size + len(value) > _CHUNK_BYTES:
                 parts.append([])
                 size = 0
             parts[-1].append(value)
             size += len(value)
         for number, part in enumerate(parts):
-            reply = outcome(run, request.request_id, "history")
             more = number < len(parts) - 1
-            self._reply(request, msgspec.structs.replace(reply, result=None, records=tuple(part), more=more))
+            self._reply(request, msgspec.structs.replace(reply, records=tuple(part), more=more))
 
     def _reply(self, request: Ask, reply: Reply) -> None:
         if request.reply_to:
             self._log.publish(REPLIES, request.reply_partition, request.reply_to.encode(), encode(reply))
+
+
+def _parked(run: RunRow) -> bytes:
+    shown = {
+        "workflow_id": run.workflow_id,
+        "run_id": run.run_id,
+        "workflow": run.workflow,
+        "parked_at_ms": run.last_at,
+        "event": run.next_event_id - 1,
+        "type": run.failure.type if run.failure else "",
+        "cause": run.failure.message if run.failure else "",
+    }
+    return msgspec.json.encode(shown)

@@ -27,7 +27,7 @@ from sagaline._store import Identity, Store, Stores
 _logger = logging.getLogger("sagaline.recovery")
 
 
-_SAFE_SHARE = 0.8  # clocks differ, and reading takes time
+_SAFE_SHARE = 0.8  # clocks differ
 AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
 
 
@@ -52,7 +52,7 @@ class Restore:
     """Applies history to a store, from where it stands, a batch in one write."""
 
     def __init__(self, store: Store, on_unreadable: Callable[[Record, str], None]) -> None:
-        self._store, self._on_unreadable = store, on_unreadable
+        self.store, self._on_unreadable = store, on_unreadable
         self._overlay = Overlay(store)
         meta = load_meta(store)
         self._state = State(self._overlay, meta, cached_runs=1_000)
@@ -74,14 +74,14 @@ class Restore:
             rows.update(self._state.take_writes())
             self._state.take_effects()
         writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
-        self._store.write(writes)
+        self.store.write(writes)
         self._overlay.settle(writes)
         if crash_points.armed:
             crash_points.reach("after-restore-write")
 
     def note_current(self, at_ms: int) -> None:
         """Notes that the store holds all of history as it was at ``at_ms``."""
-        self._store.write([(CURRENT_KEY, str(at_ms).encode())])
+        self.store.write([(CURRENT_KEY, str(at_ms).encode())])
 
 
 class Recovery:
@@ -93,26 +93,41 @@ class Recovery:
 
     async def run(self, append: AppendClaim) -> Claimed:
         """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
-        store = await self._open()
-        restore = Restore(store, self._unreadable)
-        await self._catch_up(restore)
+        restore = await self._catch_up(self._unreadable)
         epoch = await self._claim(append)
         await self._apply(restore, epoch + 1)
+        if self._may_have_missed_tombstones(restore.store):
+            raise ClaimFailed("the worker stood still for too long before it could read up to its claim")
         assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
         await self._warn_of_lost_inputs(restore.meta)
-        return Claimed(store, restore.meta)
+        return Claimed(restore.store, restore.meta)
 
     async def follow(self) -> Restore:
         """Restores to the end, for a standby that goes on from there. ``run`` may follow, once that has stopped."""
-        restore = Restore(await self._open(), lambda record, cause: None)  # its owner has reported it
-        await self._catch_up(restore)
-        return restore
+        return await self._catch_up(lambda record, cause: None)  # its owner has reported it
 
-    async def _catch_up(self, restore: Restore) -> None:
-        began = self._options.clock()
-        _, end = await self._log.bounds(HISTORY, self._partition)
-        await self._apply(restore, end)
-        restore.note_current(began)
+    async def _catch_up(self, on_unreadable: Callable[[Record, str], None]) -> Restore:
+        """Applies history to its end. Reading has to overtake the cleaner: else a tombstone may be gone before it
+        is read, while the record that it belongs to was still there."""
+        while True:
+            restore = Restore(await self._open(), on_unreadable)
+            began = self._options.clock()
+            _, end = await self._log.bounds(HISTORY, self._partition)
+            await self._apply(restore, end)
+            if not self._may_have_missed_tombstones(restore.store):
+                restore.note_current(began)
+                return restore
+
+    def is_too_old(self, restore: Restore) -> bool:
+        """True for a standby that has stood still for too long: it is to be opened anew."""
+        return self._may_have_missed_tombstones(restore.store)
+
+    def _may_have_missed_tombstones(self, store: Store) -> bool:
+        return self._age_s(store) > _SAFE_SHARE * self._log.tombstones_kept_s
+
+    def _age_s(self, store: Store) -> float:
+        """Seconds since the store surely was up to date."""
+        return (self._options.clock() - int(store.get(CURRENT_KEY) or 0)) / 1_000
 
     async def _open(self) -> Store:
         if self._store is None:
@@ -128,16 +143,14 @@ class Recovery:
                 known,
             )
             return self._rebuild()
-        current = self._store.get(CURRENT_KEY)
-        if not known and current is None:  # an empty store is as good as the log from now on
+        if not known:  # an empty store is as good as the log from now on
             self._store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
-        age_s = (self._options.clock() - int(current or 0)) / 1_000
-        if known and age_s > _SAFE_SHARE * self._log.tombstones_kept_s:
+        elif self._may_have_missed_tombstones(self._store):
             _logger.warning(
                 "Partition %d: the state was last up to date %d s ago and tombstones stay for %d s: it may have missed "
                 "some, so it is rebuilt from the log.",
                 self._partition,
-                age_s,
+                self._age_s(self._store),
                 self._log.tombstones_kept_s,
             )
             return self._rebuild()
@@ -148,6 +161,7 @@ class Recovery:
         self.close()
         self._stores.wipe(self._partition)
         self._store = self._stores.open(self._partition, self._identity())
+        self._store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
         return self._store
 
     def _identity(self) -> Identity:

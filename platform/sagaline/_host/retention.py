@@ -2,13 +2,16 @@
 
 Compaction is garbage collection by explicit tombstones, nothing else. A tombstone is written only for what an
 acknowledged, valid, later record has made unneeded: before runs are retired, a record of positions says what they
-said. A run is retired from its first record to its last (docs/decisions/0011).
+said. A run is retired from its first record to its last (docs/decisions/0011). And not before every command that was
+waiting when its time was over has been taken: a start that is repeated within the retention finds its run, however
+late it is read (docs/decisions/0013).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,7 +20,9 @@ from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._model.keys import positions_key, refusals_key
 from sagaline._runtime.definitions import Registry
+from sagaline.errors import LogUnavailable
 
+_log = logging.getLogger("sagaline.retention")
 _RUNS_A_SWEEP = 200
 
 
@@ -28,6 +33,8 @@ class Actions(NamedTuple):
     append_tombstone: Callable[[bytes], None]
     released: Callable[[], int]
     behind: Callable[[], bool]
+    commands_end: Callable[[], Awaitable[int]]
+    commands_settled: Callable[[], int]
 
 
 class Retention:
@@ -43,6 +50,9 @@ class Retention:
         self._due: list[str] = []
         self._due_refusals: list[tuple[int, int]] = []
         self._awaited: int | None = None  # number of the record of positions that has to be durable first
+        self._covers = False  # that record lets what is due go
+        self._commands_end: int | None = None  # it does when commands are settled up to here
+        self._looking: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Finishes what another owner has begun, and sweeps from now on."""
@@ -51,8 +61,9 @@ class Retention:
 
     def close(self) -> None:
         """Sweeps no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for one in (self._timer, self._looking):
+            if one is not None:
+                one.cancel()
 
     def tidy(self) -> None:
         """Tombstones for what reading has found: invalid records, and runs that somebody else has begun to retire."""
@@ -68,9 +79,21 @@ class Retention:
         self._schedule()
         if self._awaited is not None:
             return
-        self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
-        if self._due or self._due_refusals or self._actions.behind():
+        if not self._due and not self._due_refusals:
+            self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
+        if (self._due or self._due_refusals) and self._looking is None:
+            self._looking = self._loop.create_task(self._look())
+        self._covers = self._commands_end is not None and self._actions.commands_settled() >= self._commands_end
+        if self._covers or self._actions.behind():
             self._awaited = self._actions.append_positions()
+
+    async def _look(self) -> None:
+        """Finds out which commands have to be taken before what is due may go."""
+        try:
+            self._commands_end = await self._actions.commands_end()
+        except LogUnavailable as error:
+            _log.debug("Nothing is retired for now: %s", error)
+            self._looking = None
 
     def on_positions(self, epoch: int, number: int) -> None:
         """A record of positions is durable: what it covers goes, and the older ones."""
@@ -79,8 +102,11 @@ class Retention:
                 self._actions.append_tombstone(positions_key(*older))
         if number != self._awaited:
             return
+        self._awaited = None
+        if not self._covers:
+            return
         due, refusals = self._due, self._due_refusals
-        self._due, self._due_refusals, self._awaited = [], [], None
+        self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
         for workflow_id in due:
             run = self._decided.run(workflow_id)
             if run is not None and run.closed:

@@ -110,7 +110,11 @@ class Standbys:
         """Notes that the copy is as new as the log is now: a later rebuild for its age is not needed."""
         began = self._options.clock()
         _, end = await self._log.bounds(HISTORY, number)
-        if self._copies.get(number) is copy and copy.restore is not None and copy.restore.meta.next_offset >= end:
+        if self._copies.get(number) is not copy or copy.restore is None or copy.restore.meta.next_offset < end:
+            return
+        if copy.recovery.is_too_old(copy.restore):
+            self._give_up(number, copy, "it stood still for too long and may have missed tombstones")
+        else:
             try:
                 copy.restore.note_current(began)
             except StoreUnavailable as error:

@@ -18,7 +18,6 @@ from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
 _ROWS = 10_000
-_BYTES = 8_000_000
 _SCAN_ROWS = 200
 
 
@@ -27,6 +26,7 @@ class WriteBack(Overlay):
 
     def __init__(self, store: Store, meta: Meta, on_failure: Callable[[str], None]) -> None:
         super().__init__(store)
+        self.bytes_kept = 1_000_000
         self._store, self._on_failure = store, on_failure
         self._loop = asyncio.get_running_loop()
         self.meta = meta
@@ -48,7 +48,7 @@ class WriteBack(Overlay):
     def reached(self, meta: Meta, current_at_ms: int) -> None:
         """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""
         self.meta, self.current_at_ms, self._dirty = meta, current_at_ms, True
-        if len(self._above) >= _ROWS or self._bytes >= _BYTES:
+        if len(self._above) >= _ROWS or self._bytes >= self.bytes_kept:
             self.flush()
         elif self._handle is None:
             self._handle = self._loop.call_later(_WAIT_S, self.flush)

@@ -49,8 +49,17 @@ class TerminateRun(msgspec.Struct, frozen=True, gc=False):
     reply_partition: int = 0
 
 
+class RetryRun(msgspec.Struct, frozen=True, gc=False):
+    """Asks for a parked run to be taken up again."""
+
+    request_id: str
+    workflow_id: str
+    reply_to: str = ""
+    reply_partition: int = 0
+
+
 class ReadRun(msgspec.Struct, frozen=True, gc=False):
-    """Asks the owner for a run's ``result``, ``description`` or ``history``."""
+    """Asks the owner for a run's result, description or history, or a partition's for its parked runs."""
 
     request_id: str
     workflow_id: str
@@ -160,13 +169,14 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-Command = StartRun | CancelRun | TerminateRun | ReadRun
+Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun
 Decided = History | Refusals | Positions
 Record = Command | ActivityResult | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
     "terminate_run": TerminateRun,
+    "retry_run": RetryRun,
     "read_run": ReadRun,
     "activity_result": ActivityResult,
     "task": Task,

@@ -30,8 +30,6 @@ from sagaline.errors import StateDirectoryInUse
 
 _log = logging.getLogger("sagaline.store")
 _IDENTITY_FILE = "identity.json"
-_CACHE_BYTES = 64 * 1024 * 1024
-_BUFFER_BYTES = 64 * 1024 * 1024
 
 
 class RocksStore:
@@ -69,12 +67,12 @@ class RocksStore:
 class RocksStores:
     """The state directory of one worker, locked while it lives."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, memory_bytes: int) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
-        self._cache = Cache(_CACHE_BYTES)
-        self._buffers = WriteBufferManager(_BUFFER_BYTES, False)
+        self._cache = Cache(memory_bytes // 2)
+        self._buffers = WriteBufferManager(memory_bytes // 2, False)
 
     def _take_lock(self) -> int:
         lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

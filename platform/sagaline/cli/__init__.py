@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from sagaline.cli import demo, doctor, run, show, start, topics
+from sagaline.cli import demo, doctor, quarantine, run, show, start, topics
 from sagaline.cli.output import guarded
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app.command("worker")(run.worker)
 app.command("start")(start.start)
 app.command("show")(show.show)
 app.command("doctor")(doctor.doctor)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(topics.app, name="topics")
 
 

@@ -6,6 +6,7 @@ SEEDS is a number of seeds, counted from 1, or first-last.
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import sys
@@ -61,6 +62,7 @@ def _options() -> argparse.Namespace:
 
 def _reports(seeds: range, shape: Shape, jobs: int) -> list[Report]:
     warnings.simplefilter("ignore")  # coroutines of killed processes are never awaited
+    gc.freeze()  # modules stay: the collection before each seed need not look at them
     work = [(seed, shape) for seed in seeds]
     if jobs == 1 or len(work) == 1:
         return [run_seed(*one) for one in work]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 from compaction import compacted
@@ -24,7 +24,6 @@ from sagaline.errors import LogUnavailable
 from simulation.loop import OUTSIDE, Process, VirtualLoop
 
 SESSION_S = 6.0
-TOMBSTONES_KEPT_S = 12.0
 
 
 class Faults:
@@ -62,11 +61,12 @@ class Broker:
     ) -> None:
         self.loop, self.draw, self.partitions = loop, draw, partitions
         self.faults = Faults(draw, without)
+        self.tombstones_kept_s = draw.choice([5.0, 12.0, 40.0])
         self.marks: Counter[str] = Counter()
         self.full: dict[tuple[str, int], list[Record]] = {}
         self.led: Counter[int] = Counter()  # by partition: how often its leader was lost
         self.cleaned: dict[int, tuple[int, int]] = {}
-        self.landed_at: dict[int, list[float]] = {}
+        self._passes: dict[int, list[tuple[float, int]]] = {}  # by partition: when the cleaner ran, and up to where
         self.on_landed: Callable[[Record], None] = lambda record: None
         self._readers: list[SimReader] = []
         self.members: dict[str, SimMembership] = {}
@@ -84,32 +84,36 @@ class Broker:
     def records(self, topic: str, partition: int) -> list[Record]:
         return self.full.setdefault((topic, partition), [])
 
-    def visible(self, partition: int) -> list[Record]:
-        """History as a reader finds it after what the cleaner has done."""
-        return compacted(self.records(HISTORY, partition), *self.cleaned.get(partition, (0, 0)))
+    def fetch(self, topic: str, partition: int, start: int, end: int, size: int) -> list[Record]:
+        """Up to ``size`` records from ``start`` on, as a reader finds them after what the cleaner has done."""
+        records = self.records(topic, partition)
+        below, dropped = self.cleaned.get(partition, (0, 0))
+        if topic != HISTORY or start >= below:
+            return records[start : min(end, start + size)]
+        left = compacted(records, below, dropped)
+        return list(islice((record for record in left if start <= record.offset < end), size))
 
     def land(self, topic: str, partition: int, key: bytes, value: bytes | None) -> int:
         """Appends a record; returns its offset."""
         records = self.records(topic, partition)
         record = Record(topic, partition, len(records), key, value)
         records.append(record)
-        if topic == HISTORY:
-            self.landed_at.setdefault(partition, []).append(self.loop.now_s)
         self.on_landed(record)
         for reader in self._readers:
             reader.wake()
         return record.offset
 
     def clean(self) -> None:
-        """The cleaner runs on every partition, up to anywhere; tombstones may go as well."""
+        """The cleaner runs on every partition, up to anywhere; tombstones that an earlier pass has seen may go (KIP-534)."""
         for partition in range(self.partitions):
-            below, dropped = self.cleaned.get(partition, (0, 0))
-            end = len(self.records(HISTORY, partition))
-            below = self.draw.randint(below, end)
-            old = bisect_left(self.landed_at.get(partition, []), self.loop.now_s - TOMBSTONES_KEPT_S)
-            dropped = max(dropped, self.draw.randint(0, min(below, old)))
-            if below > self.cleaned.get(partition, (0, 0))[0]:
+            before, dropped = self.cleaned.get(partition, (0, 0))
+            below = self.draw.randint(before, len(self.records(HISTORY, partition)))
+            passes = self._passes.setdefault(partition, [])
+            old = max((to for at_s, to in passes if at_s < self.loop.now_s - self.tombstones_kept_s), default=0)
+            dropped = max(dropped, self.draw.choice([old, self.draw.randint(0, old)]))
+            if below > before:
                 self.marks["compaction"] += 1
+                passes.append((self.loop.now_s, below))
             self.cleaned[partition] = (below, dropped)
 
     def lose_leader(self, partition: int) -> None:
@@ -146,7 +150,7 @@ class SimLog:
 
     @property
     def tombstones_kept_s(self) -> float:
-        return TOMBSTONES_KEPT_S
+        return self.broker.tombstones_kept_s
 
     async def open(self, create: bool = True) -> None: ...
 
@@ -174,8 +178,7 @@ class SimLog:
         size = self.broker.draw.choice([1, 3, 50])
         while start < end:
             await self._round_trip()
-            records = self.broker.visible(partition) if topic == HISTORY else self.broker.records(topic, partition)
-            batch = [record for record in records if start <= record.offset < end][:size]
+            batch = self.broker.fetch(topic, partition, start, end, size)
             start = batch[-1].offset + 1 if batch else end
             if batch:
                 yield batch
@@ -295,9 +298,10 @@ class SimReader:
             return
         batch: list[Record] = []
         for (topic, partition), start in self._next.items():
-            found = self._broker.records(topic, partition)[start : start + 20]
-            self._next[topic, partition] = start + len(found)
-            batch += found
+            found = self._broker.fetch(topic, partition, start, 2**60, 20)
+            if found:
+                self._next[topic, partition] = found[-1].offset + 1
+                batch += found
         if batch:
             self._sink(batch)
             self.wake()

@@ -5,7 +5,9 @@ Validity is written down here a second time, on purpose. The invariants are thos
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,13 +34,17 @@ class Run:
     outcomes: dict[int, Any] = field(default_factory=dict)
     timers: dict[int, int] = field(default_factory=dict)
     parked: bool = False
+    ended_at_s: float = 0.0
 
 
 class Watcher:
     """Hears of every record as it lands. ``violations`` says what must not have happened."""
 
-    def __init__(self, books: Books, marks: Counter[str]) -> None:
+    def __init__(self, books: Books, marks: Counter[str], now_s: Callable[[], float], retention_s: float) -> None:
+        """``retention_s``: for so long, whatever the clocks say, an ended run is surely kept."""
         self.books, self.marks = books, marks
+        self._now_s, self._retention_s = now_s, retention_s
+        self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
         self.runs: dict[tuple[int, str], Run] = {}
         self._retired: list[tuple[str, Run]] = []
@@ -58,6 +64,8 @@ class Watcher:
             self._on_history(record)
         elif record.topic == REPLIES:
             self._on_reply(record)
+        elif record.topic == COMMANDS:
+            self._on_command(record)
         elif record.topic == DEADLETTERS:
             self.marks["dead letter"] += 1
             self.poison.discard(record.value or b"")
@@ -86,6 +94,20 @@ class Watcher:
                 self._on_activation(record, found)
             elif isinstance(found, Refusals):
                 self.refused |= {one.request_id for one in found.refusals}
+
+    def _on_command(self, record: Record) -> None:
+        try:
+            found = decode(record.value)
+        except UnreadableRecord:
+            return
+        if isinstance(found, StartRun):
+            self._asked_at_s[found.request_id] = self._now_s()
+
+    def _check_is_new(self, record: Record, run_id: str, request_id: str) -> None:
+        """A start is done once, however late it is read and however often it was written within the retention."""
+        before = [run.ended_at_s for retired, run in self._retired if retired == run_id]
+        if before and self._asked_at_s.get(request_id, math.inf) < before[-1] + self._retention_s:
+            self._fail(record, f"{request_id} was done a second time")
 
     def _check_positions(self, record: Record, now: tuple[int, int, int]) -> None:
         before = self._positions.get(record.partition, (0, 0, 0))
@@ -122,6 +144,7 @@ class Watcher:
             self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
         match event:
             case e.RunStarted():
+                self._check_is_new(record, found.run_id, event.request_id)
                 self.accepted.setdefault(event.request_id, run.workflow_id)
                 self._promised[event.request_id] = event.reply_when
             case e.ActivityScheduled():
@@ -142,7 +165,7 @@ class Watcher:
             case _:
                 pass
         if isinstance(event, TERMINAL):
-            run.terminal = event
+            run.terminal, run.ended_at_s = event, self._now_s()
 
     def _on_reply(self, record: Record) -> None:
         assert record.value is not None

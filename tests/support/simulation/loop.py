@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import heapq
+import inspect
 from asyncio.base_events import BaseEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
@@ -104,6 +105,7 @@ class VirtualLoop(BaseEventLoop):
         self.now_s = 1_000.0
         self.callbacks = 0
         self._selector = _Selector(self)
+        self._begun: list[Coroutine[Any, Any, Any]] = []
         self.errors: list[str] = []
         self.set_exception_handler(self._note)
 
@@ -114,6 +116,18 @@ class VirtualLoop(BaseEventLoop):
             return
         if error is not None and (process is None or process.alive):
             self.errors.append(f"{context['message']}: {error!r}")
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        self._begun.append(coro)
+        return super().create_task(coro, **options)
+
+    def close(self) -> None:
+        """What a dead process has never begun is no mistake of anybody's."""
+        for coro in self._begun:
+            if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
+                coro.close()
+        self._begun.clear()
+        super().close()
 
     def _check_closed(self) -> None:
         """What a dead process leaves behind is collected after the end, and may still try to schedule something."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +26,7 @@ from sagaline._host.standbys import Standbys
 from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
-from sagaline._model.records import ActivityResult, Claim, History, Refusal
+from sagaline._model.records import ActivityResult, Claim, History
 from sagaline._runtime import saga
 from simulation import broker
 
@@ -223,6 +224,16 @@ def keeps_a_store_that_missed_tombstones() -> list[Patch]:
 
 
 @mutant
+def believes_a_restore_that_stood_still() -> list[Patch]:
+    original = Recovery._may_have_missed_tombstones
+
+    def missed(self: Recovery, store: Any) -> bool:
+        return inspect.stack()[1].function == "_open" and original(self, store)
+
+    return [(Recovery, "_may_have_missed_tombstones", missed)]
+
+
+@mutant
 def forgets_what_was_consumed() -> list[Patch]:
     def history(*fields: Any) -> Any:
         return msgspec.structs.replace(History(*fields), commands_position=0)
@@ -253,12 +264,12 @@ def compensates_in_the_order_of_start() -> list[Patch]:
 
 @mutant
 def answers_a_refusal_before_it_is_recorded() -> list[Patch]:
-    def refuse(self: Partition, rejected: Any, request: Any) -> None:
-        refusal = Refusal(rejected.request_id, rejected.workflow_id, rejected.failure)
-        if request.reply_to:
-            self.answer(partitions._refused(refusal, request))
+    def record(self: Partition) -> None:
+        batch = self._refused.take()
+        for one in batch.answers if batch is not None else []:
+            self.answer(one)  # type: ignore[arg-type]
 
-    return [(Partition, "_refuse", refuse)]
+    return [(Partition, "_record_refusals", record)]
 
 
 @mutant

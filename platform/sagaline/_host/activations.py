@@ -1,0 +1,111 @@
+"""From events to the workflow's code and back: what a run's code asks for goes into the record of its activation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from sagaline._engine.effects import Effect
+from sagaline._engine.emit import Emitter
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import State
+from sagaline._host.instances import Instances
+from sagaline._host.options import HostOptions
+from sagaline._host.sizes import RECORD_BYTES, size
+from sagaline._model.events import Command, RunParked, RunResumed
+from sagaline._model.failure import BUG, Failure
+from sagaline._model.records import PARKED
+from sagaline._runtime.instance import JOBS, WorkflowBug
+
+_log = logging.getLogger("sagaline.partition")
+QUARANTINED = "quarantined"
+
+
+class Activations:
+    """``append`` takes a finished record; ``more`` says that another one of the same activation follows."""
+
+    def __init__(
+        self, state: State, instances: Instances, options: HostOptions, append: Callable[[Emitter, bool], None]
+    ) -> None:
+        self._state, self._instances, self._options, self._append = state, instances, options, append
+
+    def activate(self, emitter: Emitter) -> None:
+        """Events have come in: the run's code is given those that concern it, unless it is parked."""
+        run = emitter.run
+        jobs = [event for event in emitter.events if type(event) in JOBS]
+        if run.closed:
+            self._instances.forget(run.run_id)
+        elif jobs and run.status != PARKED:
+            self._run_code(emitter, lambda: self._instances.activate(run, jobs, run.last_at))
+            return
+        self._append(emitter, False)
+
+    def _run_code(self, emitter: Emitter, code: Callable[[], list[Command]]) -> None:
+        """Runs workflow code and records what it asks for; a bug in it parks the run."""
+        try:
+            commands = code()
+        except WorkflowBug as bug:
+            self._park(emitter, bug)
+            return
+        total = sum(map(size, emitter.events))
+        for command in commands:
+            grown = size(command)
+            total += grown
+            if total > RECORD_BYTES and emitter.events:
+                self._append(emitter, True)
+                emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
+                total = grown
+            emitter.emit(command)
+        self._append(emitter, False)
+
+    def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
+        self._instances.forget(emitter.run.run_id)
+        _log.error(
+            "Run of %s is parked (%s): %s\n%s",
+            emitter.run.workflow_id,
+            bug.reason,
+            bug.failure.message,
+            bug.failure.stack,
+        )
+        emitter.emit(RunParked(bug.reason, bug.failure))
+        self._append(emitter, False)
+
+    def finish_writing(self, run: RunRow) -> None:
+        """The last activation was cut off between two of its records: replay it and append the rest."""
+        emitter = Emitter(self._state, run, run.last_at)
+        try:
+            found = self._instances.rebuild(run)
+        except WorkflowBug as bug:
+            self._park(emitter, bug)
+            return
+        self._instances.keep(found, run)
+        self._run_code(emitter, lambda: found.unwritten)
+
+    def resume(self, run: RunRow, answer: Effect | None = None) -> None:
+        """A parked run goes on if this worker's code can follow it; else it stays as it is.
+
+        ``answer`` is released when it is durable that the run goes on.
+        """
+        at_ms = self._now_ms(run)
+        try:
+            found = self._instances.rebuild(run)
+            commands = self._instances.resume(found, run, at_ms) if found.pending else []
+        except WorkflowBug as bug:
+            if run.failure != bug.failure:
+                self._park(Emitter(self._state, run, at_ms), bug)
+            return
+        if not found.pending:
+            self._instances.keep(found, run)
+        emitter = Emitter(self._state, run, at_ms)
+        emitter.emit(RunResumed(self._options.member_id))
+        if answer is not None:
+            self._state.call_for(answer)
+        self._run_code(emitter, lambda: commands)
+
+    def quarantine(self, run: RunRow, cause: str) -> None:
+        """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
+        failure = Failure("EngineError", cause, BUG, retryable=False)
+        self._park(Emitter(self._state, run, self._now_ms(run)), WorkflowBug(failure, QUARANTINED))
+
+    def _now_ms(self, run: RunRow) -> int:
+        return max(self._options.clock(), run.last_at)
