@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import logging
 import random
 import uuid
 from collections.abc import Callable, Coroutine
@@ -19,10 +21,13 @@ from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 
+from sagaline._engine.decide import run_id_of
 from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import PAYLOAD_LIMIT, wall_clock_ms
+from sagaline._host.sealing import open_events
 from sagaline._log import COMMANDS, REPLIES, Log, Record, open_log
 from sagaline._model.codec import UnreadableRecord, decode, encode
+from sagaline._model.events import Event
 from sagaline._model.failure import Failure
 from sagaline._model.records import (
     COMPLETED,
@@ -35,12 +40,15 @@ from sagaline._model.records import (
     StartRun,
     TerminateRun,
 )
+from sagaline._payloads import AS_THEY_ARE, BlobsUnavailable, Payloads, Sealer, describe, is_sealed
 from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.instance import WorkflowBug
 from sagaline.errors import (
     ConfigurationError,
     InvalidInput,
     LogUnavailable,
     PayloadTooLarge,
+    PayloadUnavailable,
     RequestRefused,
     RequestTimeout,
     RunError,
@@ -54,6 +62,7 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 R = TypeVar("R")
+_log = logging.getLogger("sagaline.client")
 _ASK_AGAIN_S = 5.0
 _DEFAULT_TIMEOUT_S = 30.0
 
@@ -100,7 +109,7 @@ class RunHandle(Generic[R]):
     async def result(self, timeout_s: float | None = None) -> R:
         """The run's result, when it has ended. Raises RunError when it ended without one, RequestTimeout."""
         reply = await self._client.read(self.workflow_id, "result", timeout_s)
-        return self._client.outcome(reply, self._definition)  # type: ignore[no-any-return]
+        return await self._client.outcome(reply, self._definition)  # type: ignore[no-any-return]
 
     async def describe(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> Description:
         """Status, times and counts. Raises RequestRefused when there is no such run."""
@@ -115,15 +124,15 @@ class RunHandle(Generic[R]):
             None if found["closed_at_ms"] is None else datetime.fromtimestamp(found["closed_at_ms"] / 1000, UTC),
             found["events"],
             found["open_steps"],
-            found["result"],
+            await self._client.shown_result(found),
             reply.failure,
         )
 
     async def history(self, timeout_s: float = _DEFAULT_TIMEOUT_S) -> list[History]:
-        """The run's history records, in order."""
+        """The run's history records, in order. Payloads that cannot be opened here stay sealed."""
         reply = await self._client.read(self.workflow_id, "history", timeout_s)
         records = [decode(value) for value in reply.records]
-        return [record for record in records if isinstance(record, History)]
+        return [await self._client.readable(record) for record in records if isinstance(record, History)]
 
     async def cancel(self, reason: str = "cancelled by a client") -> None:
         """Asks the run to stop; a saga rolls back. Returns when the request is durable, not when the run has ended."""
@@ -160,16 +169,18 @@ class _Waiting:
 class Client:
     """A connection to a namespace. Use ``await Client.connect(url)``; close it, or use it as a context manager."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, payloads: Payloads) -> None:
         self._log = log
+        self._payloads = Sealer(payloads)
         self._id = f"client-{uuid.uuid4().hex}"
         self._waiting: dict[str, _Waiting] = {}
         self._partition = 0
 
     @classmethod
-    async def connect(cls, url: str) -> Client:
-        """Connects to the log at ``url``. Raises ConfigurationError, LogUnavailable."""
-        client = cls(open_log(url))
+    async def connect(cls, url: str, *, payloads: Payloads = AS_THEY_ARE) -> Client:
+        """Connects to the log at ``url``; ``payloads`` as the workers have it. Raises ConfigurationError,
+        LogUnavailable."""
+        client = cls(open_log(url), payloads)
         await client._open()
         return client
 
@@ -239,31 +250,58 @@ class Client:
         """Starts a run and waits for its result, with one request and one answer. Raises RunError too."""
         definition = _definition(workflow)
         payload = definition.signature.check_input(args, {})
-        reply = await self.request(self._start_request(definition.name, payload, id, "closed"), None)
-        return self.outcome(reply, definition)
+        return await self.outcome(await self._start(definition.name, payload, id, "closed", None), definition)
 
     async def start_by_name(self, workflow: str, payload: bytes, *, id: str) -> RunHandle[Any]:
         """Starts a run of a workflow whose code is not here; ``payload`` is the JSON array of its arguments."""
-        reply = await self.request(self._start_request(workflow, payload, id, "accepted"), _DEFAULT_TIMEOUT_S)
+        reply = await self._start(workflow, payload, id, "accepted", _DEFAULT_TIMEOUT_S)
         return RunHandle(self, id, reply.run_id, None)
 
     async def execute_by_name(self, workflow: str, payload: bytes, *, id: str) -> Any:
         """As ``start_by_name``, but waits for the result, with one request and one answer."""
-        return self.outcome(await self.request(self._start_request(workflow, payload, id, "closed"), None), None)
+        return await self.outcome(await self._start(workflow, payload, id, "closed", None), None)
 
     def handle(self, workflow_id: str) -> RunHandle[Any]:
         """The run of a workflow id, whoever started it."""
         return RunHandle(self, workflow_id, "", None)
 
-    def _start_request(self, workflow: str, payload: bytes, workflow_id: str, reply_when: str) -> StartRun:
+    async def _start(
+        self, workflow: str, payload: bytes, workflow_id: str, reply_when: str, timeout_s: float | None
+    ) -> Reply:
         if not workflow_id or len(workflow_id.encode()) > 255:
             raise InvalidInput(f"Expected an id of 1 to 255 bytes but got {workflow_id!r}.")
+        request = StartRun(uuid.uuid4().hex, workflow_id, workflow, payload, self._id, self._partition, reply_when)
+        sealed = self._payloads.touches(payload)
+        if sealed:
+            payload = await self._seal(run_id_of(request), payload)
+            request = msgspec.structs.replace(request, input=payload)
         if len(payload) > PAYLOAD_LIMIT:
             raise PayloadTooLarge(
                 f"Expected an input of {workflow} of at most {PAYLOAD_LIMIT} bytes but it has {len(payload)}: "
-                f"store the data elsewhere and pass a reference."
+                f"configure a store of blobs (docs/operations.md), or pass a reference."
             )
-        return StartRun(uuid.uuid4().hex, workflow_id, workflow, payload, self._id, self._partition, reply_when)
+        try:
+            reply = await self.request(request, timeout_s)
+        except RequestRefused:
+            await self._forget_blob(request, sealed)
+            raise
+        if reply.run_id != run_id_of(request):  # another start was first
+            await self._forget_blob(request, sealed)
+        return reply
+
+    async def _seal(self, run_id: str, payload: bytes) -> bytes:
+        try:
+            return await asyncio.to_thread(self._payloads.seal, run_id, payload)
+        except BlobsUnavailable as error:
+            raise PayloadUnavailable(f"Expected the store of blobs to take the input but {error}.") from error
+
+    async def _forget_blob(self, request: StartRun, sealed: bool) -> None:
+        """No run uses it, so none would delete it."""
+        if sealed and self._payloads.has_blobs:
+            try:
+                await asyncio.to_thread(self._payloads.delete_run, run_id_of(request))
+            except BlobsUnavailable as error:
+                _log.warning("%s", error)
 
     # Parked runs
 
@@ -344,12 +382,41 @@ class Client:
         """To the partition of the workflow id, unless another is given."""
         self._log.publish(COMMANDS, partition, request.workflow_id.encode(), encode(request), on_done)
 
-    def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
-        """The result in a reply; raises RunError."""
+    async def shown_result(self, description: dict[str, Any]) -> Any:
+        """The result in a description; what it is, in words, when it cannot be opened here."""
+        sealed = description["sealed_result"]
+        if sealed is None:
+            return description["result"]
+        payload = base64.b64decode(sealed)
+        try:
+            return msgspec.json.decode(await self._opened(payload))
+        except PayloadUnavailable:
+            return describe(payload)
+
+    async def readable(self, record: History) -> History:
+        """A record with the payloads that can be opened here."""
+        shown: list[Event] = []
+        for event in record.events:
+            try:
+                shown += await asyncio.to_thread(open_events, self._payloads, [event])
+            except (WorkflowBug, BlobsUnavailable):
+                shown.append(event)
+        return msgspec.structs.replace(record, events=tuple(shown))
+
+    async def _opened(self, payload: bytes) -> bytes:
+        if not is_sealed(payload):
+            return payload
+        try:
+            return await asyncio.to_thread(self._payloads.open, payload)
+        except BlobsUnavailable as error:
+            raise PayloadUnavailable(f"Expected the store of blobs to answer but {error}.") from error
+
+    async def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
+        """The result in a reply; raises RunError, PayloadUnavailable."""
         if reply.status != COMPLETED:
             failure = reply.failure or Failure("Unknown", "no reason was given")
             raise RunError(reply.workflow_id, reply.status, failure)
-        data = reply.result or b"null"
+        data = await self._opened(reply.result or b"null")
         return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
 
     def _on_replies(self, records: list[Record]) -> None:

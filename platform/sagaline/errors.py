@@ -10,6 +10,7 @@
     ├── RequestRefused               the owner answered a request with a refusal and its reason
     ├── InvalidInput                 arguments that do not fit the workflow; nothing was sent
     ├── PayloadTooLarge              a payload over the limit; nothing was written
+    ├── PayloadUnavailable           a payload's key, codec or blob is not here
     ├── ConfigurationError           an option, URL, topic or module is not as it has to be; the message says what to do
     │   ├── TopicMismatch            a topic has the wrong partition count or settings
     │   └── StateDirectoryInUse      another process works in this state directory
@@ -31,6 +32,7 @@ __all__ = [
     "LogUnavailable",
     "MemberIdInUse",
     "PayloadTooLarge",
+    "PayloadUnavailable",
     "RequestRefused",
     "RequestTimeout",
     "RunError",
@@ -119,6 +121,10 @@ class InvalidInput(SagalineError):
 
 class PayloadTooLarge(SagalineError):
     """A payload over the limit. Nothing was written; pass a reference to the data instead."""
+
+
+class PayloadUnavailable(SagalineError):
+    """A payload cannot be read: its key or codec is not configured here, or its blob is missing or damaged."""
 
 
 class ConfigurationError(SagalineError):

@@ -22,6 +22,7 @@ from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._log import open_log
+from sagaline._payloads import AS_THEY_ARE, Payloads, Sealer
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._store import open_stores
@@ -76,6 +77,7 @@ class Worker:
         state_dir: str | Path | None = None,
         id: str | None = None,
         options: WorkerOptions = WorkerOptions(),  # frozen
+        payloads: Payloads = AS_THEY_ARE,
     ) -> None:
         self._url = url
         self._registry = Registry(
@@ -85,6 +87,7 @@ class Worker:
         self._state_dir = None if state_dir is None else Path(state_dir)
         self._id = id
         self._options = options
+        self._payloads = Sealer(payloads)
         self._retention_ms = milliseconds(options.retention)
 
     async def __aenter__(self) -> Worker:
@@ -122,6 +125,7 @@ class Worker:
             retention_ms=self._retention_ms,
             sweep_s=min(10.0, self._retention_ms / 1_000),
             standbys=options.standbys,
+            payloads=self._payloads,
             cached_instance_bytes=2 * share,
             bytes_in_flight=share,
             activity_bytes=2 * share,

@@ -6,7 +6,7 @@ import sagaline
 
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Client ConfigurationError Description FailureError ForwardStep
-InvalidInput LogUnavailable MemberIdInUse ParkedRun PayloadTooLarge RequestRefused RequestTimeout Retry RunError RunHandle
+InvalidInput LogUnavailable MemberIdInUse ParkedRun PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle
 SagalineError StateDirectoryInUse TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 

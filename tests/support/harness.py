@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagaline import Activity, Client, Worker, WorkerOptions, Workflow
+from sagaline._payloads import AS_THEY_ARE, Payloads
 
 
 class Running(NamedTuple):
@@ -38,6 +39,7 @@ async def running(
     *,
     state_dir: Path | None = None,
     worker_id: str | None = None,
+    payloads: Payloads = AS_THEY_ARE,
     **options: Any,
 ) -> AsyncIterator[Running]:
     """A worker that is live, and a client."""
@@ -48,8 +50,9 @@ async def running(
         state_dir=state_dir,
         id=worker_id,
         options=WorkerOptions(**options),
+        payloads=payloads,
     )
     async with made:
         await made.ready()
-        async with await Client.connect(url) as client:
+        async with await Client.connect(url, payloads=payloads) as client:
             yield Running(made, client)

@@ -10,7 +10,7 @@ from sagaline._model.records import History, Positions, Refusals
 
 
 def apply_history(state: State, record: History, value: bytes) -> bool:
-    """Applies one activation; False when it is already there or does not follow (a producer's late retry).
+    """Applies one activation; False when it is already there (a producer's late retry) or does not follow.
 
     ``value`` is the record as it stands on the topic, kept for replay. A record whose run is not there is a remnant
     of one that is being retired: it is kept until it has its tombstone.
@@ -22,7 +22,10 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     if run is None or run.run_id != record.run_id:
         state.put_remnant(record, value)
         return False
-    if run.next_event_id != record.first_event_id or run.closed:
+    if run.closed or record.first_event_id < run.next_event_id:
+        return False
+    if record.first_event_id > run.next_event_id:  # what is between has its tombstones: those of the rest will follow
+        state.put_history(record.run_id, record.first_event_id, value)
         return False
     emitter = Emitter(state, run, record.at)
     for event in record.events:

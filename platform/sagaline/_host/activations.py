@@ -11,10 +11,12 @@ from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
 from sagaline._host.instances import Instances
 from sagaline._host.options import HostOptions
+from sagaline._host.sealing import seal_commands
 from sagaline._host.sizes import RECORD_BYTES, size
 from sagaline._model.events import Command, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
+from sagaline._payloads import BlobsUnavailable
 from sagaline._runtime.instance import JOBS, WorkflowBug
 
 _log = logging.getLogger("sagaline.partition")
@@ -25,9 +27,15 @@ class Activations:
     """``append`` takes a finished record; ``more`` says that another one of the same activation follows."""
 
     def __init__(
-        self, state: State, instances: Instances, options: HostOptions, append: Callable[[Emitter, bool], None]
+        self,
+        state: State,
+        instances: Instances,
+        options: HostOptions,
+        append: Callable[[Emitter, bool], None],
+        lose: Callable[[str], None],
     ) -> None:
-        self._state, self._instances, self._options, self._append = state, instances, options, append
+        self._state, self._instances, self._options = state, instances, options
+        self._append, self._lose = append, lose
 
     def activate(self, emitter: Emitter) -> None:
         """Events have come in: the run's code is given those that concern it, unless it is parked."""
@@ -43,9 +51,12 @@ class Activations:
     def _run_code(self, emitter: Emitter, code: Callable[[], list[Command]]) -> None:
         """Runs workflow code and records what it asks for; a bug in it parks the run."""
         try:
-            commands = code()
+            commands = seal_commands(self._options.payloads, emitter.run.run_id, code())
         except WorkflowBug as bug:
             self._park(emitter, bug)
+            return
+        except BlobsUnavailable as error:
+            self._give_up(emitter.run, error)
             return
         total = sum(map(size, emitter.events))
         for command in commands:
@@ -78,6 +89,9 @@ class Activations:
         except WorkflowBug as bug:
             self._park(emitter, bug)
             return
+        except BlobsUnavailable as error:
+            self._give_up(run, error)
+            return
         self._instances.keep(found, run)
         self._run_code(emitter, lambda: found.unwritten)
 
@@ -94,6 +108,9 @@ class Activations:
             if run.failure != bug.failure:
                 self._park(Emitter(self._state, run, at_ms), bug)
             return
+        except BlobsUnavailable as error:
+            self._give_up(run, error)
+            return
         if not found.pending:
             self._instances.keep(found, run)
         emitter = Emitter(self._state, run, at_ms)
@@ -106,6 +123,11 @@ class Activations:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
         failure = Failure("EngineError", cause, BUG, retryable=False)
         self._park(Emitter(self._state, run, self._now_ms(run)), WorkflowBug(failure, QUARANTINED))
+
+    def _give_up(self, run: RunRow, error: BlobsUnavailable) -> None:
+        """Nothing is recorded: whoever claims the partition next tries again."""
+        self._instances.forget(run.run_id)
+        self._lose(str(error))
 
     def _now_ms(self, run: RunRow) -> int:
         return max(self._options.clock(), run.last_at)

@@ -23,11 +23,12 @@ from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
 from sagaline._model.keys import idempotency_key
 from sagaline._model.records import ActivityResult
+from sagaline._payloads import is_sealed
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity
 from sagaline._runtime.definitions import ActivityDefinition, Registry
 from sagaline._runtime.payloads import Unserialisable
-from sagaline.errors import ApplicationError, InvalidInput
+from sagaline.errors import ApplicationError, InvalidInput, PayloadTooLarge
 
 _log = logging.getLogger("sagaline.activities")
 Report = Callable[[int, list[ActivityResult]], None]
@@ -173,13 +174,20 @@ class ActivityRunner:
 
     async def _run(self, attempt: _Attempt, definition: ActivityDefinition) -> bytes:
         current_activity.set(self._info(attempt))
-        args, kwargs = definition.signature.decode_input(attempt.row.scheduled.input)
-        return definition.signature.encode_output(await definition.fn(*args, **kwargs))
+        payloads, payload = self._options.payloads, attempt.row.scheduled.input
+        if is_sealed(payload):
+            payload = await asyncio.to_thread(payloads.open, payload)
+        args, kwargs = definition.signature.decode_input(payload)
+        result = definition.signature.encode_output(await definition.fn(*args, **kwargs))
+        if payloads.touches(result):
+            return await asyncio.to_thread(payloads.seal, attempt.run_id, result)
+        return result
 
     def _run_in_thread(self, attempt: _Attempt, definition: ActivityDefinition) -> bytes:
         current_activity.set(self._info(attempt))
-        args, kwargs = definition.signature.decode_input(attempt.row.scheduled.input)
-        return definition.signature.encode_output(definition.fn(*args, **kwargs))
+        payloads = self._options.payloads
+        args, kwargs = definition.signature.decode_input(payloads.open(attempt.row.scheduled.input))
+        return payloads.seal(attempt.run_id, definition.signature.encode_output(definition.fn(*args, **kwargs)))
 
     def _info(self, attempt: _Attempt) -> ActivityInfo:
         scheduled = attempt.row.scheduled
@@ -272,7 +280,7 @@ def failure_of(error: BaseException, definition: ActivityDefinition) -> Failure:
     if isinstance(error, ApplicationError):
         found = error.failure
         return Failure(found.type, found.message, APPLICATION, stack, retryable=error.retryable)
-    retryable = not isinstance(error, InvalidInput | Unserialisable)
+    retryable = not isinstance(error, InvalidInput | Unserialisable | PayloadTooLarge)
     return Failure(type(error).__name__, str(error) or repr(error), APPLICATION, stack, retryable)
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 
 from sagaline._engine.rows import RunRow
 from sagaline._host.options import HostOptions
+from sagaline._host.sealing import open_events, open_record
 from sagaline._host.sizes import size
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
+from sagaline._payloads import BlobsUnavailable
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance, WorkflowBug, bug, new_instance
 from sagaline._runtime.replay import Replay, replay
+from sagaline.errors import PayloadUnavailable
 
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 
@@ -35,6 +38,10 @@ class Instances:
 
     def prepare(self, workflow: WorkflowDefinition, workflow_id: str, run_id: str, payload: bytes) -> None:
         """Keeps an instance for a run that is about to start. Raises InvalidInput."""
+        try:
+            payload = self._options.payloads.open(payload)
+        except (PayloadUnavailable, BlobsUnavailable):
+            return  # the run starts, and is parked until it can be opened
         instance = new_instance(workflow, self._registry, workflow_id, run_id)
         instance.take_input(payload)
         self._remember(run_id, instance, 0)
@@ -66,7 +73,7 @@ class Instances:
             weight += len(value)
             record = decode(value)
             assert isinstance(record, History), "only history is kept for replay"
-            records.append(record)
+            records.append(open_record(self._options.payloads, record))
         found = replay(self._registry, records)
         found.weight = weight
         return found
@@ -90,8 +97,8 @@ class Instances:
 
     def _step(self, instance: Instance, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         try:
-            commands = instance.activate(jobs, at_ms)
-        except WorkflowBug:
+            commands = instance.activate(open_events(self._options.payloads, jobs), at_ms)
+        except (WorkflowBug, BlobsUnavailable):
             self._unweigh(run.run_id)
             instance.evict()
             raise

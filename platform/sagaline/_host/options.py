@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sagaline._payloads import PLAIN, Sealer
+
 PAYLOAD_LIMIT = 512_000
 """Bytes of one payload at most: two of them fit into a record."""
 
@@ -62,6 +64,9 @@ class HostOptions:
     """Warm copies of each partition beside its owner's."""
     standby_check_s: float = 5.0
     """How often it is looked at who keeps them."""
+
+    payloads: Sealer = PLAIN
+    """Codecs, and the store of large payloads."""
 
     clock: Callable[[], int] = wall_clock_ms
     """Milliseconds since 1970."""

@@ -96,7 +96,7 @@ class Partition:
         self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options)
-        self._activations = Activations(self._state, self._instances, options, self._append)
+        self._activations = Activations(self._state, self._instances, options, self._append, self.lose)
         self._outbox = Outbox(services.log, options, lambda: self._pipeline.next_offset)
         durable = self._durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)

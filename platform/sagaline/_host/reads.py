@@ -21,6 +21,7 @@ from sagaline._log import Log
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure
 from sagaline._model.records import PARKED, ReadRun, Reply, StartRun
+from sagaline._payloads import is_sealed
 from sagaline.errors import LogUnavailable
 
 _logger = logging.getLogger("sagaline.reads")
@@ -139,7 +140,8 @@ class Reads:
             "events": run.next_event_id - 1,
             "open_steps": run.open_steps,
             "cancel_requested": run.cancel_requested,
-            "result": None if run.result is None else msgspec.Raw(run.result),
+            "result": None if run.result is None or is_sealed(run.result) else msgspec.Raw(run.result),
+            "sealed_result": run.result if run.result is not None and is_sealed(run.result) else None,
         }
         reply = outcome(run, request.request_id, "description")
         self._reply(request, msgspec.structs.replace(reply, result=msgspec.json.encode(shown)))

@@ -19,6 +19,7 @@ from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._model.keys import positions_key, refusals_key
+from sagaline._payloads import BlobsUnavailable
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import LogUnavailable
 
@@ -53,6 +54,7 @@ class Retention:
         self._covers = False  # that record lets what is due go
         self._commands_end: int | None = None  # it does when commands are settled up to here
         self._looking: asyncio.Task[None] | None = None
+        self._deleting: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Finishes what another owner has begun, and sweeps from now on."""
@@ -61,7 +63,7 @@ class Retention:
 
     def close(self) -> None:
         """Sweeps no more."""
-        for one in (self._timer, self._looking):
+        for one in (self._timer, self._looking, self._deleting):
             if one is not None:
                 one.cancel()
 
@@ -77,7 +79,7 @@ class Retention:
 
     def _sweep(self) -> None:
         self._schedule()
-        if self._awaited is not None:
+        if self._awaited is not None or (self._deleting is not None and not self._deleting.done()):
             return
         if not self._due and not self._due_refusals:
             self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
@@ -105,6 +107,23 @@ class Retention:
         self._awaited = None
         if not self._covers:
             return
+        if self._options.payloads.has_blobs:
+            self._deleting = self._loop.create_task(self._delete_blobs())
+        else:
+            self._retire_due()
+
+    async def _delete_blobs(self) -> None:
+        """Blobs go first: those that a crash would leave behind would belong to no run."""
+        runs = [self._decided.run(workflow_id) for workflow_id in self._due]
+        try:
+            for run_id in [run.run_id for run in runs if run is not None]:
+                await asyncio.to_thread(self._options.payloads.delete_run, run_id)
+        except BlobsUnavailable as error:
+            _log.warning("Nothing is retired for now: %s", error)
+            return
+        self._retire_due()
+
+    def _retire_due(self) -> None:
         due, refusals = self._due, self._due_refusals
         self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
         for workflow_id in due:

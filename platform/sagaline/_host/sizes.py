@@ -12,7 +12,7 @@ from sagaline._model.records import ActivityResult
 RECORD_BYTES = 850_000
 _OVERHEAD_BYTES = 300
 _RESULTS_A_RECORD = 100
-_PAYLOADS: dict[type[Any], str] = {
+PAYLOADS: dict[type[Any], str] = {
     events.RunStarted: "input",
     events.ActivityScheduled: "input",
     events.ActivityCompleted: "result",
@@ -23,7 +23,7 @@ _PAYLOADS: dict[type[Any], str] = {
 
 def size(event: object) -> int:
     """A generous estimate of an event's, or an input's, bytes in a record."""
-    name = _PAYLOADS.get(type(event))
+    name = PAYLOADS.get(type(event))
     found = _OVERHEAD_BYTES + (len(getattr(event, name) or b"") if name is not None else 0)
     failure = getattr(event, "failure", None)
     return found if failure is None else found + len(msgspec.msgpack.encode(failure))

@@ -13,6 +13,7 @@ from typing import Any
 
 from sagaline.activity import Activity
 from sagaline.errors import ConfigurationError
+from sagaline.payloads import Payloads
 from sagaline.workflow import Workflow
 
 
@@ -36,6 +37,19 @@ def load(target: str) -> Loaded:
     if not workflows:
         raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")
     return Loaded(list(dict.fromkeys(workflows)), list(dict.fromkeys(activities)))
+
+
+def load_payloads(target: str | None) -> Payloads:
+    """The ``Payloads`` object that ``module:name`` or ``file.py:name`` says. Raises ConfigurationError."""
+    if not target:
+        return Payloads()
+    place, _, name = target.rpartition(":")
+    if not place:
+        raise ConfigurationError(f"Expected --payloads to be like my_settings:payloads but got {target!r}.")
+    found = getattr(_import(place), name, None)
+    if not isinstance(found, Payloads):
+        raise ConfigurationError(f"Expected {name} in {place} to be a sagaline.payloads.Payloads but got {found!r}.")
+    return found
 
 
 def _import(target: str) -> ModuleType:

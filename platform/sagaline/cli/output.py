@@ -39,6 +39,12 @@ LOG_OPTION = typer.Option(
     help="Where the log is: sqlite:///file.db or kafka://host:9092/namespace.",
 )
 
+PAYLOADS_OPTION = typer.Option(
+    "--payloads",
+    envvar="SAGALINE_PAYLOADS",
+    help="Codecs and the store of large payloads: module:name of a sagaline.payloads.Payloads.",
+)
+
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output."""

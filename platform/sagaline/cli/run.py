@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sagaline.cli.loading import load
-from sagaline.cli.output import JSON_OPTION, LOG_OPTION, err, print_json, set_up_logging
+from sagaline.cli.loading import load, load_payloads
+from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, err, print_json, set_up_logging
 from sagaline.cli.supervisor import PARENT, Supervisor
 from sagaline.worker import Worker, WorkerOptions
 
@@ -24,6 +24,7 @@ def dev(
     file: Annotated[str, _FILE],
     folder: Annotated[Path, typer.Option(help="Where the log and the state are kept.")] = Path(".sagaline"),
     as_json: Annotated[bool, JSON_OPTION] = False,
+    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
 ) -> None:
     """Runs a worker with an embedded log: one process, no server.
 
@@ -33,7 +34,7 @@ def dev(
     set_up_logging(verbose=True)
     folder.mkdir(parents=True, exist_ok=True)
     url = f"sqlite:///{folder / 'dev.db'}"
-    _run(file, url, folder / "state", as_json)
+    _run(file, url, folder / "state", as_json, payloads=load_payloads(payloads))
 
 
 def worker(
@@ -49,6 +50,7 @@ def worker(
     memory: Annotated[int, typer.Option(min=32, help="MB that may pile up in a flood.")] = 256,
     processes: Annotated[int, typer.Option(min=1, help="Workers in processes of their own, under a supervisor.")] = 1,
     as_json: Annotated[bool, JSON_OPTION] = False,
+    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
 ) -> None:
     """Runs a worker until SIGTERM or Ctrl-C; a second one hurries it.
 
@@ -60,10 +62,11 @@ def worker(
     set_up_logging(verbose=True)
     if processes > 1:
         same = ["worker", file, "--log", log, "--stop-grace", str(stop_grace)]
+        same += [] if payloads is None else ["--payloads", payloads]
         same += ["--retention", retention, "--standbys", str(standbys), "--memory", str(memory)]
         raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, stop_grace, processes)))
     options = WorkerOptions(stop_grace_s=stop_grace, retention=retention, standbys=standbys, memory_mb=memory)
-    _run(file, log, state_dir, as_json, id=worker_id, options=options)
+    _run(file, log, state_dir, as_json, id=worker_id, options=options, payloads=load_payloads(payloads))
 
 
 async def _supervise(

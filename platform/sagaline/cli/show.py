@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sagaline._model.records import History
-from sagaline.cli.output import JSON_OPTION, LOG_OPTION, out, print_json, set_up_logging
+from sagaline._payloads import Payloads, describe, is_sealed
+from sagaline.cli.loading import load_payloads
+from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, out, print_json, set_up_logging
 from sagaline.client import Client, Description
 
 _STYLES = {"completed": "green", "compensated": "yellow", "failed": "red", "parked": "magenta", "running": "cyan"}
@@ -24,13 +26,14 @@ def show(
     log: Annotated[str, LOG_OPTION],
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the run's owner.")] = 30.0,
     as_json: Annotated[bool, JSON_OPTION] = False,
+    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
 ) -> None:
     """Shows a run: status, then every event of its history.
 
     Example: `sagaline show order-1 --log sqlite:///.sagaline/dev.db`
     """
     set_up_logging(verbose=False)
-    found, history = asyncio.run(_read(workflow_id, log, timeout))
+    found, history = asyncio.run(_read(workflow_id, log, timeout, load_payloads(payloads)))
     if as_json:
         shown = asdict(found) | {"failure": _plain(found.failure), "history": [_as_dict(one) for one in history]}
         print_json(shown)
@@ -38,8 +41,8 @@ def show(
         _print(found, history)
 
 
-async def _read(workflow_id: str, log: str, timeout_s: float) -> tuple[Description, list[History]]:
-    async with await Client.connect(log) as client:
+async def _read(workflow_id: str, log: str, timeout_s: float, payloads: Payloads) -> tuple[Description, list[History]]:
+    async with await Client.connect(log, payloads=payloads) as client:
         handle = client.handle(workflow_id)
         return await handle.describe(timeout_s), await handle.history(timeout_s)
 
@@ -48,6 +51,8 @@ def _plain(value: Any) -> Any:
     """Structs as dicts, and payloads as the JSON they are."""
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, bytes) and is_sealed(value):
+        return describe(value)
     if isinstance(value, bytes):
         try:
             return msgspec.json.decode(value)

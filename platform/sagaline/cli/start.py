@@ -6,13 +6,22 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from sagaline.cli.output import JSON_OPTION, LOG_OPTION, out, print_json, set_up_logging
+from sagaline.cli.loading import load_payloads
+from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, out, print_json, set_up_logging
 from sagaline.client import Client
 from sagaline.errors import InvalidInput
+from sagaline.payloads import Payloads
+
+
+class Link(NamedTuple):
+    """Where the log is, and how its payloads are read."""
+
+    log: str
+    payloads: Payloads
 
 
 def start(
@@ -26,17 +35,21 @@ def start(
     wait: Annotated[bool, typer.Option(help="Wait for the result.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for it.")] = 300.0,
     as_json: Annotated[bool, JSON_OPTION] = False,
+    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
 ) -> None:
     """Starts a run, and with --wait prints its result.
 
     Example: `sagaline start fulfil_order --input '[{"id": "1"}]' --id order-1 --log sqlite:///.sagaline/dev.db --wait`
     """
     set_up_logging(verbose=False)
-    asyncio.run(_start(name, log, workflow_id, _payload(given), timeout if wait else None, as_json))
+    link = Link(log, load_payloads(payloads))
+    asyncio.run(_start(name, link, workflow_id, _payload(given), timeout if wait else None, as_json))
 
 
-async def _start(name: str, log: str, workflow_id: str, payload: bytes, timeout_s: float | None, as_json: bool) -> None:
-    async with await Client.connect(log) as client:
+async def _start(
+    name: str, link: Link, workflow_id: str, payload: bytes, timeout_s: float | None, as_json: bool
+) -> None:
+    async with await Client.connect(link.log, payloads=link.payloads) as client:
         handle = await client.start_by_name(name, payload, id=workflow_id)
         shown: dict[str, Any] = {"workflow_id": workflow_id, "run_id": handle.run_id}
         if timeout_s is not None:

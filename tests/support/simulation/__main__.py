@@ -19,7 +19,7 @@ from sagaline._host.crash_points import POINTS
 from simulation.world import FAULTS, Report, Shape, run_seed, shrink
 
 MARKS = frozenset(
-    "acknowledgement lost,append failed,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
+    "acknowledgement lost,append failed,blob,blobs down,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
     "old disk,publish failed,session ended,start repeated,stop,tombstone,truncated,unavailable,warm takeover".split(",")
 ) | {f"crash {point}" for point in POINTS}
 """Every fault path: a run of many seeds that reaches not all of them has done too little."""

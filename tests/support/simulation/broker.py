@@ -38,6 +38,7 @@ class Faults:
         "unavailable": (0, 0, 0.05),
         "crash_point": (0, 0.0005, 0.002, 0.01),
         "leader_lost": (0, 0, 0.005, 0.02),
+        "blobs_down": (0, 0.01, 0.05),
     }
 
     def __init__(self, draw: random.Random, without: frozenset[str]) -> None:
@@ -133,6 +134,35 @@ class Broker:
     def detach(self, reader: SimReader) -> None:
         if reader in self._readers:
             self._readers.remove(reader)
+
+
+class SimBlobs:
+    """A store of large payloads that all processes see; sometimes it does not answer."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.kept: dict[str, dict[str, bytes]] = {}
+
+    def _reach(self) -> None:
+        if self._broker.draw.random() < self._broker.faults.blobs_down:
+            self._broker.marks["blobs down"] += 1
+            raise OSError("the store of blobs does not answer (simulation)")
+
+    def put(self, run_id: str, digest: str, data: bytes) -> None:
+        self._reach()
+        self._broker.marks["blob"] += 1
+        self.kept.setdefault(run_id, {})[digest] = data
+
+    def get(self, run_id: str, digest: str) -> bytes:
+        self._reach()
+        try:
+            return self.kept[run_id][digest]
+        except KeyError:
+            raise FileNotFoundError(digest) from None
+
+    def delete_run(self, run_id: str) -> None:
+        self._reach()
+        self.kept.pop(run_id, None)
 
 
 class SimLog:

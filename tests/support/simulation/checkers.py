@@ -185,6 +185,10 @@ class Watcher:
 
     # At the end
 
+    def gone(self) -> set[str]:
+        """Ids of runs that were retired and did not come again."""
+        return {run_id for run_id, _ in self._retired} - {run_id for _, run_id in self.runs}
+
     def finish(self, commands: dict[int, list[Record]]) -> list[str]:
         """Everything that must hold after a quiet period."""
         for records in commands.values():

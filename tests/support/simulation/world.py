@@ -9,9 +9,11 @@ import random
 from collections import Counter
 from typing import Any, NamedTuple
 
+import msgspec
 from compaction import compacted
 from harness import state_rows
 
+from sagaline._engine.decide import run_id_of
 from sagaline._engine.rows import META_KEY
 from sagaline._host import crash_points
 from sagaline._host.host import Host
@@ -22,11 +24,12 @@ from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
+from sagaline._payloads import BlobsUnavailable, Payloads, Sealer
 from sagaline._runtime.payloads import Signature
 from sagaline._store import Identity
 from sagaline._store.memory import MemoryStore
 from simulation import load
-from simulation.broker import Broker, Faults, SimLog
+from simulation.broker import Broker, Faults, SimBlobs, SimLog
 from simulation.checkers import Watcher, commands_of
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Died, Process, VirtualLoop, current
@@ -120,6 +123,7 @@ class Worker:
             superseded_wait_s=2.0,
             standbys=world.standbys,
             standby_check_s=0.5,
+            payloads=Sealer(world.payloads),
             clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
         )
         self.host = Host(log, stores, world.registry, options)
@@ -161,6 +165,8 @@ class World:
         self.errors = self.loop.errors
         load.books = Books(self.draw)
         self.registry = load.registry()
+        self.blobs = SimBlobs(self.broker)
+        self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
         surely_kept_s = self.retention_ms / 1_000 - 2 * self._clock_error_ms / 1_000
         self.watcher = Watcher(load.books, self.marks, self.loop.time, surely_kept_s)
@@ -196,10 +202,12 @@ class World:
         reply_when = draw.choice(["accepted", "closed"])
         name = fn.name if draw.random() < 0.97 else "unknown"
         request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)
+        if self.payloads.blobs is not None:
+            request = msgspec.structs.replace(request, input=self._sealed(run_id_of(request), payload))
         self._command(workflow_id, request)
         while draw.random() < 0.2 and "repeats" not in self.shape.without:  # the client asks again
             self.marks["start repeated"] += 1
-            within_s = draw.choice([4, self.retention_ms / 1_000 if self.retention_ms < FAULTS_S * 1_000 else 4])
+            within_s = draw.choice([4, 15]) if self.payloads.blobs is None else 4  # a late one's blob may be gone
             self.broker.later(draw.uniform(0, within_s), self._command, workflow_id, request)
         if draw.random() < 0.15:
             cancel = CancelRun(f"cancel-{number}", workflow_id, "why not", "client", 0)
@@ -207,6 +215,13 @@ class World:
         if draw.random() < 0.05:
             terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
             self.broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
+
+    def _sealed(self, run_id: str, payload: bytes) -> bytes:
+        while True:
+            try:
+                return Sealer(self.payloads).seal(run_id, payload)
+            except BlobsUnavailable:
+                pass  # the client tries again
 
     def _poison(self, number: int) -> None:
         """Bytes that are no record of ours."""
@@ -283,6 +298,7 @@ class World:
         try:
             self.loop.run_until_complete(main)
             violations = self.errors + self.watcher.finish(commands_of(self.broker.full)) + self._compare()
+            violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in self.blobs.kept]
         except RuntimeError as error:
             violations = [*self.errors, f"{error}"]
         finally:

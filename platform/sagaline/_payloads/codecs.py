@@ -1,0 +1,71 @@
+"""Two codecs: compression, and encryption with AES-GCM."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+
+from sagaline.errors import ConfigurationError
+
+_NONCE_BYTES = 12
+
+
+class Zlib:
+    """Compresses (RFC 1950)."""
+
+    name = "zlib"
+
+    def __init__(self, level: int = 6) -> None:
+        self._level = level
+
+    def encode(self, data: bytes) -> tuple[str, bytes]:
+        """See Codec."""
+        return "", zlib.compress(data, self._level)
+
+    def decode(self, key: str, data: bytes) -> bytes:
+        """See Codec."""
+        try:
+            return zlib.decompress(data)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+
+
+class AesGcm:
+    """Encrypts with AES-GCM (NIST SP 800-38D): a random nonce of 96 bits a payload, the key's id authenticated.
+
+    ``keys`` by id, of 16, 24 or 32 bytes; ``current`` encrypts, all of them decrypt. To rotate, add a key everywhere,
+    then make it the current one, and take the old one away when no run uses it any more. A key is good for 2**32
+    payloads. Needs ``pip install 'sagaline[encryption]'``.
+    """
+
+    name = "aes-gcm"
+
+    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
+        try:
+            from cryptography.exceptions import InvalidTag
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        except ImportError as error:
+            raise ConfigurationError(
+                "Expected the package cryptography: pip install 'sagaline[encryption]'."
+            ) from error
+        if current not in keys:
+            raise ConfigurationError(f"Expected the current key {current!r} among the keys: {', '.join(sorted(keys))}.")
+        if any(len(key) not in (16, 24, 32) for key in keys.values()):
+            raise ConfigurationError("Expected AES keys of 16, 24 or 32 bytes.")
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._current = current
+        self._invalid: type[Exception] = InvalidTag
+
+    def encode(self, data: bytes) -> tuple[str, bytes]:
+        """See Codec."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._current, nonce + self._ciphers[self._current].encrypt(nonce, data, self._current.encode())
+
+    def decode(self, key: str, data: bytes) -> bytes:
+        """See Codec."""
+        cipher = self._ciphers[key]
+        try:
+            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], key.encode())
+        except self._invalid as error:
+            raise ValueError("its bytes are not what was encrypted") from error

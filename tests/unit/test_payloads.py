@@ -1,0 +1,291 @@
+"""Codecs and blobs, from the client to the code and back; what is missing, and what it looks like without a key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+from harness import eventually, running
+from typer.testing import CliRunner
+
+from sagaline import (
+    Client,
+    ConfigurationError,
+    PayloadTooLarge,
+    PayloadUnavailable,
+    RequestRefused,
+    Retry,
+    activity,
+    saga,
+    workflow,
+)
+from sagaline._log import COMMANDS, HISTORY, REPLIES, open_log
+from sagaline._payloads import BlobsUnavailable, Sealer, describe, is_sealed
+from sagaline._payloads.envelope import Header, read, write
+from sagaline.cli import app
+from sagaline.payloads import AesGcm, FileBlobs, Payloads, Zlib
+
+OLD, NEW = os.urandom(32), os.urandom(16)
+RUN = "0" * 32
+seen: list[str] = []
+
+
+@pytest.fixture
+def url() -> str:
+    seen.clear()
+    return f"memory://p{uuid.uuid4().hex}?partitions=1"
+
+
+@activity
+async def double(text: str) -> str:
+    return text * 2
+
+
+@activity
+def shorten(text: str) -> str:
+    return text[:10]
+
+
+@activity
+async def keep(text: str) -> str:
+    return text + "!"
+
+
+@keep.compensation
+async def forget(text: str, kept: str | None) -> None:
+    seen.append(f"{text} {kept}")
+
+
+@activity
+async def refuse() -> None:
+    raise ConnectionError("no")
+
+
+@workflow
+async def grow(text: str) -> str:
+    doubled = await double(text)
+    assert doubled == text * 2
+    assert await shorten(doubled) == doubled[:10]
+    return doubled
+
+
+@saga
+async def undo_all(text: str) -> str:
+    await keep(text)
+    await refuse.options(retry=Retry(attempts=1))()
+    return text
+
+
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+class Flaky(FileBlobs):
+    """A store that is down for a while, or has lost what it had."""
+
+    down: bool | str = False
+
+    def put(self, run_id: str, digest: str, data: bytes) -> None:
+        self._check()
+        super().put(run_id, digest, data)
+
+    def get(self, run_id: str, digest: str) -> bytes:
+        self._check()
+        return super().get(run_id, digest)
+
+    def _check(self) -> None:
+        if self.down is True or (self.down == "for workflow code" and in_main_thread()):
+            raise OSError("the store does not answer")
+
+
+def blobs_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def encrypted(**keys: bytes) -> Payloads:
+    return Payloads(codecs=[Zlib(), AesGcm(keys, current=max(keys))])
+
+
+def test_what_was_sealed_is_opened_by_old_and_new_keys() -> None:
+    before, between = Sealer(encrypted(k1=OLD)), Sealer(encrypted(k1=OLD, k2=NEW))
+    first, second = before.seal(RUN, b'"secret"'), between.seal(RUN, b'"secret"')
+    assert b"secret" not in first + second
+    assert {between.open(first), between.open(second)} == {b'"secret"'}
+    assert read(second)[0].codecs == (("zlib", ""), ("aes-gcm", "k2"))
+    with pytest.raises(PayloadUnavailable, match="Expected key 'k2' of codec 'aes-gcm'"):
+        before.open(second)
+    with pytest.raises(PayloadUnavailable, match="Expected codec 'aes-gcm' to be configured"):
+        Sealer(Payloads()).open(first)
+    assert describe(first) == "<sealed: 8 bytes, by zlib, aes-gcm k1>"
+
+
+def test_bytes_that_were_changed_are_noticed(tmp_path: Path) -> None:
+    sealer = Sealer(encrypted(k1=OLD))
+    sealed = sealer.seal(RUN, b"[1]")
+    with pytest.raises(PayloadUnavailable, match="its bytes are not what was encrypted"):
+        sealer.open(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    store = FileBlobs(tmp_path)
+    placed = Sealer(Payloads(blobs=store, threshold_bytes=10)).seal(RUN, b"x" * 100)
+    (file,) = blobs_in(tmp_path)
+    file.write_bytes(b"y" * 100)
+    with pytest.raises(PayloadUnavailable, match="damaged"):
+        Sealer(Payloads(blobs=store)).open(placed)
+    with pytest.raises(PayloadUnavailable, match="Expected the envelope of a payload"):
+        sealer.open(b"\0\0\5hello")
+    with pytest.raises(PayloadUnavailable, match="Expected a run id and a digest"):
+        sealer.open(write(Header(1, 1, (), "../../etc/passwd"), b""))
+    assert is_sealed(sealed)
+    assert not is_sealed(b"[1]")
+
+
+def test_wrong_settings_are_told() -> None:
+    with pytest.raises(ConfigurationError, match="Expected the current key 'k2' among the keys: k1"):
+        AesGcm({"k1": OLD}, current="k2")
+    with pytest.raises(ConfigurationError, match="16, 24 or 32 bytes"):
+        AesGcm({"k1": b"short"}, current="k1")
+    with pytest.raises(PayloadTooLarge, match="at most 10 bytes"):
+        Sealer(Payloads(blobs=FileBlobs("nowhere"), threshold_bytes=5, max_bytes=10)).seal(RUN, b"x" * 11)
+
+
+async def everything_on(url: str) -> bytes:
+    """All bytes on all topics."""
+    log = open_log(url)
+    await log.open()
+    found = b""
+    for topic in (COMMANDS, HISTORY, REPLIES):
+        async for batch in log.read(topic, 0, *(await log.bounds(topic, 0))):
+            found += b"".join((record.value or b"") for record in batch)
+    await log.close()
+    return found
+
+
+async def test_nothing_readable_is_on_the_log_and_code_sees_plain_values(url: str) -> None:
+    payloads = encrypted(k1=OLD)
+    async with running(url, [grow, undo_all], [double, shorten, keep, refuse], payloads=payloads) as (_, client):
+        assert await client.execute(grow, "confidential", id="a") == "confidential" * 2
+        with pytest.raises(Exception, match="compensated: ConnectionError: no"):
+            await client.execute(undo_all, "confidential", id="b")
+        assert seen == ["confidential confidential!"]
+        assert b"confidential" not in await everything_on(url)
+        async with await Client.connect(url) as stranger:
+            with pytest.raises(PayloadUnavailable, match="Expected codec"):
+                await stranger.handle("a").result()
+            found = await stranger.handle("a").describe()
+            assert (found.status, found.result) == ("completed", "<sealed: 26 bytes, by zlib, aes-gcm k1>")
+            assert len(await stranger.handle("a").history()) == 3
+        shown = await client.handle("a").history()
+        assert shown[0].events[0].input == b'["confidential"]'  # type: ignore[union-attr]
+
+
+async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, tmp_path: Path) -> None:
+    payloads = Payloads(blobs=FileBlobs(tmp_path), threshold_bytes=1_000)
+    big = "x" * 2_000_000
+    made = running(url, [grow], [double, shorten], payloads=payloads, retention="2s")
+    async with made as (_, client):
+        assert await client.execute(grow, big, id="big") == big * 2
+        assert len(blobs_in(tmp_path)) >= 3
+        assert len(await everything_on(url)) < 20_000
+        await eventually(lambda: not blobs_in(tmp_path))
+        with pytest.raises(RequestRefused):
+            await client.handle("big").describe()
+
+
+async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path: Path) -> None:
+    payloads = Payloads(blobs=FileBlobs(tmp_path), threshold_bytes=10)
+    async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
+        with pytest.raises(RequestRefused, match="Expected a workflow that the worker knows"):
+            await client.start_by_name("unknown", b'["%b"]' % (b"x" * 100), id="w")
+        assert blobs_in(tmp_path) == []
+        first = await client.start(grow, "y" * 100, id="twice")
+        there = blobs_in(tmp_path)
+        second = await client.start(grow, "z" * 100, id="twice")
+        assert first.run_id == second.run_id
+        assert all(path in blobs_in(tmp_path) for path in there)
+        assert {path.parent.name for path in blobs_in(tmp_path)} == {first.run_id}
+
+
+async def test_a_missing_blob_parks_the_run_until_it_is_back(url: str, tmp_path: Path) -> None:
+    store = FileBlobs(tmp_path)
+    payloads = Payloads(blobs=store, threshold_bytes=1_000)
+    async with await Client.connect(url, payloads=payloads) as client:
+        starting = client.start(grow, "x" * 5_000, id="w")
+        task = asyncio.ensure_future(starting)
+        await eventually(lambda: blobs_in(tmp_path))
+        (file,) = blobs_in(tmp_path)
+        kept = file.read_bytes()
+        file.unlink()
+        async with running(url, [grow], [double, shorten], payloads=payloads):
+            handle = await task
+            async with asyncio.timeout(10):
+                while (found := await handle.describe()).status != "parked":
+                    await asyncio.sleep(0.02)
+            assert found.failure is not None
+            assert "is missing: put it back from a backup" in found.failure.message
+            with pytest.raises(RequestRefused, match="is missing"):
+                await handle.retry()
+            file.write_bytes(kept)
+            await handle.retry()
+            assert await handle.result(10) == "x" * 10_000
+
+
+async def test_without_the_key_the_run_waits_and_a_worker_that_has_it_goes_on(url: str) -> None:
+    async with await Client.connect(url, payloads=encrypted(k1=OLD, k2=NEW)) as client:
+        async with running(url, [grow], [double, shorten], payloads=encrypted(k1=OLD)):
+            handle = await client.start(grow, "abc", id="w")
+            found = await handle.describe()
+            assert found.status == "parked"
+            assert found.failure is not None
+            assert "Expected key 'k2'" in found.failure.message
+        async with running(url, [grow], [double, shorten], payloads=encrypted(k1=OLD, k2=NEW)):
+            assert await handle.result(10) == "abcabc"
+
+
+async def test_a_store_that_is_down_for_a_while_costs_time_alone(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Flaky(tmp_path)
+    payloads = Payloads(blobs=store, threshold_bytes=1_000)
+    async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
+        store.down = True
+        with pytest.raises(PayloadUnavailable, match="the store does not answer"):
+            await client.start(grow, "x" * 5_000, id="w")
+        store.down = False
+        store.down = "for workflow code"  # the partition is claimed again and again
+        handle = await client.start(grow, "y" * 990, id="w")  # small itself, its double is not
+        await eventually(lambda: caplog.text.count("the store does not answer") >= 2)
+        store.down = False
+        assert await handle.result(30) == "y" * 1_980
+
+
+def test_blobs_unavailable_is_no_payload_unavailable() -> None:
+    assert not issubclass(BlobsUnavailable, PayloadUnavailable)
+
+
+def test_the_command_line_opens_and_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "settings_for_payloads.py"
+    settings.write_text(
+        "from sagaline.payloads import AesGcm, Payloads\n"
+        f"payloads = Payloads(codecs=[AesGcm({{'k1': {OLD!r}}}, current='k1')])\n"
+    )
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+
+    async def run() -> None:
+        payloads = Payloads(codecs=[AesGcm({"k1": OLD}, current="k1")])
+        async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
+            await client.execute(grow, "confidential", id="a")
+            base = ["show", "a", "--log", url]
+            sealed = await asyncio.to_thread(CliRunner().invoke, app, base)
+            opened = await asyncio.to_thread(CliRunner().invoke, app, [*base, "--payloads", f"{settings}:payloads"])
+        assert sealed.exit_code == opened.exit_code == 0
+        assert "confidential" not in sealed.output
+        assert "<sealed: 26 bytes, by aes-gcm k1>" in sealed.output
+        assert "confidential" in opened.output
+
+    asyncio.run(run())
+    wrong = CliRunner().invoke(app, ["show", "a", "--log", url, "--payloads", f"{settings}:nothing"])
+    assert isinstance(wrong.exception, ConfigurationError)
+    assert "Expected nothing in" in str(wrong.exception)
