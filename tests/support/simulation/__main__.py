@@ -13,6 +13,8 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from sagaline._host.crash_points import POINTS
@@ -60,14 +62,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _reports(seeds: range, shape: Shape, jobs: int) -> list[Report]:
+def _reports(seeds: range, shape: Shape, jobs: int) -> Iterator[Report]:
+    """As they come, in order."""
     warnings.simplefilter("ignore")  # coroutines of killed processes are never awaited
     gc.freeze()  # modules stay: the collection before each seed need not look at them
-    work = [(seed, shape) for seed in seeds]
-    if jobs == 1 or len(work) == 1:
-        return [run_seed(*one) for one in work]
+    run = partial(run_seed, shape=shape)
+    if jobs == 1 or len(seeds) == 1:
+        yield from map(run, seeds)
+        return
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.starmap(run_seed, work, chunksize=10)
+        yield from pool.imap(run, seeds, chunksize=10)
 
 
 def _tell(report: Report, shape: Shape) -> None:
@@ -78,6 +82,7 @@ def _tell(report: Report, shape: Shape) -> None:
         command += f' SHAPE="--without {",".join(sorted(shape.without))} --runs {shape.runs}"'
     sys.stdout.write(f"seed {report.seed} fails; the least that does: {command}\n")
     sys.stdout.writelines(f"  {what}\n" for what in report.violations[:10])
+    sys.stdout.flush()
 
 
 def _page(seeds: range, lines: list[str]) -> str:
