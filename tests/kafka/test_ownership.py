@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from functools import partial
@@ -15,61 +12,18 @@ from typing import Any
 
 import harness
 import pytest
+from worker_process import WorkerProcess, history
 
 from sagaline import Client
 from sagaline._engine.validity import Validity
 from sagaline._log import HISTORY, open_log
 from sagaline._model import events as e
-from sagaline._model.codec import decode, encode
+from sagaline._model.codec import encode
 from sagaline._model.keys import history_key
 from sagaline._model.records import Claim, History
 
 pytestmark = pytest.mark.kafka
-SAGAS = Path(__file__).parent / "slow_sagas.py"
-
-
-class WorkerProcess:
-    """``sagaline worker`` in a process of its own."""
-
-    def __init__(self, url: str, name: str, folder: Path, *more: str) -> None:
-        self.output = folder / f"{name}.log"
-        command = [sys.executable, "-m", "sagaline.cli", "worker", str(SAGAS), "--log", url, "--id", name]
-        command += ["--state-dir", str(folder / name), *more]
-        environment = os.environ | {"EFFECTS": str(folder / "effects.txt")}
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait()
-
-
 eventually = partial(harness.eventually, limit_s=40)
-
-
-async def history(url: str) -> dict[int, list[tuple[int, Any]]]:
-    """All records of history by partition, decoded, with offsets."""
-    log = open_log(url)
-    await log.open()
-    found: dict[int, list[tuple[int, Any]]] = {}
-    for partition in range(log.partitions):
-        _, end = await log.bounds(HISTORY, partition)
-        found[partition] = [
-            (record.offset, decode(record.value))
-            async for batch in log.read(HISTORY, partition, 0, end)
-            for record in batch
-            if record.value is not None  # tombstones of what a zombie has written
-        ]
-    await log.close()
-    return found
 
 
 def check(records: list[tuple[int, Any]]) -> dict[str, list[e.Event]]:
