@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from harness import running
+from harness import eventually, running
 from kafka_broker import Broker
+from worker_process import WorkerProcess
 
 from sagaline import workflow
 from sagaline._log import open_log
@@ -52,6 +55,34 @@ async def test_a_namespace_at_work_is_described_and_only_the_single_broker_is_fo
     assert {one["code"] for one in shown["findings"]} == {"few-brokers"}
     assert [(one["member_id"], one["partitions"]) for one in shown["workers"]] == [("doctored", [0, 1])]
     assert [(one["owner"], one["lag"]) for one in shown["partitions"]] == [("doctored", 0)] * 2
+
+
+@workflow
+async def buggy() -> None:
+    raise LookupError("no such thing")
+
+
+async def test_parked_runs_and_owners_that_do_not_answer_are_found(kafka_url: str, tmp_path: Path) -> None:
+    async with running(kafka_url, [buggy]) as (_, client):
+        await client.start(buggy, id="b-1")
+        async with asyncio.timeout(20):
+            while not await client.parked():
+                await asyncio.sleep(0.05)
+        code, shown = await asyncio.to_thread(doctor, kafka_url)
+        assert code == 0, shown
+        assert ("parked", "runs") in codes(shown)
+        assert [(run["workflow_id"], run["cause"]) for run in shown["parked"]] == [("b-1", "no such thing")]
+    worker = WorkerProcess(kafka_url, "silent", tmp_path)
+    try:
+        await eventually(lambda: worker.text().count("claimed at offset") == 2)
+        freeze = asyncio.get_running_loop().call_later(1.0, worker.signal, signal.SIGSTOP)
+        code, shown = await asyncio.to_thread(doctor, kafka_url)
+        while ("silent-owner", "workers") not in codes(shown) and shown["workers"]:
+            code, shown = await asyncio.to_thread(doctor, kafka_url)
+        freeze.cancel()
+        assert (code, ("silent-owner", "workers") in codes(shown)) == (1, True), shown
+    finally:
+        worker.end()
 
 
 async def test_faults_made_on_a_real_broker_are_found(broker: Broker, kafka_url: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from sagaline import ParkedRun
 from sagaline._log import TOPICS, Inspection, MemberFacts, TopicFacts, TopicPlan
-from sagaline.cli.diagnosis import Finding, PartitionFacts, diagnose
+from sagaline.cli.diagnosis import Facts, Finding, PartitionFacts, diagnose
 
 NOW_MS = 1_764_000_000_000
 GOOD_SETTINGS = {
@@ -30,7 +32,7 @@ PARTITIONS = [PartitionFacts(number, "one", 5, 100, 0, 100, NOW_MS - 1_000) for 
 
 
 def findings(found: Inspection, partitions: list[PartitionFacts] = PARTITIONS, *plans: TopicPlan) -> list[Finding]:
-    return diagnose(found, list(plans), partitions, NOW_MS)
+    return diagnose(Facts(found, list(plans), partitions), NOW_MS)
 
 
 def with_topic(name: str, settings: dict[str, str] | None = None, **changes: Any) -> Inspection:
@@ -62,6 +64,9 @@ def test_a_good_cluster_has_no_findings() -> None:
         ("tombstones-short", "warning", with_topic("history", {"delete.retention.ms": "1000"}), PARTITIONS),
         ("inputs-short", "warning", with_topic("commands", {"retention.ms": "60000"}), PARTITIONS),
         ("producer-expiry", "error", replace(GOOD, broker_settings={"producer.id.expiration.ms": "1"}), PARTITIONS),
+        ("broker-old", "error", replace(GOOD, broker_settings={"log.dirs": "/data"}), PARTITIONS),
+        ("acl-missing", "error", with_topic("history", allowed=frozenset({"READ", "DESCRIBE"})), PARTITIONS),
+        ("acl-missing", "error", replace(GOOD, group_allowed=frozenset({"DESCRIBE"})), PARTITIONS),
         ("no-worker", "warning", replace(GOOD, members=()), PARTITIONS),
         ("no-worker", "error", replace(GOOD, members=()), with_partition(commands_end=101)),
         ("unowned", "error", replace(GOOD, members=GOOD.members[:1] if GOOD.members else ()), PARTITIONS),
@@ -76,6 +81,27 @@ def test_each_fault_is_found_with_what_to_do(
     shown = findings(found, partitions)
     assert (code, severity) in {(one.code, one.severity) for one in shown}
     assert all(one.remedy and one.what and one.subject for one in shown)
+
+
+def parked(workflow_id: str, type: str) -> ParkedRun:
+    return ParkedRun(workflow_id, "0", "w", datetime.fromtimestamp(0, UTC), 3, type, "why")
+
+
+def test_parked_runs_and_silence_are_findings() -> None:
+    runs = [parked("a", "EngineError"), parked("b", "KeyError"), parked("c", "HistoryMismatch")]
+    shown = diagnose(Facts(GOOD, [], PARTITIONS, runs), NOW_MS)
+    assert [(one.code, one.severity, one.what.partition(" ")[0]) for one in shown] == [
+        ("quarantined", "error", "1"),
+        ("parked", "warning", "2"),
+    ]
+    assert "b, c" in shown[1].what
+    silent = diagnose(Facts(GOOD, [], PARTITIONS, None, "nobody answers"), NOW_MS)
+    assert [(one.code, one.severity) for one in silent] == [("silent-owner", "error")]
+
+
+def test_what_is_allowed_is_no_finding() -> None:
+    allowed = frozenset({"READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER"})
+    assert findings(replace(with_topic("history", allowed=allowed), group_allowed=allowed)) == []
 
 
 def test_plans_are_findings() -> None:

@@ -15,6 +15,8 @@ class TopicFacts:
     settings: dict[str, str]
     offline: tuple[int, ...] = ()
     under_replicated: tuple[int, ...] = ()
+    allowed: frozenset[str] | None = None
+    """Operations that this user may do on it; None where nobody is asked for rights."""
 
 
 @dataclass(frozen=True)
@@ -36,4 +38,5 @@ class Inspection:
     missing: tuple[str, ...] = ()
     broker_settings: dict[str, str] = field(default_factory=dict[str, str])
     members: tuple[MemberFacts, ...] | None = None
+    group_allowed: frozenset[str] | None = None
     problems: tuple[str, ...] = ()

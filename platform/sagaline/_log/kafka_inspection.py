@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 
 # pyright: reportPrivateImportUsage=false
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
@@ -27,16 +27,22 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
             for spec in TOPICS
             if f"{namespace}.{spec.name}" in cluster.topics and cluster.topics[f"{namespace}.{spec.name}"].error is None
         }
+        allowed = _allowed(asked, [f"{namespace}.{name}" for name in topics])
+        group = _group(asked, namespace)
         resources = {name: ConfigResource(ResourceType.TOPIC, f"{namespace}.{name}") for name in topics}
         broker = ConfigResource(ResourceType.BROKER, str(min(cluster.brokers)))
         settings = _settings(asked, [*resources.values(), broker])
         return Inspection(
             "kafka",
             len(cluster.brokers),
-            {name: _topic(name, found, settings[resources[name]]) for name, found in topics.items()},
+            {
+                name: _topic(name, found, settings[resources[name]], allowed[f"{namespace}.{name}"])
+                for name, found in topics.items()
+            },
             tuple(spec.name for spec in TOPICS if spec.name not in topics),
             settings[broker],
-            _members(asked, namespace),
+            _members(group),
+            _names(group.authorized_operations),
         )
     except KafkaException as error:
         raise LogUnavailable(f"Expected the cluster to answer but {error.args[0].str()}.") from error
@@ -45,7 +51,7 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
 def member_ids(admin: AdminClient, namespace: str) -> list[str]:
     """Static ids of the workers in the group. Raises LogUnavailable."""
     try:
-        return [one.member_id for one in _members(admin, namespace)]
+        return [one.member_id for one in _members(_group(admin, namespace))]
     except KafkaException as error:
         raise LogUnavailable(f"Expected the group's members but {error.args[0].str()}.") from error
 
@@ -65,7 +71,20 @@ def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResourc
     return found
 
 
-def _topic(name: str, found: Any, settings: dict[str, str]) -> TopicFacts:
+def _allowed(admin: Any, names: list[str]) -> dict[str, frozenset[str] | None]:
+    """By topic: what this user may do."""
+    if not names:
+        return {}
+    futures = admin.describe_topics(TopicCollection(names), include_authorized_operations=True)
+    found = {name: future.result(timeout=_TIMEOUT_S) for name, future in futures.items()}
+    return {name: _names(one.authorized_operations) for name, one in found.items()}
+
+
+def _names(operations: Any) -> frozenset[str] | None:
+    return None if operations is None else frozenset(one.name for one in operations)
+
+
+def _topic(name: str, found: Any, settings: dict[str, str], allowed: frozenset[str] | None) -> TopicFacts:
     partitions = found.partitions.values()
     return TopicFacts(
         name,
@@ -74,12 +93,17 @@ def _topic(name: str, found: Any, settings: dict[str, str]) -> TopicFacts:
         settings,
         tuple(one.id for one in partitions if one.leader < 0),
         tuple(one.id for one in partitions if len(one.isrs) < len(one.replicas)),
+        allowed,
     )
 
 
-def _members(admin: Any, namespace: str) -> tuple[MemberFacts, ...]:
-    group = f"{namespace}.workers"
-    found = admin.describe_consumer_groups([group])[group].result(timeout=_TIMEOUT_S)
+def _group(admin: Any, namespace: str) -> Any:
+    name = f"{namespace}.workers"
+    futures = admin.describe_consumer_groups([name], include_authorized_operations=True)
+    return futures[name].result(timeout=_TIMEOUT_S)
+
+
+def _members(found: Any) -> tuple[MemberFacts, ...]:
     return tuple(
         MemberFacts(
             one.group_instance_id or one.member_id,

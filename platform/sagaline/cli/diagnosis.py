@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sagaline._log import COMMANDS, HISTORY, KEYED, RECORD_LIMIT, RESULTS, Inspection, TopicFacts, TopicPlan
+from sagaline.client import ParkedRun
 
 ERROR, WARNING = "error", "warning"
 _DAY_MS = 86_400_000
 _LAG = 10_000
 _SKEW_MS = 5_000
 _PRODUCER_MS = 600_000
+TOPIC_RIGHTS = ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")
+GROUP_RIGHTS = ("READ", "DESCRIBE")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,20 @@ class PartitionFacts:
         return None if self.commands_position is None else max(0, self.commands_end - self.commands_position)
 
 
-def diagnose(found: Inspection, plans: list[TopicPlan], partitions: list[PartitionFacts], now_ms: int) -> list[Finding]:
+@dataclass(frozen=True)
+class Facts:
+    """All that was found out. ``parked`` is None when nobody could be asked, ``silence`` says why."""
+
+    found: Inspection
+    plans: list[TopicPlan]
+    partitions: list[PartitionFacts]
+    parked: list[ParkedRun] | None = None
+    silence: str = ""
+
+
+def diagnose(facts: Facts, now_ms: int) -> list[Finding]:
     """Every finding, errors first."""
+    found, plans, partitions = facts.found, facts.plans, facts.partitions
     findings = [Finding("log", ERROR, found.kind, what, "see the message") for what in found.problems]
     findings += _missing(found)
     findings += _plans(plans)
@@ -52,10 +67,13 @@ def diagnose(found: Inspection, plans: list[TopicPlan], partitions: list[Partiti
         for topic in found.topics.values():
             findings += _replication(topic, found.brokers)
             findings += _settings(topic)
+            findings += _rights(topic.name, topic.allowed, TOPIC_RIGHTS)
+        findings += _rights("the group of workers", found.group_allowed, GROUP_RIGHTS)
         findings += _broker(found.broker_settings)
     findings += _ownership(found, partitions)
     for one in partitions:
         findings += _partition(one, now_ms)
+    findings += _parked(facts)
     return sorted(findings, key=lambda one: one.severity != ERROR)
 
 
@@ -113,7 +131,16 @@ def _settings(topic: TopicFacts) -> Iterator[Finding]:
         yield Finding("inputs-short", WARNING, topic.name, what, "set retention.ms to some days")
 
 
+def _rights(subject: str, allowed: frozenset[str] | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+    if allowed is not None and (missing := [name for name in needed if name not in allowed]):
+        what = f"this user may not {', '.join(missing)}"
+        yield Finding("acl-missing", ERROR, subject, what, "give it the rights that docs/operations.md lists")
+
+
 def _broker(settings: dict[str, str]) -> Iterator[Finding]:
+    if settings and "producer.id.expiration.ms" not in settings:
+        what = "they are older than Kafka 3.4: how long tombstones and producers are remembered is not as relied on"
+        yield Finding("broker-old", ERROR, "brokers", what, "upgrade them; 4.0 or later is what the tests run on")
     expiry = int(settings.get("producer.id.expiration.ms", _PRODUCER_MS))
     if expiry < _PRODUCER_MS:
         what = f"producer.id.expiration.ms is {expiry}: a late retry of a producer may be written twice"
@@ -134,6 +161,25 @@ def _ownership(found: Inspection, partitions: list[PartitionFacts]) -> Iterator[
     if missing := sorted(set(range(count)) - owned):
         what = f"partitions {_shown(missing)} are nobody's"
         yield Finding("unowned", ERROR, "workers", what, "a rebalance may be under way: look again in ten seconds")
+
+
+def _parked(facts: Facts) -> Iterator[Finding]:
+    if facts.silence:
+        yield Finding("silent-owner", ERROR, "workers", facts.silence, "look at the workers' logs; restart what hangs")
+    broken = [run.workflow_id for run in facts.parked or () if run.type == "EngineError"]
+    waiting = [run.workflow_id for run in facts.parked or () if run.type != "EngineError"]
+    if broken:
+        what = f"{len(broken)} runs are quarantined, the engine failed on them: {_some(broken)}"
+        yield Finding(
+            "quarantined", ERROR, "runs", what, "sagaline quarantine list; report it; retry when it is mended"
+        )
+    if waiting:
+        what = f"{len(waiting)} runs are parked: {_some(waiting)}"
+        yield Finding("parked", WARNING, "runs", what, "sagaline quarantine list tells why, and what can be done")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def _partition(one: PartitionFacts, now_ms: int) -> Iterator[Finding]:

@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from sagaline._log import COMMANDS, HISTORY, Inspection, Log, TopicPlan, open_log
+from sagaline._log import COMMANDS, HISTORY, Log, open_log
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import Claim, Decided
-from sagaline.cli.diagnosis import ERROR, Finding, PartitionFacts, diagnose
+from sagaline.cli.diagnosis import ERROR, Facts, Finding, PartitionFacts, diagnose
 from sagaline.cli.output import FAILED, JSON_OPTION, LOG_OPTION, out, print_json, set_up_logging
+from sagaline.client import Client
+from sagaline.errors import RequestTimeout
 
 _TAIL = 500
+_ANSWER_S = 10.0
 
 
 def doctor(log: Annotated[str, LOG_OPTION], as_json: Annotated[bool, JSON_OPTION] = False) -> None:
-    """Checks brokers, topics, workers, lag and clocks; changes nothing. Exit code 1 when there is an error.
+    """Checks brokers, topics, rights, workers, lag, clocks and parked runs; changes nothing. Exit code 1: an error.
 
     Example: `sagaline doctor --log kafka://broker:9092/orders`
     """
     set_up_logging(verbose=False)
-    found, partitions, plans = asyncio.run(_examine(log))
-    findings = diagnose(found, plans, partitions, time.time_ns() // 1_000_000)
+    facts = asyncio.run(_examine(log))
+    findings = diagnose(facts, time.time_ns() // 1_000_000)
     if as_json:
-        print_json(_as_json(found, partitions, findings))
+        print_json(_as_json(facts, findings))
     else:
-        _print(found, partitions, findings)
+        _print(facts, findings)
     if any(one.severity == ERROR for one in findings):
         raise typer.Exit(FAILED)
 
 
-async def _examine(url: str) -> tuple[Inspection, list[PartitionFacts], list[TopicPlan]]:
+async def _examine(url: str) -> Facts:
     log = open_log(url)
     found = await log.inspect()
     plans = [plan for plan in await log.plan_topics(None, None) if plan.action != "create"]
@@ -47,7 +50,17 @@ async def _examine(url: str) -> tuple[Inspection, list[PartitionFacts], list[Top
             partitions = [await _partition(log, number) for number in range(log.partitions)]
         finally:
             await log.close()
-    return found, partitions, plans
+    facts = Facts(found, plans, partitions)
+    return await _ask_owners(url, facts) if whole and found.members else facts
+
+
+async def _ask_owners(url: str, facts: Facts) -> Facts:
+    """Where there are workers, they know which runs are parked."""
+    try:
+        async with await Client.connect(url) as client:
+            return replace(facts, parked=await client.parked(_ANSWER_S))
+    except RequestTimeout as error:
+        return replace(facts, silence=f"not every partition's owner answers: {error}")
 
 
 async def _partition(log: Log, number: int) -> PartitionFacts:
@@ -71,22 +84,24 @@ async def _partition(log: Log, number: int) -> PartitionFacts:
     return PartitionFacts(number, owner, claimed_at, position, commands_begin, commands_end, newest)
 
 
-def _as_json(found: Inspection, partitions: list[PartitionFacts], findings: list[Finding]) -> dict[str, Any]:
+def _as_json(facts: Facts, findings: list[Finding]) -> dict[str, Any]:
+    found = facts.found
     return {
         "brokers": found.brokers,
         "workers": None if found.members is None else [asdict(one) for one in found.members],
-        "partitions": [asdict(one) | {"lag": one.lag} for one in partitions],
+        "partitions": [asdict(one) | {"lag": one.lag} for one in facts.partitions],
+        "parked": None if facts.parked is None else [asdict(one) for one in facts.parked],
         "findings": [asdict(one) for one in findings],
     }
 
 
-def _print(found: Inspection, partitions: list[PartitionFacts], findings: list[Finding]) -> None:
-    for member in found.members or ():
+def _print(facts: Facts, findings: list[Finding]) -> None:
+    for member in facts.found.members or ():
         out.print(f"worker {member.member_id} ({member.host}): partitions {list(member.partitions)}", markup=False)
     table = Table(box=None, pad_edge=False)
     for name in ("partition", "last claimed by", "at offset", "commands waiting"):
         table.add_column(name)
-    for one in partitions:
+    for one in facts.partitions:
         lag = "?" if one.lag is None else str(one.lag)
         table.add_row(str(one.number), one.owner or "?", "?" if one.claimed_at is None else str(one.claimed_at), lag)
     out.print(table)
