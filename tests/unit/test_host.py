@@ -456,3 +456,20 @@ async def buggy() -> None:
 @workflow
 async def buggy_later() -> None:
     await asyncio.sleep(1_000)
+
+
+async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the_one_that_was_due(url: str) -> None:
+    """Found by the simulation (seed 5084): what was found due twice, while its tombstones were on their way."""
+    async with running(url, [one], [act]) as (worker, client):
+        await client.execute(one, "first", id="w")
+        partition = worker._host.live[0]
+        retention, run = partition._retention, partition._state.run("w")
+        assert run is not None
+        assert run.closed_at is not None
+        retention._due = [("w", run.closed_at - 60_000)]  # a run before this one
+        retention._retire_due()
+        assert (await client.handle("w").describe()).status == "completed"
+        retention._due = [("w", run.closed_at)]
+        retention._retire_due()
+        with pytest.raises(RequestRefused):
+            await client.handle("w").describe()

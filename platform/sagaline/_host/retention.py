@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import NamedTuple
 
+from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
@@ -48,7 +49,7 @@ class Retention:
         self._registry, self._options, self._actions = registry, options, actions
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._due: list[str] = []
+        self._due: list[tuple[str, int]] = []  # workflow ids, and when their runs closed: another may follow
         self._due_refusals: list[tuple[int, int]] = []
         self._awaited: int | None = None  # number of the record of positions that has to be durable first
         self._covers = False  # that record lets what is due go
@@ -114,24 +115,26 @@ class Retention:
 
     async def _delete_blobs(self) -> None:
         """Blobs go first: those that a crash would leave behind would belong to no run."""
-        runs = [self._decided.run(workflow_id) for workflow_id in self._due]
         try:
-            for run_id in [run.run_id for run in runs if run is not None]:
-                await asyncio.to_thread(self._options.payloads.delete_run, run_id)
+            for run in self._due_runs():
+                await asyncio.to_thread(self._options.payloads.delete_run, run.run_id)
         except BlobsUnavailable as error:
             _log.warning("Nothing is retired for now: %s", error)
             return
         self._retire_due()
 
     def _retire_due(self) -> None:
-        due, refusals = self._due, self._due_refusals
+        due, refusals = self._due_runs(), self._due_refusals
         self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
-        for workflow_id in due:
-            run = self._decided.run(workflow_id)
-            if run is not None and run.closed:
-                self._retire(workflow_id, run.run_id)
+        for run in due:
+            self._retire(run.workflow_id, run.run_id)
         for refused in refusals:
             self._actions.append_tombstone(refusals_key(*refused))
+
+    def _due_runs(self) -> list[RunRow]:
+        """The runs that were found due and are still there; not one that has begun since under the same id."""
+        found = [(self._decided.run(workflow_id), closed_at) for workflow_id, closed_at in self._due]
+        return [run for run, closed_at in found if run is not None and run.closed_at == closed_at]
 
     def _retire(self, workflow_id: str, run_id: str) -> None:
         for key in self._decided.record_keys(workflow_id, run_id):
@@ -139,16 +142,16 @@ class Retention:
             if crash_points.armed:
                 crash_points.reach("after-tombstone")
 
-    def _find_due(self) -> list[str]:
-        """Workflow ids of closed runs whose time is over and whose messages have left."""
+    def _find_due(self) -> list[tuple[str, int]]:
+        """Closed runs whose time is over and whose messages have left. Some may be retired already, unacknowledged."""
         now, released = self._options.clock(), self._actions.released()
-        due: list[str] = []
+        due: list[tuple[str, int]] = []
         for name in self._durable.closed_workflows():
             kept_ms = self._kept_ms(name)
             for closed_at, workflow_id, offset in islice(self._durable.closed_runs(name), _RUNS_A_SWEEP):
                 if closed_at + kept_ms > now or offset >= released:
                     break
-                due.append(workflow_id)
+                due.append((workflow_id, closed_at))
         return due[:_RUNS_A_SWEEP]
 
     def _find_due_refusals(self) -> list[tuple[int, int]]:
