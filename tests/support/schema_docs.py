@@ -13,6 +13,12 @@ _INTRO = """# Schemas
 Generated from `schemas/sagaline_schemas` by `make docs`; a test keeps it current. A value on a topic begins with
 `C3 01` and the schema's CRC-64-AVRO fingerprint (Avro single-object encoding), then the Avro body.
 Published versions never change and never go.
+
+**Payloads** (`input`, `result`) are JSON in UTF-8, or, where codecs or a store of blobs are configured, an envelope: a zero
+byte (JSON never begins with one), the length of a header in two bytes (big-endian), the header, and the encoded bytes unless
+they are in a blob. The header is a msgpack array: version (1), size of the plain payload, codecs in the order they were
+applied (pairs of name and key id), and the blob's place (run id, a slash, SHA-256 of the encoded bytes) or "". `zlib` is
+RFC 1950; `aes-gcm` is a nonce of 12 bytes and what AES-GCM makes with it, the key id as associated data.
 """
 
 

@@ -101,6 +101,7 @@ def release(
     log: Annotated[str, LOG_OPTION],
     ids: Annotated[list[str], _IDS],
     reason: Annotated[str, typer.Option(help="Why, for the reader of the history.")],
+    as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Gives parked runs up: each is terminated, no code of it runs and nothing is compensated. The reason is on record.
 
@@ -108,6 +109,8 @@ def release(
     """
     set_up_logging(verbose=False)
     asyncio.run(_release(log, ids, reason))
+    if as_json:
+        print_json(ids)
 
 
 async def _release(log: str, ids: list[str], reason: str) -> None:

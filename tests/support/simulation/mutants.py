@@ -161,10 +161,9 @@ def shares_the_key_of_positions() -> list[Patch]:
 def retires_without_positions() -> list[Patch]:
     def sweep(self: Retention) -> None:
         self._schedule()
-        for workflow_id in self._find_due():
-            run = self._decided.run(workflow_id)
-            if run is not None and run.closed:
-                self._retire(workflow_id, run.run_id)
+        self._due = self._find_due()
+        for run in self._due_runs():
+            self._retire(run.workflow_id, run.run_id)
 
     return [(Retention, "_sweep", sweep)]
 
