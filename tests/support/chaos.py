@@ -76,6 +76,16 @@ class WorkerProcess:
         self.stopped = False
 
 
+def mount_small(folder: Path) -> bool:
+    """A file system of 64 MB of its own, where that is allowed: it can be filled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    try:
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 class Outcome(NamedTuple):
     """What came of it."""
 
@@ -116,6 +126,7 @@ class Chaos:
         shop = Shop(self.folder / "shop.db")
         stock_for(shop, orders)
         workers = [WorkerProcess(f"worker-{number}", url, self.folder) for number in range(3)]
+        self._small_disk = mount_small(workers[-1].state)
         try:
             async with await Client.connect(url) as client:
                 self.log = open_log(url)
@@ -141,6 +152,8 @@ class Chaos:
             for worker in workers:
                 worker.signal(signal.SIGCONT)
                 worker.kill()
+            if self._small_disk:
+                subprocess.run(["umount", "--lazy", str(workers[-1].state)], check=False)
         self.violations += shop.audit(self.completed, self.rolled_back)
         shop.close()
         return Outcome(
@@ -168,7 +181,8 @@ class Chaos:
 
     async def _nemesis(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
         actions = [self._kill_worker] * 5 + [self._stop_worker] * 3 + [self._lose_disk] + [self._kill_broker] * 2
-        actions += [self._restart_broker, self._pause_broker, self._break_state, self._storm]
+        actions += [self._restart_broker, self._roll_brokers, self._pause_broker, self._break_state, self._storm]
+        actions += [self._fill_disk] * 2 if self._small_disk else []
         actions += [self._crash_at_point] * 5 + [self._poison] * 2
         await asyncio.sleep(5)
         while True:
@@ -242,6 +256,19 @@ class Chaos:
             at = self.draw.randrange(len(data))
             path.write_bytes(data[:at] + self.draw.choice([b"", self.draw.randbytes(40) + data[at + 40 :]]))
 
+    async def _fill_disk(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """A state directory without a byte of room, for some seconds."""
+        self.faults["disk of a state directory full"] += 1
+        filler = workers[-1].state / "filler"
+        try:
+            with filler.open("wb", buffering=0) as file:
+                while file.write(bytes(65_536)):
+                    pass
+        except OSError:
+            pass  # it is full
+        await asyncio.sleep(self.draw.uniform(2, 8))
+        filler.unlink(missing_ok=True)
+
     async def _storm(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
         """A fourth worker comes and goes, and comes and goes."""
         self.faults["rebalance storm (a worker joins and leaves)"] += 1
@@ -272,6 +299,14 @@ class Chaos:
     async def _restart_broker(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
         self.faults["broker restarted cleanly"] += 1
         await self._bounce(cluster, hard=False)
+
+    async def _roll_brokers(self, cluster: KafkaCluster, workers: list[WorkerProcess]) -> None:
+        """As an upgrade does it: one after the other."""
+        self.faults["brokers restarted one after the other"] += 1
+        for node in cluster.nodes:
+            await asyncio.to_thread(node.stop)
+            await asyncio.to_thread(node.start)
+            await asyncio.sleep(2)
 
     async def _bounce(self, cluster: KafkaCluster, hard: bool) -> None:
         node = self.draw.choice(cluster.nodes)

@@ -473,3 +473,20 @@ async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the
         retention._retire_due()
         with pytest.raises(RequestRefused):
             await client.handle("w").describe()
+
+
+async def test_retention_keeps_up_with_many_closed_runs(url: str) -> None:
+    """One sweep takes all that is due, however many: the next one is an hour away."""
+    log = open_log(url)
+    await log.open()
+    options = HostOptions("w", retention_ms=1, sweep_s=3_600)
+    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
+    await host.start()
+    await host.wait_live(1)
+    (partition,) = host.live
+    async with await Client.connect(url) as client:
+        await asyncio.gather(*(client.execute(one, "ok", id=f"w-{number}") for number in range(700)))
+        partition._retention._sweep()
+        await eventually(lambda: not list(partition._durable.closed_runs("one")))
+    await host.stop()
+    await log.close()

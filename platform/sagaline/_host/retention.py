@@ -25,7 +25,8 @@ from sagaline._runtime.definitions import Registry
 from sagaline.errors import LogUnavailable
 
 _log = logging.getLogger("sagaline.retention")
-_RUNS_A_SWEEP = 200
+_AT_ONCE = 200
+_SOON_S = 0.1
 
 
 class Actions(NamedTuple):
@@ -60,7 +61,7 @@ class Retention:
     def begin(self) -> None:
         """Finishes what another owner has begun, and sweeps from now on."""
         self.tidy()
-        self._schedule()
+        self._schedule(self._options.sweep_s)
 
     def close(self) -> None:
         """Sweeps no more."""
@@ -75,20 +76,28 @@ class Retention:
         for workflow_id, run_id in self._decided.remnants():
             self._retire(workflow_id, run_id)
 
-    def _schedule(self) -> None:
-        self._timer = self._loop.call_later(self._options.sweep_s, self._sweep)
+    def _schedule(self, delay_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay_s, self._sweep)
 
     def _sweep(self) -> None:
-        self._schedule()
+        self._schedule(self._options.sweep_s)
+        self._advance()
+
+    def _advance(self) -> None:
         if self._awaited is not None or (self._deleting is not None and not self._deleting.done()):
             return
         if not self._due and not self._due_refusals:
             self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
         if (self._due or self._due_refusals) and self._looking is None:
             self._looking = self._loop.create_task(self._look())
-        self._covers = self._commands_end is not None and self._actions.commands_settled() >= self._commands_end
+        self._covers = self._may_retire()
         if self._covers or self._actions.behind():
             self._awaited = self._actions.append_positions()
+
+    def _may_retire(self) -> bool:
+        return self._commands_end is not None and self._actions.commands_settled() >= self._commands_end
 
     async def _look(self) -> None:
         """Finds out which commands have to be taken before what is due may go."""
@@ -97,6 +106,8 @@ class Retention:
         except LogUnavailable as error:
             _log.debug("Nothing is retired for now: %s", error)
             self._looking = None
+        else:
+            self._advance()
 
     def on_positions(self, epoch: int, number: int) -> None:
         """A record of positions is durable: what it covers goes, and the older ones."""
@@ -107,6 +118,8 @@ class Retention:
             return
         self._awaited = None
         if not self._covers:
+            if self._may_retire():
+                self._advance()
             return
         if self._options.payloads.has_blobs:
             self._deleting = self._loop.create_task(self._delete_blobs())
@@ -130,6 +143,8 @@ class Retention:
             self._retire(run.workflow_id, run.run_id)
         for refused in refusals:
             self._actions.append_tombstone(refusals_key(*refused))
+        if max(len(due), len(refusals)) == _AT_ONCE:  # there are more
+            self._schedule(_SOON_S)
 
     def _due_runs(self) -> list[RunRow]:
         """The runs that were found due and are still there; not one that has begun since under the same id."""
@@ -143,21 +158,23 @@ class Retention:
                 crash_points.reach("after-tombstone")
 
     def _find_due(self) -> list[tuple[str, int]]:
-        """Closed runs whose time is over and whose messages have left. Some may be retired already, unacknowledged."""
+        """Closed runs whose time is over and whose messages have left."""
         now, released = self._options.clock(), self._actions.released()
         due: list[tuple[str, int]] = []
         for name in self._durable.closed_workflows():
             kept_ms = self._kept_ms(name)
-            for closed_at, workflow_id, offset in islice(self._durable.closed_runs(name), _RUNS_A_SWEEP):
-                if closed_at + kept_ms > now or offset >= released:
+            for closed_at, workflow_id, offset in self._durable.closed_runs(name):
+                if closed_at + kept_ms > now or offset >= released or len(due) == _AT_ONCE:
                     break
-                due.append((workflow_id, closed_at))
-        return due[:_RUNS_A_SWEEP]
+                run = self._decided.run(workflow_id)
+                if run is not None and run.closed_at == closed_at:  # else its tombstones are on their way
+                    due.append((workflow_id, closed_at))
+        return due
 
     def _find_due_refusals(self) -> list[tuple[int, int]]:
         oldest = self._options.clock() - self._options.retention_ms
         due: list[tuple[int, int]] = []
-        for at, epoch, number in islice(self._durable.refusals_records(), _RUNS_A_SWEEP):
+        for at, epoch, number in islice(self._durable.refusals_records(), _AT_ONCE):
             if at > oldest:
                 break
             due.append((epoch, number))

@@ -160,7 +160,7 @@ def shares_the_key_of_positions() -> list[Patch]:
 @mutant
 def retires_without_positions() -> list[Patch]:
     def sweep(self: Retention) -> None:
-        self._schedule()
+        self._schedule(1.0)
         self._due = self._find_due()
         for run in self._due_runs():
             self._retire(run.workflow_id, run.run_id)
