@@ -117,6 +117,8 @@ class RocksStores:
     def _options(self) -> Options:
         table = BlockBasedOptions()
         table.set_block_cache(self._cache)
+        table.set_cache_index_and_filter_blocks(True)  # else they grow with the data, beside the cache
+        table.set_block_size(16 * 1024)
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_block_based_table_factory(table)

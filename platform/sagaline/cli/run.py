@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from sagaline.cli.loading import load, load_payloads
+from sagaline.cli.malloc import bound_fragmentation
 from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, err, print_json, set_up_logging
 from sagaline.cli.supervisor import PARENT, Supervisor
 from sagaline.worker import Worker, WorkerOptions
@@ -83,6 +84,7 @@ async def _supervise(
 
 def _run(file: str, url: str, state_dir: Path | None, as_json: bool, **options: Any) -> None:
     held = _hold_signals()
+    bound_fragmentation()
     loaded = load(file)
     made = Worker(url, workflows=loaded.workflows, activities=loaded.activities, state_dir=state_dir, **options)
     shown = {
