@@ -127,6 +127,8 @@ class Worker:
             standbys=options.standbys,
             payloads=self._payloads,
             cached_instance_bytes=2 * share,
+            cached_runs=80 * options.memory_mb,
+            write_back_bytes=share // 2,
             bytes_in_flight=share,
             activity_bytes=2 * share,
         )
