@@ -467,10 +467,10 @@ async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the
         assert run is not None
         assert run.closed_at is not None
         retention._due = [("w", run.closed_at - 60_000)]  # a run before this one
-        retention._retire_due()
+        assert retention._due_runs() == []
         assert (await client.handle("w").describe()).status == "completed"
         retention._due = [("w", run.closed_at)]
-        retention._retire_due()
+        retention._retire_due(retention._due_runs())
         with pytest.raises(RequestRefused):
             await client.handle("w").describe()
 
@@ -488,5 +488,38 @@ async def test_retention_keeps_up_with_many_closed_runs(url: str) -> None:
         await asyncio.gather(*(client.execute(one, "ok", id=f"w-{number}") for number in range(700)))
         partition._retention._sweep()
         await eventually(lambda: not list(partition._durable.closed_runs("one")))
+    await host.stop()
+    await log.close()
+
+
+async def test_a_run_stays_while_a_repeated_start_waits_to_be_answered_with_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation (seed 21981): the look at the log took long, the run was retired, the start done again."""
+    open_door = asyncio.Event()
+    end_offset = Partition._end_offset
+
+    async def slow_end_offset(self: Partition) -> int:
+        await open_door.wait()
+        return await end_offset(self)
+
+    monkeypatch.setattr(Partition, "_end_offset", slow_end_offset)
+    log = open_log(url)
+    await log.open()
+    options = HostOptions("w", retention_ms=300, sweep_s=0.05)
+    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
+    await host.start()
+    await host.wait_live(1)
+    start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
+    log.publish(COMMANDS, 0, b"w", encode(start))
+    (partition,) = host.live
+    await eventually(lambda: (run := partition._state.run("w")) is not None and run.closed)
+    log.publish(COMMANDS, 0, b"w", encode(start))
+    await eventually(lambda: partition._reads.starts_waiting() == {"w"})
+    await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
+    assert partition._state.run("w") is not None
+    open_door.set()
+    await eventually(lambda: partition._state.run("w") is None)
+    assert attempts["twice?"] == 1
     await host.stop()
     await log.close()

@@ -112,6 +112,7 @@ class Partition:
                 self._is_behind,
                 self._commands_end,
                 lambda: self._intake.settled[0],
+                self._reads.starts_waiting,
             ),
         )
         self._timers = Timers(

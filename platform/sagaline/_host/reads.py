@@ -48,6 +48,7 @@ class Reads:
         self._start = start
         self._unproven: deque[tuple[int, Ask]] = deque()
         self._asked: list[Ask] = []
+        self._being_looked_up: list[Ask] = []
         self._looked_up: deque[tuple[int, list[Ask]]] = deque()
         self._waiters: dict[str, list[Ask]] = {}
         self._lookup: asyncio.Task[None] | None = None
@@ -63,13 +64,15 @@ class Reads:
 
     async def _look_up(self) -> None:
         while self._asked:
-            asked, self._asked = self._asked, []
+            asked = self._being_looked_up = self._asked
+            self._asked = []
             try:
                 self._looked_up.append((await self._end_offset(), asked))
             except LogUnavailable as error:
                 _logger.warning("%s Reads wait.", error)
                 self._asked = asked + self._asked
                 await asyncio.sleep(_RETRY_S)
+            self._being_looked_up = []
             self._answer_looked_up()
         self._lookup = None
 
@@ -87,6 +90,12 @@ class Reads:
             waiting, self._unproven = self._unproven, deque()
             for _, request in waiting:
                 self.ask(request, 0, idle=True)
+
+    def starts_waiting(self) -> set[str]:
+        """Workflow ids of starts that were repeated and have no answer yet: their runs must stay."""
+        looked_up = [request for _, asked in self._looked_up for request in asked]
+        waiting = [*(request for _, request in self._unproven), *self._asked, *looked_up, *self._being_looked_up]
+        return {request.workflow_id for request in waiting if isinstance(request, StartRun)}
 
     def closed(self, workflow_id: str, run_id: str) -> None:
         """A run has ended, durably: whoever waits for it is told."""

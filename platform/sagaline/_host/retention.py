@@ -38,6 +38,7 @@ class Actions(NamedTuple):
     behind: Callable[[], bool]
     commands_end: Callable[[], Awaitable[int]]
     commands_settled: Callable[[], int]
+    starts_waiting: Callable[[], set[str]]
 
 
 class Retention:
@@ -121,34 +122,37 @@ class Retention:
             if self._may_retire():
                 self._advance()
             return
+        runs = self._due_runs()
         if self._options.payloads.has_blobs:
-            self._deleting = self._loop.create_task(self._delete_blobs())
+            self._deleting = self._loop.create_task(self._delete_blobs(runs))
         else:
-            self._retire_due()
+            self._retire_due(runs)
 
-    async def _delete_blobs(self) -> None:
+    async def _delete_blobs(self, runs: list[RunRow]) -> None:
         """Blobs go first: those that a crash would leave behind would belong to no run."""
         try:
-            for run in self._due_runs():
+            for run in runs:
                 await asyncio.to_thread(self._options.payloads.delete_run, run.run_id)
         except BlobsUnavailable as error:
             _log.warning("Nothing is retired for now: %s", error)
             return
-        self._retire_due()
+        self._retire_due(runs)
 
-    def _retire_due(self) -> None:
-        due, refusals = self._due_runs(), self._due_refusals
+    def _retire_due(self, runs: list[RunRow]) -> None:
+        refusals, is_full = self._due_refusals, max(len(self._due), len(self._due_refusals)) == _AT_ONCE
         self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
-        for run in due:
+        for run in runs:
             self._retire(run.workflow_id, run.run_id)
         for refused in refusals:
             self._actions.append_tombstone(refusals_key(*refused))
-        if max(len(due), len(refusals)) == _AT_ONCE:  # there are more
+        if is_full:  # there are more
             self._schedule(_SOON_S)
 
     def _due_runs(self) -> list[RunRow]:
-        """The runs that were found due and are still there; not one that has begun since under the same id."""
-        found = [(self._decided.run(workflow_id), closed_at) for workflow_id, closed_at in self._due]
+        """The runs that were found due and are still there; not one that has begun since under the same id, and none
+        that a repeated start waits to be answered with."""
+        kept = self._actions.starts_waiting()
+        found = [(self._decided.run(workflow_id), at) for workflow_id, at in self._due if workflow_id not in kept]
         return [run for run, closed_at in found if run is not None and run.closed_at == closed_at]
 
     def _retire(self, workflow_id: str, run_id: str) -> None:

@@ -235,9 +235,10 @@ class SimLog:
             self._tell(broker.delay_s(), on_done, "not published (simulation)")
             return
         copies = 2 if broker.draw.random() < broker.faults.doubled else 1
-        for _ in range(copies):
-            broker.later(broker.delay_s(), broker.land, topic, partition, key, value)
-        self._tell(0.01, on_done, None)
+        delays_s = [broker.delay_s() for _ in range(copies)]
+        for delay_s in delays_s:
+            broker.later(delay_s, broker.land, topic, partition, key, value)
+        self._tell(min(delays_s) + 0.005, on_done, None)
 
     def _tell(self, delay_s: float, on_done: Callable[[str | None], None] | None, error: str | None) -> None:
         if on_done is not None:
