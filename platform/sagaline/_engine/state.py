@@ -127,7 +127,7 @@ class State:
     # Reading
 
     def run(self, workflow_id: str) -> RunRow | None:
-        found = self._runs.get(workflow_id)
+        found = self._runs.get(workflow_id) or self._dirty.get(workflow_id)
         if found is None:
             data = self._rows.get(rows.run_key(workflow_id))
             if data is None:

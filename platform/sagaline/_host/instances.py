@@ -108,6 +108,9 @@ class Instances:
             raise bug(error) from error
         if instance.finished:
             self._unweigh(run.run_id)
+        elif instance.sleeps_until_ms() > at_ms + self._options.asleep_ms:
+            self._unweigh(run.run_id)
+            instance.evict()
         else:
             self._remember(run.run_id, instance, sum(map(size, jobs)) + sum(map(size, commands)))  # both are kept
         return commands

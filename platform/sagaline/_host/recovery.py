@@ -65,15 +65,13 @@ class Restore:
 
     def apply(self, records: list[Record]) -> None:
         """Applies a batch. Contract: offsets continue; gaps are what compaction has removed."""
-        rows: dict[bytes, bytes | None] = {}
         for record in records:
             try:
                 self._reader.take(record.offset, record.key, record.value)
             except UnreadableRecord as error:
                 self._on_unreadable(record, str(error))
-            rows.update(self._state.take_writes())
             self._state.take_effects()
-        writes = [*rows.items(), (META_KEY, encode_meta(self.meta))]
+        writes = [*dict(self._state.take_writes()).items(), (META_KEY, encode_meta(self.meta))]
         self.store.write(writes)
         self._overlay.settle(writes)
         if crash_points.armed:

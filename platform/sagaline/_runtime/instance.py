@@ -128,6 +128,12 @@ class Instance(DeterministicLoop):
         """True when the code has returned or raised: it has nothing more to say."""
         return self._evicted
 
+    def sleeps_until_ms(self) -> int:
+        """When its next timer is due, if it waits for nothing else; now, if it does."""
+        if self._open or not self._timers:
+            return self._now_ms
+        return int(min(handle.when() for handle in self._timers.values()) * 1000)
+
     def evict(self) -> None:
         """Puts the instance away: coroutines are closed here and now, and cannot do anything on their way out."""
         if self._evicted:

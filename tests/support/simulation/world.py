@@ -114,6 +114,7 @@ class Worker:
         options = HostOptions(
             self.name,
             cached_instances=world.draw.choice([1, 3, 1_000]),
+            asleep_ms=world.draw.choice([100, 10_000]),
             cached_instance_bytes=world.draw.choice([2_000, 1_000_000]),
             activity_bytes=world.draw.choice([20, 1_000_000]),
             timer_window=world.draw.choice([1, 3, 4_000]),
