@@ -278,7 +278,7 @@ class Client:
         if len(payload) > PAYLOAD_LIMIT:
             raise PayloadTooLarge(
                 f"Expected an input of {workflow} of at most {PAYLOAD_LIMIT} bytes but it has {len(payload)}: "
-                f"configure a store of blobs (docs/operations.md), or pass a reference."
+                f"store the data elsewhere and pass a reference, or configure a store of blobs (docs/operations.md)."
             )
         try:
             reply = await self.request(request, timeout_s)

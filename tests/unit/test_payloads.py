@@ -7,6 +7,7 @@ import os
 import threading
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import eventually, running
@@ -19,6 +20,7 @@ from sagaline import (
     PayloadUnavailable,
     RequestRefused,
     Retry,
+    RunHandle,
     activity,
     saga,
     workflow,
@@ -151,6 +153,12 @@ def test_wrong_settings_are_told() -> None:
         Sealer(Payloads(blobs=FileBlobs("nowhere"), threshold_bytes=5, max_bytes=10)).seal(RUN, b"x" * 11)
 
 
+async def describe_for_ever(handle: RunHandle[Any]) -> None:
+    async with asyncio.timeout(20):
+        while await handle.describe():
+            await asyncio.sleep(0.05)
+
+
 async def everything_on(url: str) -> bytes:
     """All bytes on all topics."""
     log = open_log(url)
@@ -189,9 +197,9 @@ async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, t
         assert await client.execute(grow, big, id="big") == big * 2
         assert len(blobs_in(tmp_path)) >= 3
         assert len(await everything_on(url)) < 20_000
-        await eventually(lambda: not blobs_in(tmp_path))
-        with pytest.raises(RequestRefused):
-            await client.handle("big").describe()
+        with pytest.raises(RequestRefused, match="there is none"):
+            await describe_for_ever(client.handle("big"))
+        assert blobs_in(tmp_path) == []
 
 
 async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -220,16 +219,6 @@ _POSITIONS = ("commands_position", "results_position", "released")
 @mutant
 def keeps_a_store_that_missed_tombstones() -> list[Patch]:
     return [(recoveries, "_SAFE_SHARE", 1e9)]
-
-
-@mutant
-def believes_a_restore_that_stood_still() -> list[Patch]:
-    original = Recovery._may_have_missed_tombstones
-
-    def missed(self: Recovery, store: Any) -> bool:
-        return inspect.stack()[1].function == "_open" and original(self, store)
-
-    return [(Recovery, "_may_have_missed_tombstones", missed)]
 
 
 @mutant
