@@ -66,11 +66,14 @@ def stale_of(records: list[tuple[int, Any]]) -> list[History]:
     return [record for record, valid in admitted if isinstance(record, History) and valid is None]
 
 
-def start(client: Client, count: int) -> list[asyncio.Task[Any]]:
-    return [
-        asyncio.create_task(client.execute_by_name("slow", b"[%d]" % number, id=f"n-{number}"))
-        for number in range(count)
-    ]
+def start(client: Client, count: int, apart_s: float = 0.0) -> list[asyncio.Task[Any]]:
+    """Starts runs, so far apart."""
+
+    async def execute(number: int) -> Any:
+        await asyncio.sleep(number * apart_s)
+        return await client.execute_by_name("slow", b"[%d]" % number, id=f"n-{number}")
+
+    return [asyncio.create_task(execute(number)) for number in range(count)]
 
 
 async def finish(tasks: list[asyncio.Task[Any]]) -> None:
@@ -102,7 +105,7 @@ async def test_an_owner_that_is_cut_off_is_replaced_and_nothing_it_sends_later_c
     try:
         async with await Client.connect(net.direct) as client:
             await eventually(lambda: "claimed at offset" in first.text())
-            tasks = start(client, 30)
+            tasks = start(client, 30, apart_s=0.03)  # at any moment some activities run whose intent is acknowledged
             effects = tmp_path / "effects.txt"
             await eventually(lambda: effects.exists() and len(effects.read_text().splitlines()) >= 10)
             net.proxy.cut()  # its activities go on, and their results are appended into nowhere
