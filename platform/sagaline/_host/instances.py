@@ -108,7 +108,7 @@ class Instances:
             raise bug(error) from error
         if instance.finished:
             self._unweigh(run.run_id)
-        elif instance.sleeps_until_ms() > at_ms + self._options.asleep_ms:
+        elif instance.sleeps_beyond(at_ms + self._options.asleep_ms):
             self._unweigh(run.run_id)
             instance.evict()
         else:

@@ -128,11 +128,11 @@ class Instance(DeterministicLoop):
         """True when the code has returned or raised: it has nothing more to say."""
         return self._evicted
 
-    def sleeps_until_ms(self) -> int:
-        """When its next timer is due, if it waits for nothing else; now, if it does."""
+    def sleeps_beyond(self, limit_ms: int) -> bool:
+        """True when it waits for timers alone, all of them due after ``limit_ms``. Stops at the first that is not."""
         if self._open or not self._timers:
-            return self._now_ms
-        return int(min(handle.when() for handle in self._timers.values()) * 1000)
+            return False
+        return all(int(handle.when() * 1000) > limit_ms for handle in self._timers.values())
 
     def evict(self) -> None:
         """Puts the instance away: coroutines are closed here and now, and cannot do anything on their way out."""
