@@ -27,7 +27,7 @@ from kafka_process import KafkaProcess  # noqa: E402
 from measure import ORDER, Engine, cpu_s, flood  # noqa: E402
 from sagaline import Client  # noqa: E402
 from sagaline._host.options import HostOptions  # noqa: E402
-from sagaline._host.recovery import Recovery  # noqa: E402
+from sagaline._host.recovery.restore import Recovery  # noqa: E402
 from sagaline._log import COMMANDS, HISTORY, Log, Record, open_log  # noqa: E402
 from sagaline._model.codec import decode, encode  # noqa: E402
 from sagaline._model.keys import partition_of  # noqa: E402

@@ -21,7 +21,7 @@ from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity, current_instance
 from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions
 from sagaline._runtime.durations import Duration, milliseconds
-from sagaline._runtime.payloads import Signature
+from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
 __all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]

@@ -19,7 +19,7 @@ from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.instance import Instance
-from sagaline._runtime.payloads import Signature
+from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
 __all__ = ["Workflow", "WorkflowInfo", "workflow"]

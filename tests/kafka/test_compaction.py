@@ -21,8 +21,8 @@ from harness import state_rows as rows
 from kafka_broker import Broker
 
 from sagaline import Client, Worker, activity, saga, workflow
-from sagaline._host.partition import Partition
-from sagaline._host.recovery import Restore
+from sagaline._host.partition.partition import Partition
+from sagaline._host.recovery.restore import Restore
 from sagaline._log import HISTORY, Log, Record, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import encode

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from sagaline import ActivityError, Retry, RunError, activity, saga, workflow
 from sagaline._engine.rows import META_KEY, Meta, encode_meta
-from sagaline._host.partition import Partition
-from sagaline._host.recovery import Restore, load_meta
-from sagaline._host.write_back import WriteBack
+from sagaline._host.partition.partition import Partition
+from sagaline._host.recovery.restore import Restore, load_meta
+from sagaline._host.recovery.write_back import WriteBack
 from sagaline._log import HISTORY, Record, open_log
 from sagaline._store import Identity, open_stores
 

@@ -85,8 +85,10 @@ def test_engine_and_runtime_have_no_clock_chance_or_io(file: Path) -> None:
 
 
 def test_public_functions_of_the_api_have_docstrings() -> None:
-    for name in ("activity", "workflow", "saga", "client", "worker", "errors"):
-        module = tree(ROOT / "platform" / "sagaline" / f"{name}.py")
+    package = ROOT / "platform" / "sagaline"
+    faces = [package / f"{name}.py" for name in ("activity", "workflow", "saga", "worker", "errors")]
+    for file in [*faces, *sorted((package / "client").glob("*.py"))]:
+        module, name = tree(file), file.stem
         for node in ast.walk(module):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{name}.{node.name}"

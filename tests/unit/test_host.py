@@ -14,10 +14,10 @@ from harness import eventually, running
 
 from sagaline import ApplicationError, RequestRefused, Retry, RunError, RunHandle, activity, saga, workflow
 from sagaline._engine import decide
-from sagaline._host import outbox
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._host.partition import Partition
+from sagaline._host.partition.partition import Partition
+from sagaline._host.publishing import outbox
 from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, open_log
 from sagaline._log.memory import MemoryLog
 from sagaline._model import events as e

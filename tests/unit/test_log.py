@@ -13,7 +13,7 @@ import pytest
 from harness import eventually
 
 from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Membership, Record, open_log
-from sagaline._log.sqlite_writer import SqliteWriter
+from sagaline._log.sqlite.writer import SqliteWriter
 from sagaline._model.keys import partition_of
 
 

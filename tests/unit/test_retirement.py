@@ -10,7 +10,7 @@ from harness import state_rows
 
 from sagaline._engine.rows import META_KEY
 from sagaline._host.options import HostOptions
-from sagaline._host.recovery import Recovery, Restore
+from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Record
 from sagaline._model.codec import encode
 from sagaline._model.events import Event, RunCompleted, RunStarted, TimerFired, TimerStarted

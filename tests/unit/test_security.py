@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagaline import ConfigurationError
-from sagaline._log.kafka_security import security_settings
+from sagaline._log.kafka.security import security_settings
 from sagaline._log.urls import parse_url
 
 

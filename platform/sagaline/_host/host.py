@@ -7,13 +7,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sagaline._host.activities import ActivityRunner
-from sagaline._host.intake import Trouble
+from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import HostOptions
-from sagaline._host.partition import Partition, Services
-from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline
-from sagaline._host.recovery import ClaimFailed, Recovery
-from sagaline._host.standbys import Standbys
+from sagaline._host.partition.inputs import Trouble
+from sagaline._host.partition.partition import Partition, Services
+from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline
+from sagaline._host.recovery.restore import ClaimFailed, Recovery
+from sagaline._host.recovery.standbys import Standbys
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
 from sagaline._model.records import ActivityResult
 from sagaline._runtime.definitions import Registry

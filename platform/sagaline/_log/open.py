@@ -15,11 +15,11 @@ def open_log(url: str) -> Log:
 
         return MemoryLog(parsed)
     if parsed.scheme == "sqlite":
-        from sagaline._log.sqlite import SqliteLog
+        from sagaline._log.sqlite.log import SqliteLog
 
         return SqliteLog(parsed)
     try:
-        from sagaline._log.kafka import KafkaLog
+        from sagaline._log.kafka.log import KafkaLog
     except ModuleNotFoundError as error:
         if error.name != "confluent_kafka":
             raise

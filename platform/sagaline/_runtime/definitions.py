@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sagaline._model.failure import RetryPolicy
-from sagaline._runtime.payloads import Signature
+from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
 

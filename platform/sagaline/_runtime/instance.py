@@ -24,10 +24,10 @@ from sagaline._model.events import Command, Event
 from sagaline._model.failure import BUG, RetryPolicy
 from sagaline._model.failure import Failure as FailureData
 from sagaline._runtime import context as runtime_context
-from sagaline._runtime import saga
 from sagaline._runtime.definitions import ActivityDefinition, Registry, WorkflowDefinition
 from sagaline._runtime.loop import DeterministicLoop, caller
-from sagaline._runtime.payloads import Unserialisable
+from sagaline._runtime.sagas import rollback as saga
+from sagaline._runtime.signatures import Unserialisable
 from sagaline._runtime.steps import COMPLETED, Step, outcome_of
 from sagaline.errors import ActivityError, FailureError, InvalidInput
 

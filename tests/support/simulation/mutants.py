@@ -13,20 +13,20 @@ from sagaline._engine import decide as decisions
 from sagaline._engine.rows import Meta
 from sagaline._engine.state import State
 from sagaline._engine.validity import Validity
-from sagaline._host import partition as partitions
-from sagaline._host import recovery as recoveries
-from sagaline._host.intake import Intake
-from sagaline._host.outbox import Outbox
-from sagaline._host.partition import _RELEASE, Partition
-from sagaline._host.pipeline import Pipeline
-from sagaline._host.recovery import Recovery
-from sagaline._host.retention import Retention
-from sagaline._host.standbys import Standbys
+from sagaline._host.partition import partition as partitions
+from sagaline._host.partition.inputs import Intake
+from sagaline._host.partition.partition import _RELEASE, Partition
+from sagaline._host.partition.pipeline import Pipeline
+from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.recovery import restore as recoveries
+from sagaline._host.recovery.restore import Recovery
+from sagaline._host.recovery.standbys import Standbys
+from sagaline._host.retention.sweep import Retention
 from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
 from sagaline._model.records import ActivityResult, Claim, History
-from sagaline._runtime import saga
+from sagaline._runtime.sagas import rollback as saga
 from simulation import broker
 
 Patch = tuple[Any, str, Any]

@@ -18,14 +18,14 @@ from sagaline._engine.rows import META_KEY
 from sagaline._host import crash_points
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._host.partition import Partition
-from sagaline._host.recovery import Restore
+from sagaline._host.partition.partition import Partition
+from sagaline._host.recovery.restore import Restore
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
 from sagaline._payloads import BlobsUnavailable, Payloads, Sealer
-from sagaline._runtime.payloads import Signature
+from sagaline._runtime.signatures import Signature
 from sagaline._store import Identity
 from sagaline._store.memory import MemoryStore
 from simulation import load

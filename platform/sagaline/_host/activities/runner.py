@@ -27,7 +27,7 @@ from sagaline._payloads import is_sealed
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity
 from sagaline._runtime.definitions import ActivityDefinition, Registry
-from sagaline._runtime.payloads import Unserialisable
+from sagaline._runtime.signatures import Unserialisable
 from sagaline.errors import ApplicationError, InvalidInput, PayloadTooLarge
 
 _log = logging.getLogger("sagaline.activities")

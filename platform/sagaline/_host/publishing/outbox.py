@@ -10,8 +10,8 @@ from functools import partial
 
 from sagaline._engine.effects import Publish
 from sagaline._host import crash_points
-from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
+from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import Log, Record
 
 _log = logging.getLogger("sagaline.outbox")

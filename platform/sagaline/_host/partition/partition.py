@@ -26,22 +26,22 @@ from sagaline._engine.replies import REPLIES
 from sagaline._engine.rows import ActivityRow, Meta, RunRow
 from sagaline._engine.state import State
 from sagaline._host import crash_points
-from sagaline._host.activations import Activations
-from sagaline._host.activities import ActivityRunner
-from sagaline._host.deadletters import send_to_dead_letters
-from sagaline._host.foreign import read_foreign
-from sagaline._host.instances import Instances
-from sagaline._host.intake import Given, Intake, Trouble
+from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
-from sagaline._host.outbox import Outbox
-from sagaline._host.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
-from sagaline._host.reads import Reads
-from sagaline._host.recovery import Claimed
-from sagaline._host.refused import Refused
-from sagaline._host.retention import Actions, Retention
+from sagaline._host.partition.inputs import Given, Intake, Trouble
+from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
+from sagaline._host.partition.refused import Refused
+from sagaline._host.publishing.deadletters import send_to_dead_letters
+from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.reading.reads import Reads
+from sagaline._host.recovery.foreign import read_foreign
+from sagaline._host.recovery.restore import Claimed
+from sagaline._host.recovery.write_back import WriteBack
+from sagaline._host.retention.sweep import Actions, Retention
+from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.instances import Instances
 from sagaline._host.sizes import in_parts
 from sagaline._host.timers import Timers
-from sagaline._host.write_back import WriteBack
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
 from sagaline._model.codec import encode
 from sagaline._model.events import Event, RunStarted

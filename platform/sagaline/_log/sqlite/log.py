@@ -18,9 +18,9 @@ from pathlib import Path
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sqlite_membership import SqliteMembership, living
-from sagaline._log.sqlite_reader import SqliteReader
-from sagaline._log.sqlite_writer import Append, SqliteAppender, SqliteWriter
+from sagaline._log.sqlite.membership import SqliteMembership, living
+from sagaline._log.sqlite.reader import SqliteReader
+from sagaline._log.sqlite.writer import Append, SqliteAppender, SqliteWriter
 from sagaline._log.topics import COMMANDS, HISTORY, KEYED, REPLIES, TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of

@@ -38,7 +38,7 @@ class SqliteWriter:
     """The only writer of a process. ``written`` is set after each commit, for the process's own readers."""
 
     def __init__(self, path: Path, namespace: str, loop: asyncio.AbstractEventLoop) -> None:
-        from sagaline._log.sqlite import connect
+        from sagaline._log.sqlite.log import connect
 
         self._connection = connect(path)
         self._namespace = namespace

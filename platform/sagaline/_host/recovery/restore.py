@@ -16,8 +16,8 @@ from sagaline._engine.reader import HistoryReader
 from sagaline._engine.rows import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
 from sagaline._host import crash_points
-from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
+from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
 from sagaline._model.codec import UnreadableRecord, encode
 from sagaline._model.keys import claim_key

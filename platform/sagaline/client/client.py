@@ -22,9 +22,9 @@ from typing import Any, Generic, TypeVar, overload
 import msgspec
 
 from sagaline._engine.decide import run_id_of
-from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import PAYLOAD_LIMIT, wall_clock_ms
-from sagaline._host.sealing import open_events
+from sagaline._host.publishing.deadletters import send_to_dead_letters
+from sagaline._host.runs.sealing import open_events
 from sagaline._log import COMMANDS, REPLIES, Log, Record, open_log
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.events import Event

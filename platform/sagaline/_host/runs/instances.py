@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sagaline._engine.rows import RunRow
 from sagaline._host.options import HostOptions
-from sagaline._host.sealing import open_events, open_record
+from sagaline._host.runs.sealing import open_events, open_record
 from sagaline._host.sizes import size
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted

@@ -9,9 +9,9 @@ from sagaline._engine.effects import Effect
 from sagaline._engine.emit import Emitter
 from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
-from sagaline._host.instances import Instances
 from sagaline._host.options import HostOptions
-from sagaline._host.sealing import seal_commands
+from sagaline._host.runs.instances import Instances
+from sagaline._host.runs.sealing import seal_commands
 from sagaline._host.sizes import RECORD_BYTES, size
 from sagaline._model.events import Command, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure

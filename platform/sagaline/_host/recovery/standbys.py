@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
-from sagaline._host.recovery import Recovery, Restore
+from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Log, Record
 from sagaline._store import Stores, StoreUnavailable
 from sagaline.errors import LogUnavailable

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from sagaline._engine.rows import Meta
-from sagaline._host.deadletters import send_to_dead_letters
 from sagaline._host.options import HostOptions
+from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, StartRun, TerminateRun

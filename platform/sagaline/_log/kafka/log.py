@@ -13,12 +13,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from sagaline._log.inspection import Inspection
-from sagaline._log.kafka_inspection import inspect, member_ids
-from sagaline._log.kafka_membership import KafkaMembership
-from sagaline._log.kafka_producer import KafkaAppender, KafkaPublisher
-from sagaline._log.kafka_reader import KafkaReader
-from sagaline._log.kafka_security import security_settings
-from sagaline._log.kafka_topics import KafkaTopics
+from sagaline._log.kafka.inspection import inspect, member_ids
+from sagaline._log.kafka.membership import KafkaMembership
+from sagaline._log.kafka.producer import KafkaAppender, KafkaPublisher
+from sagaline._log.kafka.reader import KafkaReader
+from sagaline._log.kafka.security import security_settings
+from sagaline._log.kafka.topics import KafkaTopics
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.topics import COMMANDS, HISTORY, RECORD_LIMIT, TopicPlan
 from sagaline._log.urls import LogUrl

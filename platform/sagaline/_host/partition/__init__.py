@@ -1,0 +1,1 @@
+"""One claimed partition: inputs, deciding, recording, applying, releasing."""

@@ -1,0 +1,1 @@
+"""Messages that leave a partition, and dead letters."""

@@ -1,0 +1,1 @@
+"""Requests that only read, answered after a read index."""

@@ -1,0 +1,1 @@
+"""Retires what is needed no more."""

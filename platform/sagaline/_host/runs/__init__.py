@@ -1,0 +1,1 @@
+"""Workflow code of a partition's runs: activations, instances in memory, payloads opened and sealed."""

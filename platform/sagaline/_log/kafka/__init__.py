@@ -1,0 +1,1 @@
+"""The log on Kafka. The only importer of confluent_kafka."""

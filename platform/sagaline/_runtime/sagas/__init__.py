@@ -1,0 +1,1 @@
+"""Sagas: rollback of what their steps have done."""
