@@ -60,7 +60,8 @@ def _long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
 class _Source:
     """Python source under construction: two functions a record, and the tables of the unions after them."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any], types: Mapping[str, type]) -> None:
+        self.types = types
         self.lines: list[str] = []
         self.tables: list[str] = []
         self.names = 0
@@ -88,6 +89,9 @@ class _Source:
             _encode(self, 1, field["type"], f"value.{field['name']}")
         self.add(0, f"def decode_{name}(data, at):")
         found = [_decode(self, 1, field["type"]) for field in fields]
+        names, known = [field["name"] for field in fields], _field_names(self.types[name])
+        if names != known:  # an older version: what it lacks has the type's default, what is gone is skipped
+            found = [f"{name}={value}" for name, value in zip(names, found, strict=True) if name in known]
         self.add(1, f"return types['{name}']({', '.join(found)}), at")
 
     def add(self, depth: int, line: str) -> None:
@@ -96,6 +100,10 @@ class _Source:
     def fresh(self) -> str:
         self.names += 1
         return f"v{self.names}"
+
+
+def _field_names(kind: type) -> list[str]:
+    return list(cast("tuple[str, ...]", cast("Any", kind).__struct_fields__))
 
 
 def _branches(schema: Any) -> list[Any] | None:
@@ -223,11 +231,12 @@ def _decode_union(src: _Source, depth: int, branches: list[Any], out: str) -> No
 def compile_schema(schema: dict[str, Any], types: Mapping[str, type]) -> tuple[Encoder, Decoder]:
     """Encoder and decoder of a record schema.
 
-    ``types`` maps each record's name to a type whose attributes, and positional arguments, are its fields in
-    the schema's order. ``encode(value) -> bytes``; ``decode(data, start) -> value`` reads to the end of ``data``
-    and raises :class:`AvroError` when the bytes are not exactly one value.
+    ``types`` maps each record's name to a struct whose fields are those of the newest schema, in its order; an older
+    schema decodes into the same type, with the type's defaults for what it lacks. ``encode(value) -> bytes``;
+    ``decode(data, start) -> value`` reads to the end of ``data`` and raises :class:`AvroError` when the bytes are not
+    exactly one value.
     """
-    src = _Source(schema)
+    src = _Source(schema, types)
     scope: dict[str, Any] = {
         "types": types,
         "long": _LONGS,

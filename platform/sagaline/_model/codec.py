@@ -6,12 +6,10 @@ version are known from ten bytes. Source: Avro 1.12 specification, "Single-objec
 
 from __future__ import annotations
 
-import io
-from typing import Any, cast
+from typing import Any
 
 import fastavro
 import fastavro.schema
-import msgspec
 
 from sagaline._model import events, failure, records
 from sagaline._model.avro import AvroError, Decoder, Encoder, compile_schema
@@ -37,19 +35,6 @@ def _types() -> dict[str, type]:
     return found | {kind.__name__: kind for kind in (failure.Failure, failure.RetryPolicy, records.Refusal)}
 
 
-def _through_resolution(writer: dict[str, Any], reader: dict[str, Any], kind: type) -> Decoder:
-    """Reads an older version through the newest schema of the same record."""
-    written, wanted = fastavro.parse_schema(writer), fastavro.parse_schema(reader)
-
-    def decode(data: bytes, start: int) -> Any:
-        stream = io.BytesIO(data)
-        stream.seek(start)
-        value: Any = fastavro.schemaless_reader(stream, written, wanted)  # pyright: ignore[reportUnknownMemberType]
-        return cast("Any", msgspec.convert(value, kind))
-
-    return decode
-
-
 def _registry() -> tuple[dict[type, tuple[bytes, Encoder]], dict[bytes, Decoder]]:
     types = _types()
     newest = {file.name: file for file in schema_files()}
@@ -57,12 +42,9 @@ def _registry() -> tuple[dict[type, tuple[bytes, Encoder]], dict[bytes, Decoder]
     decoders: dict[bytes, Decoder] = {}
     for file in schema_files():
         header = _MAGIC + fingerprint(file.schema)
+        encode, decoders[header] = compile_schema(file.schema, types)
         if file == newest[file.name]:
-            encode, decode = compile_schema(file.schema, types)
             encoders[RECORDS[file.name]] = (header, encode)
-            decoders[header] = decode
-        else:
-            decoders[header] = _through_resolution(file.schema, newest[file.name].schema, RECORDS[file.name])
     return encoders, decoders
 
 

@@ -21,6 +21,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     reply_to: str
     reply_partition: int
     reply_when: str
+    version: int = 1
 
 
 class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +35,7 @@ class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
     compensation: str | None = None
     compensates: int | None = None
     outcome: str | None = None
+    version: int = 1
 
 
 class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +45,7 @@ class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     failure: Failure
     retry_at: int
+    version: int = 1
 
 
 class ActivityCompleted(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +54,7 @@ class ActivityCompleted(msgspec.Struct, frozen=True, gc=False):
     step: int
     attempt: int
     result: bytes
+    version: int = 1
 
 
 class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
@@ -59,12 +63,14 @@ class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
     step: int
     attempt: int
     failure: Failure
+    version: int = 1
 
 
 class ActivityCancelRequested(msgspec.Struct, frozen=True, gc=False):
     """The code no longer waits for an activity; its outcome will still be recorded."""
 
     step: int
+    version: int = 1
 
 
 class TimerStarted(msgspec.Struct, frozen=True, gc=False):
@@ -72,18 +78,21 @@ class TimerStarted(msgspec.Struct, frozen=True, gc=False):
 
     step: int
     due_at: int
+    version: int = 1
 
 
 class TimerFired(msgspec.Struct, frozen=True, gc=False):
     """The time has come."""
 
     step: int
+    version: int = 1
 
 
 class TimerCancelled(msgspec.Struct, frozen=True, gc=False):
     """The code no longer waits for that time."""
 
     step: int
+    version: int = 1
 
 
 class CancelRequested(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +100,7 @@ class CancelRequested(msgspec.Struct, frozen=True, gc=False):
 
     request_id: str
     reason: str
+    version: int = 1
 
 
 class RunParked(msgspec.Struct, frozen=True, gc=False):
@@ -98,18 +108,21 @@ class RunParked(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     failure: Failure
+    version: int = 1
 
 
 class RunResumed(msgspec.Struct, frozen=True, gc=False):
     """The run goes on with what has arrived since it was parked."""
 
     owner: str
+    version: int = 1
 
 
 class RunCompleted(msgspec.Struct, frozen=True, gc=False):
     """The run has ended well."""
 
     result: bytes
+    version: int = 1
 
 
 class RunFailed(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +130,7 @@ class RunFailed(msgspec.Struct, frozen=True, gc=False):
 
     failure: Failure
     rolled_back: bool
+    version: int = 1
 
 
 class RunCancelled(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +138,7 @@ class RunCancelled(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     rolled_back: bool
+    version: int = 1
 
 
 class RunTerminated(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +146,7 @@ class RunTerminated(msgspec.Struct, frozen=True, gc=False):
 
     request_id: str
     reason: str
+    version: int = 1
 
 
 Input = (

@@ -27,6 +27,9 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     reply_to: str = ""
     reply_partition: int = 0
     reply_when: str = "accepted"
+    id_conflict: str = "join"
+    id_reuse: str = "join"
+    waits_ms: int = 0
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +40,7 @@ class CancelRun(msgspec.Struct, frozen=True, gc=False):
     reason: str
     reply_to: str = ""
     reply_partition: int = 0
+    run_id: str = ""
 
 
 class TerminateRun(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +51,7 @@ class TerminateRun(msgspec.Struct, frozen=True, gc=False):
     reason: str
     reply_to: str = ""
     reply_partition: int = 0
+    run_id: str = ""
 
 
 class RetryRun(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +61,7 @@ class RetryRun(msgspec.Struct, frozen=True, gc=False):
     workflow_id: str
     reply_to: str = ""
     reply_partition: int = 0
+    run_id: str = ""
 
 
 class ReadRun(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +72,9 @@ class ReadRun(msgspec.Struct, frozen=True, gc=False):
     what: str
     reply_to: str
     reply_partition: int
+    run_id: str = ""
+    filter: str = ""
+    waits_ms: int = 0
 
 
 class ActivityResult(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +113,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
     records: tuple[bytes, ...] = ()
     more: bool = False
+    part: int = 0
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -151,6 +161,8 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     offset: int
     cause: str
     at: int
+    size: int = 0
+    sha256: str = ""
 
 
 class History(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,53 @@
+"""The bounds on everything that a user, another program or an error can make long, deep or many.
+
+Each is applied where the thing is made, so that no record is ever too large for the log and no value too deep for
+the code that reads it. Sizes are bytes of UTF-8.
+"""
+
+from __future__ import annotations
+
+RECORD_BYTES = 900_000
+"""A record's value on any topic, below the 1 MB that brokers take by default."""
+ACTIVATION_BYTES = 850_000
+"""Events of one record; an activation that needs more is recorded in several."""
+PAYLOAD_BYTES = 512_000
+"""One payload as it stands in a record: an input, a result."""
+MESSAGE_BYTES = 8_000
+"""The message of a failure, the reason of a cancellation, the cause of a dead letter."""
+STACK_BYTES = 4_000
+"""A stack trace; its end is kept."""
+NAME_BYTES = 255
+"""Names of workflows and activities, types of errors, ids of workflows and requests."""
+CAUSES = 5
+"""Failures in a chain of causes."""
+DEPTH = 64
+"""Nesting of records in Avro and of values in JSON."""
+NAMES = 100
+"""Entries of a list that somebody writes out, such as the error types that are not retried."""
+DURATION_MS = 100 * 365 * 86_400_000
+"""A hundred years: no duration is longer."""
+ATTEMPTS = 2**31 - 1
+"""Attempts that a retry policy can count."""
+
+
+def size(text: str) -> int:
+    """Bytes of the text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def cut(text: str, limit: int = MESSAGE_BYTES) -> str:
+    """The text, encodable and in at most ``limit`` bytes. Of a longer one the beginning, and how much was cut."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text if len(data) == len(text) else data.decode()
+    note = f"... ({len(data) - limit + 40:,} more bytes were cut)"
+    return data[: max(0, limit - len(note))].decode(errors="ignore") + note
+
+
+def cut_start(text: str, limit: int = STACK_BYTES) -> str:
+    """As ``cut``, but the end is kept: of a stack trace that is the part that matters."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text if len(data) == len(text) else data.decode()
+    note = f"({len(data) - limit + 40:,} bytes before this were cut) ..."
+    return note + data[len(data) - max(0, limit - len(note)) :].decode(errors="ignore")
