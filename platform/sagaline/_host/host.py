@@ -12,6 +12,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.inputs import Trouble
 from sagaline._host.partition.partition import Partition, Services
 from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline
+from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import ClaimFailed, Recovery
 from sagaline._host.recovery.standbys import Standbys
 from sagaline._log import COMMANDS, RESULTS, Ack, Appender, Log, Membership, Reader, Record
@@ -39,6 +40,7 @@ class Host:
 
     def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
+        self.pools = Pools()
         self._slots: dict[int, _Slot] = {}
         self._leaving: dict[int, asyncio.Task[None]] = {}  # of revoked partitions, while they let go
         self._standbys: Standbys | None = None
@@ -139,7 +141,7 @@ class Host:
             self._renew_appender()
             return f"it could not be claimed ({error})"
         services = Services(
-            self._log, self._appender, self._registry, self._activities, self._options, self._trouble_of
+            self._log, self._appender, self._registry, self._activities, self._options, self._trouble_of, self.pools
         )
         partition = Partition(number, claimed, services)
         slot = self._slots[number]
@@ -278,6 +280,7 @@ class Host:
         self._appender.close()
         await self._reader.close()
         await self._membership.close()
+        self.pools.close()
 
     async def _settle(self) -> None:
         """Waits, for a bounded time, until what was decided is acknowledged."""

@@ -31,6 +31,7 @@ from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._host.partition.inputs import Given, Intake, Trouble
 from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
 from sagaline._host.partition.refused import Refused
+from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.reading.reads import Reads
@@ -78,6 +79,7 @@ class Services(NamedTuple):
     activities: ActivityRunner
     options: HostOptions
     trouble: Callable[[int], Trouble]
+    pools: Pools
 
 
 class Partition:
@@ -114,6 +116,7 @@ class Partition:
                 lambda: self._intake.settled[0],
                 self._reads.starts_waiting,
             ),
+            services.pools,
         )
         self._timers = Timers(
             asyncio.get_running_loop(), options.clock, self._on_due, durable.timers, options.timer_window

@@ -19,6 +19,7 @@ from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
+from sagaline._host.pools import Pools
 from sagaline._model.keys import positions_key, refusals_key
 from sagaline._payloads import BlobsUnavailable
 from sagaline._runtime.definitions import Registry
@@ -45,10 +46,10 @@ class Retention:
     """``decided`` is the state above all appends, ``durable`` that of what is acknowledged."""
 
     def __init__(
-        self, decided: State, durable: State, registry: Registry, options: HostOptions, actions: Actions
+        self, decided: State, durable: State, registry: Registry, options: HostOptions, actions: Actions, pools: Pools
     ) -> None:
         self._decided, self._durable = decided, durable
-        self._registry, self._options, self._actions = registry, options, actions
+        self._registry, self._options, self._actions, self._pools = registry, options, actions, pools
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._due: list[tuple[str, int]] = []  # workflow ids, and when their runs closed: another may follow
@@ -132,7 +133,7 @@ class Retention:
         """Blobs go first: those that a crash would leave behind would belong to no run."""
         try:
             for run in runs:
-                await asyncio.to_thread(self._options.payloads.delete_run, run.run_id)
+                await self._pools.blobs(self._options.payloads.delete_run, run.run_id)
         except BlobsUnavailable as error:
             _log.warning("Nothing is retired for now: %s", error)
             return
