@@ -11,12 +11,14 @@ import asyncio
 import itertools
 import math
 import random
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
+from sagaline._log.threads import call
 from sagaline._log.topics import TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
@@ -35,6 +37,8 @@ class MemoryBroker:
         self.records: dict[tuple[str, int], list[Record]] = {}
         self.readers: list[MemoryReader] = []
         self.members: dict[str, MemoryMembership] = {}
+        self.group = threading.RLock()
+        """Held while members come and go: ``suspend`` is called from other threads."""
 
     def write(self, topic: str, partition: int, key: bytes, value: bytes | None) -> int:
         """Appends a record; returns its offset."""
@@ -44,14 +48,29 @@ class MemoryBroker:
             reader.wake()
         return len(records) - 1
 
+    def enter(self, member_id: str, member: MemoryMembership) -> bool:
+        """Adds a member; False when another one has its id."""
+        with self.group:
+            if self.members.setdefault(member_id, member) is not member:
+                return False
+            self.rebalance()
+            return True
+
+    def leave(self, member_id: str, member: MemoryMembership) -> None:
+        """Takes a member out."""
+        with self.group:
+            if self.members.get(member_id) is member:
+                del self.members[member_id]
+                self.rebalance()
+
     def rebalance(self) -> None:
         """Shares the partitions among the members, in the order of their ids."""
         members = [self.members[name] for name in sorted(self.members)]
-        wanted = {member: set(range(number, self.partitions, len(members))) for number, member in enumerate(members)}
+        shares = {member: set(range(number, self.partitions, len(members))) for number, member in enumerate(members)}
         for member in members:
-            member.take(member.owned - wanted[member], set())
+            member.assign(member.owned - shares[member], set())
         for member in members:
-            member.take(set(), wanted[member] - member.owned)
+            member.assign(set(), shares[member] - member.owned)
 
 
 _brokers: dict[str, MemoryBroker] = {}
@@ -243,21 +262,22 @@ class MemoryMembership:
         self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, member_id: str, listener: MembershipListener
     ) -> None:
         self._broker, self._loop, self._id, self._listener = broker, loop, member_id, listener
+        self._outside = False  # suspended or closed
         self.owned: set[int] = set()
-        if member_id in broker.members:
-            error = MemberIdInUse(f"Expected a member id of its own but {member_id!r} is in use by another worker.")
-            loop.call_soon(listener.on_failed, error)
-            return
-        broker.members[member_id] = self
-        loop.call_soon(broker.rebalance)
+        loop.call_soon(self._enter)
 
-    def take(self, lost: set[int], gained: set[int]) -> None:
+    def _enter(self) -> None:
+        if not self._outside and not self._broker.enter(self._id, self):
+            error = MemberIdInUse(f"Expected a member id of its own but {self._id!r} is in use by another worker.")
+            call(self._loop, self._listener.on_failed, error)
+
+    def assign(self, lost: set[int], gained: set[int]) -> None:
         """The group has shared out the partitions anew."""
         self.owned = (self.owned - lost) | gained
         if lost:
-            self._loop.call_soon_threadsafe(self._listener.on_revoked, sorted(lost))
+            call(self._loop, self._listener.on_revoked, sorted(lost))
         if gained:
-            self._loop.call_soon_threadsafe(self._listener.on_assigned, sorted(gained))
+            call(self._loop, self._listener.on_assigned, sorted(gained))
 
     def report(self, positions: dict[int, int]) -> None:
         pass
@@ -265,8 +285,15 @@ class MemoryMembership:
     def released(self, partition: int) -> None:
         pass
 
+    def suspend(self) -> None:
+        self._outside = True
+        self._broker.leave(self._id, self)
+        self.assign(self.owned, set())
+
+    def resume(self) -> None:
+        self._outside = False
+        self._enter()
+
     async def close(self) -> None:
-        if self._broker.members.get(self._id) is self:
-            del self._broker.members[self._id]
-            if self._broker.members:
-                self._broker.rebalance()
+        self._outside = True
+        self._broker.leave(self._id, self)

@@ -98,6 +98,18 @@ class Membership(Protocol):
         """The host has let go of a revoked partition."""
         ...
 
+    def suspend(self) -> None:
+        """Leaves the group until ``resume``, so that others take over: for a worker whose event loop stands still.
+
+        Contract: may be called from any thread, and again. The listener hears ``on_revoked`` when its loop goes on.
+        Nothing is waited for: until the host has heard of it, it may still write, which its lost claim makes invalid.
+        """
+        ...
+
+    def resume(self) -> None:
+        """Joins again after ``suspend``; from any thread."""
+        ...
+
     async def close(self) -> None:
         """Leaves the group."""
         ...

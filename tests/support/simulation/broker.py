@@ -362,6 +362,7 @@ class SimMembership:
         self._broker, self._process, self._id, self._listener = broker, process, member_id, listener
         self._heard: set[int] = set()
         self._told_at = 0.0
+        self._suspended = False
         broker.later(broker.delay_s(), self._join)
 
     def _join(self) -> None:
@@ -374,13 +375,16 @@ class SimMembership:
         """Looks every now and then whether the process still sends heartbeats."""
         if self._broker.members.get(self._id) is not self:
             return
-        if not self._process.alive or self._process.stopped:
+        if self._is_silent():
             self._broker.later(SESSION_S, self._end)
         else:
             self._broker.later(1.0, self._expire)
 
+    def _is_silent(self) -> bool:
+        return self._suspended or self._process.stopped or not self._process.alive
+
     def _end(self) -> None:
-        if self._process.alive and not self._process.stopped:
+        if not self._is_silent():
             self._expire()
         elif self._broker.members.get(self._id) is self:
             del self._broker.members[self._id]
@@ -393,7 +397,7 @@ class SimMembership:
         """A member that wakes finds that it is out, and joins again."""
         if not self._process.alive:
             return
-        if self._process.stopped:
+        if self._is_silent():
             self._broker.later(0.5, self._rejoin)
             return
         self.take(set())
@@ -419,5 +423,11 @@ class SimMembership:
     def report(self, positions: dict[int, int]) -> None: ...
 
     def released(self, partition: int) -> None: ...
+
+    def suspend(self) -> None:
+        self._suspended = True
+
+    def resume(self) -> None:
+        self._suspended = False
 
     async def close(self) -> None: ...

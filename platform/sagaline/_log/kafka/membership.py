@@ -43,6 +43,7 @@ class KafkaMembership:
         self._assigned: set[int] = set()
         self._excused_until = 0.0
         self._stopped = threading.Event()
+        self._suspended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sagaline-membership", daemon=True)
         self._thread.start()
 
@@ -51,9 +52,12 @@ class KafkaMembership:
             consumer = Consumer(self._config)
             fenced = self._poll(consumer)
             consumer.close()
-            if not fenced:
+            if self._stopped.is_set():
                 return
             self._drop(sorted(self._assigned))
+            if not fenced:
+                self._wait_for_resume()
+                continue
             if time.monotonic() > self._excused_until:
                 failure = MemberIdInUse(
                     f"Expected a member id of its own but another worker has joined as {self._member_id!r}: this one "
@@ -64,10 +68,10 @@ class KafkaMembership:
             _log.warning("Membership of %s ended while it could not be kept up: it joins again", self._member_id)
 
     def _poll(self, consumer: Consumer) -> bool:
-        """Keeps one consumer in the group; True when it was fenced."""
+        """Keeps one consumer in the group until it is suspended or closed, or, which is True, fenced."""
         consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
         last = time.monotonic()
-        while not self._stopped.is_set():
+        while not self._stopped.is_set() and not self._suspended.is_set():
             try:
                 message = consumer.poll(_POLL_S)
                 error = None if message is None else message.error()
@@ -84,6 +88,12 @@ class KafkaMembership:
                 _log.warning("Membership of %s: %s", self._member_id, error.str())
                 self._stopped.wait(0.5)
         return False
+
+    def _wait_for_resume(self) -> None:
+        _log.warning("Membership of %s is suspended: its session ends, and other workers take over", self._member_id)
+        while self._suspended.is_set() and not self._stopped.is_set():
+            self._stopped.wait(_POLL_S)
+        self._excuse()  # its session ended meanwhile, and nobody is to blame
 
     def _excuse(self) -> None:
         self._excused_until = time.monotonic() + _EXCUSED_FOR_S
@@ -123,6 +133,12 @@ class KafkaMembership:
 
     def released(self, partition: int) -> None:
         pass
+
+    def suspend(self) -> None:
+        self._suspended.set()
+
+    def resume(self) -> None:
+        self._suspended.clear()
 
     async def close(self) -> None:
         self._stopped.set()

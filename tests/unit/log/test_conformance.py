@@ -5,45 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import eventually
 
-from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Membership, Record, open_log
+from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Record, open_log
 from sagaline._log.sqlite.writer import SqliteWriter
 from sagaline._model.keys import partition_of
-
-
-@pytest.fixture
-async def log(log_url: str) -> AsyncIterator[Log]:
-    found = open_log(log_url)
-    await found.open()
-    yield found
-    await found.close()
-
-
-class Members:
-    """A listener that remembers."""
-
-    def __init__(self) -> None:
-        self.owned: set[int] = set()
-        self.error: Exception | None = None
-        self.membership: Membership | None = None
-
-    def on_assigned(self, partitions: Sequence[int]) -> None:
-        self.owned |= set(partitions)
-
-    def on_revoked(self, partitions: Sequence[int]) -> None:
-        self.owned -= set(partitions)
-        for partition in partitions:
-            assert self.membership is not None
-            self.membership.released(partition)
-
-    def on_failed(self, error: Exception) -> None:
-        self.error = error
 
 
 async def test_appends_are_acknowledged_in_order_without_gaps(log: Log) -> None:
@@ -192,33 +162,6 @@ async def test_without_a_partition_the_key_decides_as_in_java(log: Log) -> None:
         _, end = await log.bounds(COMMANDS, partition)
         found = [record.key async for batch in log.read(COMMANDS, partition, 0, end) for record in batch]
         assert found == [one.encode() for one in ids if partition_of(one, 2) == partition]
-
-
-async def test_membership_shares_the_partitions_and_hands_over(log: Log) -> None:
-    first, second = Members(), Members()
-    one = first.membership = log.join("worker-a", first)
-    await eventually(lambda: first.owned == {0, 1})
-    two = second.membership = log.join("worker-b", second)
-    await eventually(lambda: first.owned and second.owned and first.owned | second.owned == {0, 1})
-    assert not first.owned & second.owned
-    await one.close()
-    await eventually(lambda: second.owned == {0, 1})
-    await two.close()
-
-
-async def test_a_member_id_that_is_in_use_is_refused_with_advice(log: Log, log_url: str) -> None:
-    first, second = Members(), Members()
-    one = first.membership = log.join("worker-a", first)
-    await eventually(lambda: first.owned == {0, 1})
-    other = open_log(log_url)
-    await other.open()
-    two = second.membership = other.join("worker-a", second)
-    await eventually(lambda: first.error or second.error)
-    assert "worker-a" in str(first.error or second.error)
-    assert "id of its own" in str(first.error or second.error)
-    await two.close()
-    await one.close()
-    await other.close()
 
 
 async def test_identity_stays_for_the_same_log(log: Log, log_url: str) -> None:
