@@ -22,7 +22,7 @@ from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._log import open_log
-from sagaline._payloads import AS_THEY_ARE, Payloads, Sealer
+from sagaline._payloads import NO_CODECS, Payloads, Sealer
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._store import open_stores
@@ -77,7 +77,7 @@ class Worker:
         state_dir: str | Path | None = None,
         id: str | None = None,
         options: WorkerOptions = WorkerOptions(),  # frozen
-        payloads: Payloads = AS_THEY_ARE,
+        payloads: Payloads = NO_CODECS,
     ) -> None:
         self._url = url
         self._registry = Registry(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagaline import Activity, Client, Worker, WorkerOptions, Workflow
-from sagaline._payloads import AS_THEY_ARE, Payloads
+from sagaline._payloads import NO_CODECS, Payloads
 
 
 class Running(NamedTuple):
@@ -39,7 +39,7 @@ async def running(
     *,
     state_dir: Path | None = None,
     worker_id: str | None = None,
-    payloads: Payloads = AS_THEY_ARE,
+    payloads: Payloads = NO_CODECS,
     **options: Any,
 ) -> AsyncIterator[Running]:
     """A worker that is live, and a client."""

@@ -12,7 +12,7 @@ from sagaline._payloads.envelope import Header, is_sealed, read, write
 from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
-__all__ = ["AS_THEY_ARE", "PLAIN", "Payloads", "Sealer", "describe", "is_sealed"]
+__all__ = ["NO_CODECS", "PLAIN", "Payloads", "Sealer", "describe", "is_sealed"]
 _CACHE_BYTES = 32_000_000
 
 
@@ -145,9 +145,9 @@ class Sealer:
                 self._cached_bytes -= len(self._cache.popitem(last=False)[1])
 
 
-AS_THEY_ARE = Payloads()
-"""Nothing is done."""
-PLAIN = Sealer(AS_THEY_ARE)
+NO_CODECS = Payloads()
+"""Payloads stay plain JSON on the log."""
+PLAIN = Sealer(NO_CODECS)
 
 
 def describe(payload: bytes) -> str:

@@ -40,7 +40,7 @@ from sagaline._model.records import (
     StartRun,
     TerminateRun,
 )
-from sagaline._payloads import AS_THEY_ARE, BlobsUnavailable, Payloads, Sealer, describe, is_sealed
+from sagaline._payloads import NO_CODECS, BlobsUnavailable, Payloads, Sealer, describe, is_sealed
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.instance import WorkflowBug
 from sagaline.errors import (
@@ -177,7 +177,7 @@ class Client:
         self._partition = 0
 
     @classmethod
-    async def connect(cls, url: str, *, payloads: Payloads = AS_THEY_ARE) -> Client:
+    async def connect(cls, url: str, *, payloads: Payloads = NO_CODECS) -> Client:
         """Connects to the log at ``url``; ``payloads`` as the workers have it. Raises ConfigurationError,
         LogUnavailable."""
         client = cls(open_log(url), payloads)
