@@ -6,6 +6,7 @@ The public names, and nothing else. Start with ``workflow``, ``saga`` and ``acti
 
 from __future__ import annotations
 
+from sagaline._model.failure import Failure
 from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
 from sagaline.client import Client, Description, ParkedRun, RunHandle
 from sagaline.errors import (
@@ -14,6 +15,7 @@ from sagaline.errors import (
     ConfigurationError,
     FailureError,
     InvalidInput,
+    InvalidOutput,
     LogUnavailable,
     MemberIdInUse,
     PayloadTooLarge,
@@ -37,9 +39,11 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "Description",
+    "Failure",
     "FailureError",
     "ForwardStep",
     "InvalidInput",
+    "InvalidOutput",
     "LogUnavailable",
     "MemberIdInUse",
     "ParkedRun",

@@ -8,7 +8,8 @@
     │   ├── ActivityError            an activity failed for good; ``.failure`` says why
     │   └── RunError                 a run did not complete; raised by ``handle.result()``
     ├── RequestRefused               the owner answered a request with a refusal and its reason
-    ├── InvalidInput                 arguments that do not fit the workflow; nothing was sent
+    ├── InvalidInput                 arguments that do not fit the function's types; nothing was sent
+    ├── InvalidOutput                a result that does not fit the declared type; it is not recorded
     ├── PayloadTooLarge              a payload over the limit; nothing was written
     ├── PayloadUnavailable           a payload's key, codec or blob is not here
     ├── ConfigurationError           an option, URL, topic or module is not as it has to be; the message says what to do
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigurationError",
     "FailureError",
     "InvalidInput",
+    "InvalidOutput",
     "LogUnavailable",
     "MemberIdInUse",
     "PayloadTooLarge",
@@ -61,14 +63,28 @@ class FailureError(SagalineError):
 class ApplicationError(FailureError):
     """A failure of your own.
 
-    ``retryable=False`` ends the attempts of the activity that raises it. ``type`` names the error for retry
-    rules and readers; by default it is the class's name, so subclasses need nothing.
+    ``retryable=False`` ends the attempts of the activity that raises it; a subclass may say so for all of its kind.
+    ``type`` names the error for retry rules and readers; by default it is the class's name. A subclass with a
+    constructor of its own need not call this one::
+
+        class CardDeclined(ApplicationError):
+            retryable = False
     """
 
-    def __init__(self, message: str, *, type: str | None = None, retryable: bool = True) -> None:
+    type: str = "ApplicationError"
+    retryable: bool = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "type" not in cls.__dict__:
+            cls.type = cls.__name__
+
+    def __init__(self, message: str, *, type: str | None = None, retryable: bool | None = None) -> None:
         super().__init__(message)
-        self.type = type or self.__class__.__name__
-        self.retryable = retryable
+        if type:
+            self.type = type
+        if retryable is not None:
+            self.retryable = retryable
 
     @property
     def failure(self) -> Failure:
@@ -117,6 +133,13 @@ class RequestRefused(SagalineError):
 
 class InvalidInput(SagalineError):
     """Arguments that do not fit the function's types; the message names the field. Nothing was sent."""
+
+
+class InvalidOutput(SagalineError):
+    """A result that does not fit the function's declared type; the message names the field. It is not recorded.
+
+    An activity that returns one has failed, and is not attempted again.
+    """
 
 
 class PayloadTooLarge(SagalineError):

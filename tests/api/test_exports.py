@@ -5,8 +5,8 @@ from __future__ import annotations
 import sagaline
 
 NAMES = """
-Activity ActivityError ActivityInfo ApplicationError Client ConfigurationError Description FailureError ForwardStep
-InvalidInput LogUnavailable MemberIdInUse ParkedRun PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle
+Activity ActivityError ActivityInfo ApplicationError Client ConfigurationError Description Failure FailureError ForwardStep
+InvalidInput InvalidOutput LogUnavailable MemberIdInUse ParkedRun PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle
 SagalineError StateDirectoryInUse TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 

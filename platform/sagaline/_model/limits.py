@@ -39,7 +39,7 @@ def cut(text: str, limit: int = MESSAGE_BYTES) -> str:
     """The text, encodable and in at most ``limit`` bytes. Of a longer one the beginning, and how much was cut."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit:
-        return text if len(data) == len(text) else data.decode()
+        return text if text.isascii() else data.decode()
     note = f"... ({len(data) - limit + 40:,} more bytes were cut)"
     return data[: max(0, limit - len(note))].decode(errors="ignore") + note
 
@@ -48,6 +48,6 @@ def cut_start(text: str, limit: int = STACK_BYTES) -> str:
     """As ``cut``, but the end is kept: of a stack trace that is the part that matters."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit:
-        return text if len(data) == len(text) else data.decode()
+        return text if text.isascii() else data.decode()
     note = f"({len(data) - limit + 40:,} bytes before this were cut) ..."
     return note + data[len(data) - max(0, limit - len(note)) :].decode(errors="ignore")
