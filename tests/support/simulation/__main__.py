@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from sagaline._host.crash_points import POINTS
-from simulation.world import FAULTS, Report, Shape, run_seed, shrink
+from simulation.shrink import shrink
+from simulation.world import FAULTS, Report, Shape, run_seed
 
 MARKS = frozenset(
     "acknowledgement lost,append failed,blob,blobs down,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"

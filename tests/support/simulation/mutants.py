@@ -27,7 +27,7 @@ from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
 from sagaline._model.records import ActivityResult, Claim, History
 from sagaline._runtime.sagas import rollback as saga
-from simulation import broker
+from simulation import log as sim_log
 
 Patch = tuple[Any, str, Any]
 MUTANTS: dict[str, Callable[[], list[Patch]]] = {}
@@ -188,13 +188,13 @@ def goes_on_behind_an_append_that_failed() -> list[Patch]:
     class Forgetful(set[int]):
         def add(self, partition: int) -> None: ...
 
-    original = broker.SimAppender.__init__
+    original = sim_log.SimAppender.__init__
 
     def init(self: Any, *args: Any) -> None:
         original(self, *args)
         self._broken = Forgetful()
 
-    return [(broker.SimAppender, "__init__", init)]
+    return [(sim_log.SimAppender, "__init__", init)]
 
 
 @mutant

@@ -10,33 +10,26 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 import msgspec
-from compaction import compacted
-from harness import state_rows
 
 from sagaline._engine.decide import run_id_of
-from sagaline._engine.rows import META_KEY
 from sagaline._host import crash_points
-from sagaline._host.host import Host
-from sagaline._host.options import HostOptions
 from sagaline._host.partition.partition import Partition
-from sagaline._host.recovery.restore import Restore
-from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
+from sagaline._log import COMMANDS, HISTORY, RESULTS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
 from sagaline._payloads import BlobsUnavailable, Payloads, Sealer
 from sagaline._runtime.signatures import Signature
-from sagaline._store import Identity
-from sagaline._store.memory import MemoryStore
 from simulation import load
-from simulation.broker import Broker, Faults, SimBlobs, SimLog
+from simulation.broker import Broker, Faults, SimBlobs
 from simulation.checkers import Watcher, commands_of
+from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Died, Process, VirtualLoop, current
+from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
 QUIET_S = 400.0
-EPOCH_MS = 1_764_000_000_000
 
 
 class Report(NamedTuple):
@@ -57,103 +50,6 @@ class Shape(NamedTuple):
 FAULTS = ("crash", "stop", "clock", "clean", "old disk", "repeats", *Faults.CHOICES)
 
 
-class Disk:
-    """A worker's state directory: it survives the process, and may come back older, or empty."""
-
-    def __init__(self) -> None:
-        self.stores: dict[int, MemoryStore] = {}
-        self.copies: dict[int, list[dict[bytes, bytes]]] = {}
-
-
-class SimStore(MemoryStore):
-    """A store that a dead process cannot write."""
-
-    def __init__(self, process: Process, below: MemoryStore, copies: list[dict[bytes, bytes]], copy: bool) -> None:
-        self.rows = below.rows
-        self._process, self._copies, self._copy = process, copies, copy
-
-    def write(self, writes: Any) -> None:
-        if self._process.alive:
-            super().write(writes)
-            if self._copy and len(self._copies) < 40:
-                self._copies.append(dict(self.rows))
-
-
-class SimStores:
-    """The stores port over a Disk."""
-
-    def __init__(self, process: Process, disk: Disk, copy: bool) -> None:
-        self._process, self._disk, self._copy = process, disk, copy
-
-    def open(self, partition: int, identity: Identity) -> SimStore:
-        below = self._disk.stores.setdefault(partition, MemoryStore())
-        return SimStore(self._process, below, self._disk.copies.setdefault(partition, []), self._copy)
-
-    def wipe(self, partition: int) -> None:
-        if self._process.alive:
-            self._disk.stores[partition] = MemoryStore()
-
-    def close(self) -> None: ...
-
-
-class Worker:
-    """A worker process that is started again when it dies."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self.world, self.name = world, name
-        self.disk = Disk()
-        self.process = Process(name)
-        self.host: Host | None = None
-
-    def start(self) -> None:
-        world = self.world
-        self.process = process = Process(f"{self.name}-{world.loop.callbacks}")
-        process.on_crash = self._on_crash
-        log = SimLog(world.broker, process)
-        stores = SimStores(process, self.disk, world.copies)
-        options = HostOptions(
-            self.name,
-            cached_instances=world.draw.choice([1, 3, 1_000]),
-            asleep_ms=world.draw.choice([100, 10_000]),
-            cached_instance_bytes=world.draw.choice([2_000, 1_000_000]),
-            activity_bytes=world.draw.choice([20, 1_000_000]),
-            timer_window=world.draw.choice([1, 3, 4_000]),
-            cached_runs=world.draw.choice([0, 2, 1_000]),
-            retention_ms=world.retention_ms,
-            sweep_s=1.0,
-            superseded_wait_s=2.0,
-            standbys=world.standbys,
-            standby_check_s=0.5,
-            payloads=Sealer(world.payloads),
-            clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
-        )
-        self.host = Host(log, stores, world.registry, options)
-        world.loop.create_task(self._run(self.host), context=process.context)
-
-    async def _run(self, host: Host) -> None:
-        await host.start()
-        error = await host.failed
-        self.world.errors.append(f"{self.name} failed: {error!r}")
-
-    def _on_crash(self) -> None:
-        self.world.marks["crash"] += 1
-        self.host = None
-        self.world.broker.later(self.world.draw.choice([0.05, 1.0, 9.0, 25.0]), self._restart)
-
-    def _restart(self) -> None:
-        draw = self.world.draw
-        what = 1.0 if "old disk" in self.world.shape.without else draw.random()
-        if what < 0.1:
-            self.world.marks["disk lost"] += 1
-            self.disk = Disk()
-        elif what < 0.35:
-            for partition, copies in self.disk.copies.items():
-                if copies:
-                    self.world.marks["old disk"] += 1
-                    self.disk.stores[partition].rows = dict(draw.choice(copies))
-        self.start()
-
-
 class World:
     """Builds everything from the seed and runs it."""
 
@@ -172,9 +68,21 @@ class World:
         surely_kept_s = self.retention_ms / 1_000 - 2 * self._clock_error_ms / 1_000
         self.watcher = Watcher(load.books, self.marks, self.loop.time, surely_kept_s)
         self.broker.on_landed = self.watcher.landed
-        self.copies = self.draw.random() < 0.5
-        self.standbys = self.draw.choice([0, 0, 0, 1, 2])
-        self.workers = [Worker(self, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
+        copies = self.draw.random() < 0.5
+        standbys = self.draw.choice([0, 0, 0, 1, 2])
+        surroundings = Surroundings(
+            self.loop,
+            self.broker,
+            self.draw,
+            self.registry,
+            self.payloads,
+            self.retention_ms,
+            standbys,
+            copies,
+            "old disk" not in shape.without,
+            self.errors,
+        )
+        self.workers = [Worker(surroundings, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
         self.started = 0
         self.healed = False
 
@@ -298,7 +206,11 @@ class World:
         main = self.loop.create_task(self._main(), context=OUTSIDE.copy())
         try:
             self.loop.run_until_complete(main)
-            violations = self.errors + self.watcher.finish(commands_of(self.broker.full)) + self._compare()
+            violations = (
+                self.errors
+                + self.watcher.finish(commands_of(self.broker.full))
+                + compare(self.broker, self.draw, self._owners())
+            )
             violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in self.blobs.kept]
         except RuntimeError as error:
             violations = [*self.errors, f"{error}"]
@@ -359,72 +271,6 @@ class World:
                         live[one.number] = one
         return live
 
-    def _compare(self) -> list[str]:
-        """Replay of the log, whole and as the cleaner may leave it, against the state that the owner lives with."""
-        wrong: list[str] = []
-        owners = self._owners()
-        if len(owners) < self.broker.partitions:
-            return [f"only {len(owners)} of {self.broker.partitions} partitions have an owner in the end"]
-        for number, owner in owners.items():
-            records = self.broker.records(HISTORY, number)
-            live = _rows(owner._write_back)
-            end = owner._write_back.meta.next_offset
-            if end != len(records):
-                wrong.append(f"partition {number}: the owner has seen {end} of {len(records)} records")
-                continue
-            for below, dropped in [(0, 0), *(self._cut(len(records)) for _ in range(3))]:
-                found = _replay(compacted(records, below, dropped))
-                if found.rows != live:
-                    different = {key for key in live.keys() | found.rows.keys() if live.get(key) != found.rows.get(key)}
-                    wrong.append(
-                        f"partition {number}, compacted below {below}/{dropped}: {sorted(different)[:5]} differ"
-                    )
-                    break
-            wrong += self._compare_prefixes(number, records)
-        return wrong
-
-    def _compare_prefixes(self, number: int, records: list[Record]) -> list[str]:
-        """At any moment of the past, whatever was compacted by then: the same live runs and positions."""
-        tombs = [record.offset for record in records if record.value is None]
-        for _ in range(3):
-            end = self.draw.choice(tombs) + 1 if tombs else self.draw.randint(1, len(records))
-            prefix = records[:end]
-            whole = _replay(prefix)
-            for cut in (self._cut(end + 1), (end, self._cut(end + 1)[0])):
-                found = _replay(compacted(prefix, *cut))
-                if found.promise != whole.promise:
-                    return [
-                        f"partition {number}: at {end}, compacted below {cut}, a reader sees other runs or positions"
-                    ]
-        return []
-
-    def _cut(self, end: int) -> tuple[int, int]:
-        below = self.draw.randint(0, max(0, end - 1))  # the newest record stays: it says how far history goes
-        return below, self.draw.randint(0, below)
-
-
-def _rows(rows: Any) -> dict[bytes, bytes]:
-    """The state without how far it has come: a compacted log may end earlier."""
-    return {key: value for key, value in state_rows(rows).items() if key != META_KEY}
-
-
-class _Replayed(NamedTuple):
-    rows: dict[bytes, bytes]
-    positions: tuple[int, int]
-
-    @property
-    def promise(self) -> Any:
-        """What must not depend on compaction, not even while runs are being retired."""
-        live = {key: value for key, value in self.rows.items() if key[:2] in (b"r/", b"a/", b"w/", b"t/", b"u/")}
-        return live, self.positions
-
-
-def _replay(records: list[Record]) -> _Replayed:
-    store = MemoryStore()
-    restore = Restore(store, lambda record, cause: None)
-    restore.apply(records)
-    return _Replayed(_rows(store), (restore.meta.commands_position, restore.meta.results_position))
-
 
 WHOLE = Shape()
 
@@ -436,18 +282,3 @@ def run_seed(seed: int, shape: Shape = WHOLE) -> Report:
         return World(seed, shape).run()
     finally:
         logging.disable(logging.NOTSET)
-
-
-def shrink(seed: int) -> tuple[Shape, Report]:
-    """The smallest shape of a failing seed that still fails: faults are left out one by one, then runs."""
-    shape, report = Shape(), run_seed(seed)
-    for name in FAULTS:
-        smaller = shape._replace(without=shape.without | {name})
-        if (found := run_seed(seed, smaller)).violations:
-            shape, report = smaller, found
-    while shape.runs > 1:
-        smaller = shape._replace(runs=shape.runs // 2)
-        if not (found := run_seed(seed, smaller)).violations:
-            break
-        shape, report = smaller, found
-    return shape, report

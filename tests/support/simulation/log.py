@@ -1,0 +1,206 @@
+"""The log port of one process over the simulated broker: it lands late, twice, or without its acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from sagaline._log import HISTORY, Ack, Inspection, Record
+from sagaline._log.port import MembershipListener
+from sagaline._log.topics import TopicPlan
+from sagaline._model.keys import partition_of
+from sagaline.errors import LogUnavailable
+from simulation.broker import Broker
+from simulation.loop import OUTSIDE, Process
+from simulation.membership import SimMembership
+
+
+class SimLog:
+    """The log port as one process sees it."""
+
+    namespace = "sim"
+    identity = "sim"
+
+    def __init__(self, broker: Broker, process: Process) -> None:
+        self.broker, self.process = broker, process
+
+    @property
+    def partitions(self) -> int:
+        return self.broker.partitions
+
+    @property
+    def tombstones_kept_s(self) -> float:
+        return self.broker.tombstones_kept_s
+
+    async def open(self, create: bool = True) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+        return []
+
+    async def apply_topics(self, plans: Sequence[TopicPlan]) -> None: ...
+
+    async def inspect(self) -> Inspection:
+        return Inspection("simulation", 0, {})
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        await self._round_trip()
+        return 0, len(self.broker.records(topic, partition))
+
+    async def _round_trip(self) -> None:
+        await asyncio.sleep(self.broker.draw.uniform(0.0005, 0.005))
+        if self.broker.draw.random() < self.broker.faults.unavailable:
+            self.broker.marks["unavailable"] += 1
+            raise LogUnavailable("Expected a broker but the simulation says no.")
+
+    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
+        size = self.broker.draw.choice([1, 3, 50])
+        while start < end:
+            await self._round_trip()
+            batch = self.broker.fetch(topic, partition, start, end, size)
+            start = batch[-1].offset + 1 if batch else end
+            if batch:
+                yield batch
+
+    def appender(self, on_acks: Callable[[list[Ack]], None]) -> SimAppender:
+        return SimAppender(self.broker, self.process, on_acks)
+
+    def publish(
+        self,
+        topic: str,
+        partition: int | None,
+        key: bytes,
+        value: bytes | None,
+        on_done: Callable[[str | None], None] | None = None,
+        headers: dict[str, bytes] | None = None,
+    ) -> None:
+        broker = self.broker
+        if not self.process.alive:
+            return
+        if partition is None:
+            partition = partition_of(key.decode(), broker.partitions)
+        if broker.draw.random() < broker.faults.not_published:
+            broker.marks["publish failed"] += 1
+            self._tell(broker.delay_s(), on_done, "not published (simulation)")
+            return
+        copies = 2 if broker.draw.random() < broker.faults.doubled else 1
+        delays_s = [broker.delay_s() for _ in range(copies)]
+        for delay_s in delays_s:
+            broker.later(delay_s, broker.land, topic, partition, key, value)
+        self._tell(min(delays_s) + 0.005, on_done, None)
+
+    def _tell(self, delay_s: float, on_done: Callable[[str | None], None] | None, error: str | None) -> None:
+        if on_done is not None:
+            self.broker.loop.call_later(delay_s, on_done, error, context=self.process.context)
+
+    def reader(self, sink: Callable[[list[Record]], None]) -> SimReader:
+        return SimReader(self.broker, self.process, sink)
+
+    async def members(self) -> list[str]:
+        await self._round_trip()
+        return list(self.broker.members)
+
+    def join(self, member_id: str, listener: MembershipListener) -> SimMembership:
+        return SimMembership(self.broker, self.process, member_id, listener)
+
+
+class SimAppender:
+    """Appends of one producer: they land, and are acknowledged, in order in each partition."""
+
+    def __init__(self, broker: Broker, process: Process, on_acks: Callable[[list[Ack]], None]) -> None:
+        self._broker, self._process, self._on_acks = broker, process, on_acks
+        self._closed = False
+        self._lands_at: dict[int, float] = {}
+        self._broken: set[int] = set()  # partitions that have missed one: nothing later may land (no gap)
+        self._told_at = 0.0
+
+    def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
+        broker = self._broker
+        if self._closed or not self._process.alive:
+            return
+        at = max(self._lands_at.get(partition, 0.0) + 1e-9, broker.loop.now_s + broker.delay_s())
+        self._lands_at[partition] = at
+        if broker.draw.random() < broker.faults.leader_lost:
+            broker.later(broker.delay_s(), broker.lose_leader, partition)
+        leader = broker.led[partition]
+        broker.loop.call_at(at, self._land, partition, key, value, token, leader, context=OUTSIDE)
+
+    def _land(self, partition: int, key: bytes, value: bytes | None, token: Any, leader: int) -> None:
+        broker, faults = self._broker, self._broker.faults
+        if self._closed and (partition in self._broken or broker.draw.random() < 0.5):
+            self._broken.add(partition)
+            return  # given up: it may land or not, but nothing lands behind one that did not
+        if leader != broker.led[partition] and partition not in self._broken:
+            broker.marks["truncated"] += 1
+            self._broken.add(partition)
+        if partition in self._broken or broker.draw.random() < faults.failed:
+            broker.marks["append failed"] += 1
+            self._broken.add(partition)
+            self._tell(Ack(token, -1, "failed (simulation)"))
+            return
+        offset = broker.land(HISTORY, partition, key, value)
+        if broker.draw.random() < faults.lost_ack:
+            broker.marks["acknowledgement lost"] += 1
+            self._tell(Ack(token, -1, "timed out (simulation)"))
+        else:
+            self._tell(Ack(token, offset, None))
+
+    def _tell(self, ack: Ack) -> None:
+        self._told_at = max(self._told_at + 1e-9, self._broker.loop.now_s + self._broker.delay_s())
+        self._broker.loop.call_at(self._told_at, self._hear, ack, context=self._process.context)
+
+    def _hear(self, ack: Ack) -> None:
+        if not self._closed:
+            self._on_acks([ack])
+
+    def close(self) -> None:
+        self._closed = True
+
+
+class SimReader:
+    """Tails partitions."""
+
+    def __init__(self, broker: Broker, process: Process, sink: Callable[[list[Record]], None]) -> None:
+        self._broker, self._process, self._sink = broker, process, sink
+        self._next: dict[tuple[str, int], int] = {}
+        self._scheduled = self._paused = False
+        broker.attach(self)
+
+    def wake(self) -> None:
+        if not self._scheduled and not self._paused and self._process.alive:
+            self._scheduled = True
+            delay_s = self._broker.draw.uniform(0.0002, 0.003)
+            self._broker.loop.call_later(delay_s, self._deliver, context=self._process.context)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        if self._paused:
+            return
+        batch: list[Record] = []
+        for (topic, partition), start in self._next.items():
+            found = self._broker.fetch(topic, partition, start, 2**60, 20)
+            if found:
+                self._next[topic, partition] = found[-1].offset + 1
+                batch += found
+        if batch:
+            self._sink(batch)
+            self.wake()
+
+    def add(self, topic: str, partition: int, offset: int) -> None:
+        self._next[topic, partition] = offset
+        self.wake()
+
+    def remove(self, topic: str, partition: int) -> None:
+        self._next.pop((topic, partition), None)
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self.wake()
+
+    async def close(self) -> None:
+        self._broker.detach(self)

@@ -1,0 +1,136 @@
+"""A worker process of the simulation: its disk, which may come back older or empty, and the production host on it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any, NamedTuple
+
+from sagaline._host.host import Host
+from sagaline._host.options import HostOptions
+from sagaline._payloads import Payloads, Sealer
+from sagaline._runtime.definitions import Registry
+from sagaline._store import Identity
+from sagaline._store.memory import MemoryStore
+from simulation.broker import Broker
+from simulation.log import SimLog
+from simulation.loop import Process, VirtualLoop
+
+EPOCH_MS = 1_764_000_000_000
+
+
+class Surroundings(NamedTuple):
+    """What all workers of a world share."""
+
+    loop: VirtualLoop
+    broker: Broker
+    draw: random.Random
+    registry: Registry
+    payloads: Payloads
+    retention_ms: int
+    standbys: int
+    copies: bool
+    old_disks: bool
+    errors: list[str]
+
+    @property
+    def marks(self) -> Counter[str]:
+        """What has happened, counted."""
+        return self.broker.marks
+
+
+class Disk:
+    """A worker's state directory: it survives the process, and may come back older, or empty."""
+
+    def __init__(self) -> None:
+        self.stores: dict[int, MemoryStore] = {}
+        self.copies: dict[int, list[dict[bytes, bytes]]] = {}
+
+
+class SimStore(MemoryStore):
+    """A store that a dead process cannot write."""
+
+    def __init__(self, process: Process, below: MemoryStore, copies: list[dict[bytes, bytes]], copy: bool) -> None:
+        self.rows = below.rows
+        self._process, self._copies, self._copy = process, copies, copy
+
+    def write(self, writes: Any) -> None:
+        if self._process.alive:
+            super().write(writes)
+            if self._copy and len(self._copies) < 40:
+                self._copies.append(dict(self.rows))
+
+
+class SimStores:
+    """The stores port over a Disk."""
+
+    def __init__(self, process: Process, disk: Disk, copy: bool) -> None:
+        self._process, self._disk, self._copy = process, disk, copy
+
+    def open(self, partition: int, identity: Identity) -> SimStore:
+        below = self._disk.stores.setdefault(partition, MemoryStore())
+        return SimStore(self._process, below, self._disk.copies.setdefault(partition, []), self._copy)
+
+    def wipe(self, partition: int) -> None:
+        if self._process.alive:
+            self._disk.stores[partition] = MemoryStore()
+
+    def close(self) -> None: ...
+
+
+class Worker:
+    """A worker process that is started again when it dies."""
+
+    def __init__(self, world: Surroundings, name: str) -> None:
+        self.world, self.name = world, name
+        self.disk = Disk()
+        self.process = Process(name)
+        self.host: Host | None = None
+
+    def start(self) -> None:
+        world = self.world
+        self.process = process = Process(f"{self.name}-{world.loop.callbacks}")
+        process.on_crash = self._on_crash
+        log = SimLog(world.broker, process)
+        stores = SimStores(process, self.disk, world.copies)
+        options = HostOptions(
+            self.name,
+            cached_instances=world.draw.choice([1, 3, 1_000]),
+            asleep_ms=world.draw.choice([100, 10_000]),
+            cached_instance_bytes=world.draw.choice([2_000, 1_000_000]),
+            activity_bytes=world.draw.choice([20, 1_000_000]),
+            timer_window=world.draw.choice([1, 3, 4_000]),
+            cached_runs=world.draw.choice([0, 2, 1_000]),
+            retention_ms=world.retention_ms,
+            sweep_s=1.0,
+            superseded_wait_s=2.0,
+            standbys=world.standbys,
+            standby_check_s=0.5,
+            payloads=Sealer(world.payloads),
+            clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
+        )
+        self.host = Host(log, stores, world.registry, options)
+        world.loop.create_task(self._run(self.host), context=process.context)
+
+    async def _run(self, host: Host) -> None:
+        await host.start()
+        error = await host.failed
+        self.world.errors.append(f"{self.name} failed: {error!r}")
+
+    def _on_crash(self) -> None:
+        self.world.marks["crash"] += 1
+        self.host = None
+        self.world.broker.later(self.world.draw.choice([0.05, 1.0, 9.0, 25.0]), self._restart)
+
+    def _restart(self) -> None:
+        draw = self.world.draw
+        what = draw.random() if self.world.old_disks else 1.0
+        if what < 0.1:
+            self.world.marks["disk lost"] += 1
+            self.disk = Disk()
+        elif what < 0.35:
+            for partition, copies in self.disk.copies.items():
+                if copies:
+                    self.world.marks["old disk"] += 1
+                    self.disk.stores[partition].rows = dict(draw.choice(copies))
+        self.start()
