@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.inputs import Trouble
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition, Services
-from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline
+from sagaline._host.partition.pipeline import Pending, Pipeline
 from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import ClaimFailed, Recovery
 from sagaline._host.recovery.standbys import Standbys
@@ -115,9 +116,11 @@ class Host:
                 recovery = await self._standbys.take(number)
             recovery = recovery or Recovery(self._log, self._stores, number, self._options)
             while True:
-                reason = await self._work(number, recovery)
-                _log.warning("Partition %d: %s; it is claimed anew", number, reason)
-                superseded = reason.startswith(SUPERSEDED)
+                lost = await self._work(number, recovery)
+                _log.warning("Partition %d: %s; it is claimed anew", number, lost)
+                if lost.kind is Kind.STORE:
+                    recovery.close()  # opened anew, and repaired or rebuilt if need be
+                superseded = lost.kind is Kind.SUPERSEDED
                 await asyncio.sleep(self._options.superseded_wait_s if superseded else _RETRY_S)
         except asyncio.CancelledError:
             raise
@@ -130,16 +133,17 @@ class Host:
             if self._membership is not None:
                 self._membership.released(number)
 
-    async def _work(self, number: int, recovery: Recovery) -> str:
-        """Claims the partition and works on it until it is lost; returns the reason."""
+    async def _work(self, number: int, recovery: Recovery) -> Lost:
+        """Claims the partition and works on it until it is lost."""
         try:
             claimed = await recovery.run(self._append_claim)
         except StoreUnavailable as error:
-            recovery.close()  # opened anew, and repaired or rebuilt if need be
-            return f"it could not be restored ({error})"
-        except (ClaimFailed, LogUnavailable) as error:
+            return Lost(Kind.STORE, f"it could not be restored ({error})")
+        except ClaimFailed as error:
             self._renew_appender()
-            return f"it could not be claimed ({error})"
+            return Lost(Kind.PRODUCER, f"it could not be claimed ({error})")
+        except LogUnavailable as error:
+            return Lost(Kind.LOG, f"it could not be claimed ({error})")
         services = Services(
             self._log, self._appender, self._registry, self._activities, self._options, self._trouble_of, self.pools
         )
@@ -155,10 +159,10 @@ class Host:
             self._changed.set()
             self._share_out()
             _log.info("Partition %d: claimed at offset %d", number, partition.epoch)
-            reason = await partition.lost
-            if not reason.startswith(SUPERSEDED):
+            lost = await partition.lost
+            if lost.kind is Kind.PRODUCER and partition.uses(self._appender):
                 self._renew_appender()
-            return reason
+            return lost
         finally:
             if slot.partition is partition:
                 slot.partition = None
@@ -197,7 +201,7 @@ class Host:
                 claim.set_result(Ack(claim, -1, "its producer was given up"))
         for partition in self.live:
             if not partition.lost.done() and partition.uses(old):
-                partition.lose("its producer was given up")
+                partition.lose(Lost(Kind.PRODUCER, "its producer was given up"))
         old.close()
 
     # Routes
@@ -208,7 +212,7 @@ class Host:
             if end == len(records) or records[end].partition != records[start].partition:
                 slot = self._slots.get(records[start].partition)
                 if slot is not None and slot.partition is not None:
-                    slot.partition.on_records(records[start:end])
+                    slot.partition.guard.run(slot.partition.on_records, records[start:end])
                 start = end
         self._press_back()
 
@@ -221,7 +225,7 @@ class Host:
             elif token in self._claims and not token.done():
                 token.set_result(ack)
         for pipeline, found in by_partition.items():
-            pipeline.on_acks(found)
+            pipeline.guard.run(pipeline.on_acks, found)
         self._press_back()
 
     def _on_results(self, number: int, results: list[ActivityResult]) -> None:
@@ -231,7 +235,7 @@ class Host:
         if slot.partition is None:
             slot.results += results
         else:
-            slot.partition.on_results(results)
+            slot.partition.guard.run(slot.partition.on_results, results)
 
     def _press_back(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""

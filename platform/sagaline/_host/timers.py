@@ -9,6 +9,7 @@ from itertools import islice
 
 from sagaline._engine.effects import SetTimer
 from sagaline._engine.rows import timer_key
+from sagaline._host.partition.guard import Guard
 
 _CHUNK = 500
 _RECHECK_S = 5.0
@@ -23,13 +24,14 @@ class Timers:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        guard: Guard,
         clock: Callable[[], int],
         fire: Callable[[list[SetTimer]], None],
         stored: Callable[[bytes], Iterator[tuple[bytes, SetTimer]]],
         window: int,
     ) -> None:
-        self._loop, self._clock, self._fire, self._stored = loop, clock, fire, stored
+        self._loop, self._guard = asyncio.get_running_loop(), guard
+        self._clock, self._fire, self._stored = clock, fire, stored
         self._window = window
         self._heap: list[tuple[bytes, SetTimer]] = []
         self._horizon: bytes | None = b""
@@ -74,7 +76,7 @@ class Timers:
         if self._heap:
             self._wakes_at = self._heap[0][1].due_at
             delay_s = max(0.0, (self._wakes_at - self._clock()) / 1000)
-            self._handle = self._loop.call_later(min(delay_s, _RECHECK_S), self._wake)
+            self._handle = self._loop.call_later(min(delay_s, _RECHECK_S), self._guard.run, self._wake)
 
     def _wake(self) -> None:
         self._handle = None

@@ -14,13 +14,11 @@ from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from sagaline._host.crash_points import Died
+
 current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 OUTSIDE = contextvars.Context()
 """Context of what belongs to no process: the network, brokers, participants."""
-
-
-class Died(BaseException):
-    """A process has died in the middle of a callback: whatever is left of it does nothing."""
 
 
 class Process:
@@ -125,6 +123,9 @@ class VirtualLoop(BaseEventLoop):
         """What a dead process has never begun is no mistake of anybody's."""
         for coro in self._begun:
             if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
+                for inner in inspect.getcoroutinelocals(coro).values():  # of a guarded task
+                    if inspect.iscoroutine(inner):
+                        inner.close()
                 coro.close()
         self._begun.clear()
         super().close()

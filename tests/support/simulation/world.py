@@ -7,12 +7,17 @@ import gc
 import logging
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
+from unittest import mock
 
 import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._host import crash_points
+from sagaline._host.crash_points import Died
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition
 from sagaline._log import COMMANDS, HISTORY, RESULTS
 from sagaline._model.codec import encode
@@ -25,7 +30,7 @@ from simulation.broker import Broker, Faults, SimBlobs
 from simulation.checkers import Watcher, commands_of
 from simulation.compare import compare
 from simulation.load import Books
-from simulation.loop import OUTSIDE, Died, Process, VirtualLoop, current
+from simulation.loop import OUTSIDE, Process, VirtualLoop, current
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -203,6 +208,8 @@ class World:
         gc.disable()
         asyncio.set_event_loop(None)
         crash_points.arm(self._reach)
+        noting = mock.patch.object(Guard, "lose", self._noting(Guard.lose))
+        noting.start()
         main = self.loop.create_task(self._main(), context=OUTSIDE.copy())
         try:
             self.loop.run_until_complete(main)
@@ -220,8 +227,20 @@ class World:
                 worker.process.kill()
             self.loop.close()
             crash_points.disarm()
+            noting.stop()
             gc.enable()
         return Report(self.seed, violations, self.marks)
+
+    def _noting(self, lose: Callable[[Guard, Lost], None]) -> Callable[[Guard, Lost], None]:
+        """What nobody expected is a mistake of the product: nothing here raises it."""
+
+        def noting(guard: Guard, lost: Lost) -> None:
+            process = current.get()
+            if lost.kind in (Kind.ENGINE, Kind.INPUT, Kind.RUN) and (process is None or process.alive):
+                self.errors.append(f"{lost}")
+            lose(guard, lost)
+
+        return noting
 
     async def _main(self) -> None:
         for worker in self.workers:

@@ -14,6 +14,8 @@ from functools import partial
 
 from sagaline._engine.rows import Meta
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
@@ -41,7 +43,7 @@ class Trouble:
 
 
 class Intake:
-    """``handle`` takes one input. When it raises, ``on_trouble`` gives the partition up; next time it is dead."""
+    """``handle`` takes one input. When it raises, the guard gives the partition up; next time it is dead."""
 
     def __init__(
         self,
@@ -50,10 +52,10 @@ class Intake:
         options: HostOptions,
         trouble: Trouble,
         handle: Callable[[Given], None],
-        on_trouble: Callable[[str], None],
+        guard: Guard,
     ) -> None:
         self._log, self._options, self._trouble = log, options, trouble
-        self._handle, self._on_trouble = handle, on_trouble
+        self._handle, self._guard = handle, guard
         self._next = {COMMANDS: meta.commands_position, RESULTS: meta.results_position}
         self._dead: dict[str, list[int]] = {COMMANDS: [], RESULTS: []}
         self._closed = False
@@ -99,12 +101,14 @@ class Intake:
         assert isinstance(found, Given)
         try:
             self._handle(found)
-        except Exception as error:  # a bug of ours: it costs this input, not the partition
-            _log.exception("%s[%d]@%d", record.topic, record.partition, record.offset)
-            self._trouble.records[record.topic, record.offset] = f"The engine failed: {type(error).__name__}: {error}"
-            self._on_trouble(f"{record.topic}@{record.offset} made the engine fail ({type(error).__name__}: {error})")
+        except BaseException as error:  # a bug of ours: it costs this input, not the partition
+            self._guard.caught(error, partial(self._blame, record))
             return False
         return True
+
+    def _blame(self, record: Record, cause: str) -> Lost:
+        self._trouble.records[record.topic, record.offset] = f"The engine failed: {cause}"
+        return Lost(Kind.INPUT, f"{record.topic}@{record.offset} made the engine fail ({cause})")
 
     def _bury(self, record: Record, cause: str) -> None:
         self._dead[record.topic].append(record.offset)
@@ -112,7 +116,7 @@ class Intake:
 
     def _send(self, record: Record, cause: str) -> None:
         if not self._closed:
-            on_done = partial(self._on_done, record, cause)
+            on_done = self._guard.wrap(partial(self._on_done, record, cause))
             send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
 
     def _on_done(self, record: Record, cause: str, error: str | None) -> None:
@@ -120,7 +124,7 @@ class Intake:
             self._dead[record.topic].remove(record.offset)
         else:
             _log.warning("A dead letter could not be written: %s; trying again", error)
-            asyncio.get_running_loop().call_later(_RETRY_S, self._send, record, cause)
+            asyncio.get_running_loop().call_later(_RETRY_S, self._guard.run, self._send, record, cause)
 
     def close(self) -> None:
         """Whoever goes on reads what is not settled again."""

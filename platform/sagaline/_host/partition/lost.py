@@ -17,6 +17,8 @@ class Kind(Enum):
     """The local state cannot be read or written."""
     HISTORY = "history"
     """History holds what the state does not know: it is read again."""
+    LOG = "log"
+    """The log does not answer."""
     PAYLOADS = "payloads"
     """The store of blobs does not answer."""
     INPUT = "input"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sagaline._engine.apply import apply_positions, apply_refusals, apply_tombstone
@@ -29,7 +30,8 @@ from sagaline._host import crash_points
 from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._host.partition.inputs import Given, Intake, Trouble
-from sagaline._host.partition.pipeline import SUPERSEDED, Pending, Pipeline, Recorded
+from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.pipeline import Pending, Pipeline, Recorded
 from sagaline._host.partition.refused import Refused
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
@@ -91,11 +93,12 @@ class Partition:
         options = services.options
         meta = claimed.meta
         self._trouble = services.trouble(number)
-        self._intake = Intake(meta, services.log, options, self._trouble, self._on_input, self.lose)
         self._write_back = WriteBack(claimed.store, meta, self.lose)
         self._overlay = Overlay(self._write_back)
         self._state = State(self._overlay, meta, options.cached_runs)
         self._pipeline = Pipeline(number, meta, services.log, services.appender, self._on_applied, self._on_foreign)
+        self.guard = self._pipeline.guard
+        self._intake = Intake(meta, services.log, options, self._trouble, self._on_input, self.guard)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options)
         self._activations = Activations(self._state, self._instances, options, self._append, self.lose)
@@ -118,10 +121,7 @@ class Partition:
             ),
             services.pools,
         )
-        self._timers = Timers(
-            asyncio.get_running_loop(), options.clock, self._on_due, durable.timers, options.timer_window
-        )
-        self._taking_up: asyncio.Task[None] | None = None
+        self._timers = Timers(self.guard, options.clock, self._on_due, durable.timers, options.timer_window)
         self._refused = Refused(lambda: self._intake.settled)
 
     # Starting and stopping
@@ -138,7 +138,7 @@ class Partition:
         for message in stored:
             self._outbox.publish(message)
         self._timers.begin()
-        self._taking_up = asyncio.get_running_loop().create_task(self._take_up_activities(open_activities))
+        self.guard.task(self._take_up_activities(open_activities), "open activities")
         for run in unfinished:
             if run.status == PARKED and not run.closed and run.workflow_id not in self._trouble.quarantined:
                 self._take_up(run, self._activations.resume)
@@ -158,16 +158,16 @@ class Partition:
             return
         try:
             how(run)
-        except Exception as error:
-            _log.exception("Run of %s", run.workflow_id)
-            self._trouble.skipped.add(run.run_id)
-            self.lose(f"a run of {run.workflow_id} made the engine fail ({type(error).__name__}: {error})")
+        except BaseException as error:
+            self.guard.caught(error, partial(self._skip, run))
+
+    def _skip(self, run: RunRow, cause: str) -> Lost:
+        self._trouble.skipped.add(run.run_id)
+        return Lost(Kind.RUN, f"a run of {run.workflow_id} made the engine fail ({cause})")
 
     def close(self) -> None:
         """Drops what is not acknowledged: it does not count."""
         self._pipeline.close()
-        if self._taking_up is not None:
-            self._taking_up.cancel()
         self._write_back.flush()
         self._timers.close()
         self._retention.close()
@@ -177,13 +177,13 @@ class Partition:
         self._instances.close()
 
     @property
-    def lost(self) -> asyncio.Future[str]:
+    def lost(self) -> asyncio.Future[Lost]:
         """Set, with the reason, when it has to be claimed anew."""
         return self._pipeline.lost
 
-    def lose(self, reason: str) -> None:
+    def lose(self, lost: Lost) -> None:
         """It has to be claimed anew."""
-        self._pipeline.lose(reason)
+        self._pipeline.lose(lost)
 
     @property
     def epoch(self) -> int:
@@ -209,7 +209,7 @@ class Partition:
     def give_up_late(self, limit_s: float) -> None:
         """Loses itself when an append has not been acknowledged for too long."""
         if self._pipeline.oldest_ms(self._services.options.clock()) > limit_s * 1_000:
-            self.lose(f"an append is in doubt: no acknowledgement within {limit_s:g} s")
+            self.lose(Lost(Kind.PRODUCER, f"an append is in doubt: no acknowledgement within {limit_s:g} s"))
 
     @property
     def consumed(self) -> tuple[int, int]:
@@ -322,10 +322,12 @@ class Partition:
         try:
             for part in parts:
                 self._handle(workflow_id, part)
-        except Exception as error:
-            _log.exception("Run of %s", workflow_id)
-            self._trouble.runs[workflow_id] = f"The engine failed: {type(error).__name__}: {error}"
-            self.lose(f"a run of {workflow_id} made the engine fail ({type(error).__name__}: {error})")
+        except BaseException as error:
+            self.guard.caught(error, partial(self._blame, workflow_id))
+
+    def _blame(self, workflow_id: str, cause: str) -> Lost:
+        self._trouble.runs[workflow_id] = f"The engine failed: {cause}"
+        return Lost(Kind.RUN, f"a run of {workflow_id} made the engine fail ({cause})")
 
     def _quarantine(self) -> None:
         """Parks the runs that made the engine fail, so that they are not tried again before somebody has looked."""
@@ -477,19 +479,19 @@ class Partition:
             crash_points.reach("after-effects")
         self._reads.proven(self._pipeline.acknowledged, idle=not self._pipeline.in_flight)
 
-    def _on_foreign(self, records: Sequence[Record]) -> str:
+    def _on_foreign(self, records: Sequence[Record]) -> Lost | None:
         """Records of somebody else, below an append of ours; returns the reason when the partition is lost."""
         found = read_foreign(self._write_back, self._write_back.meta, records, self._on_unreadable)
         if found.decided:
-            return "an append is in doubt: it is in the log without its acknowledgement"
+            return Lost(Kind.PRODUCER, "an append is in doubt: it is in the log without its acknowledgement")
         if found.meta.epoch != self.epoch:
-            return f"{SUPERSEDED} at offset {found.meta.epoch}"
+            return Lost(Kind.SUPERSEDED, f"another worker has claimed it at offset {found.meta.epoch}")
         if not found.only_invalid:  # what is in flight was decided without it
-            return "an earlier owner's tombstones have landed behind its claim"
+            return Lost(Kind.HISTORY, "an earlier owner's tombstones have landed behind its claim")
         self._write_back.add(found.writes)
         self._write_back.reached(found.meta, self._write_back.current_at_ms)
         self._retention.tidy()
-        return ""
+        return None
 
     def _on_unreadable(self, record: Record, cause: str) -> None:
         send_to_dead_letters(self._services.log, record, cause, self._services.options.clock)

@@ -19,10 +19,11 @@ from sagaline._engine.overlay import Writes
 from sagaline._engine.rows import Meta
 from sagaline._engine.state import Placed
 from sagaline._host import crash_points
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._log import HISTORY, Ack, Appender, Log, Record
 
 _log = logging.getLogger("sagaline.partition")
-SUPERSEDED = "another worker has claimed it"
 
 
 class Recorded(NamedTuple):
@@ -55,7 +56,7 @@ class Pipeline:
         log: Log,
         appender: Appender,
         on_applied: Callable[[int, Sequence[Pending]], None],
-        on_foreign: Callable[[Sequence[Record]], str],
+        on_foreign: Callable[[Sequence[Record]], Lost | None],
     ) -> None:
         self._number, self._log = number, log
         self.appender = appender
@@ -65,7 +66,8 @@ class Pipeline:
         self.appended = self.acknowledged = self.bytes_in_flight = 0
         self._gap: asyncio.Task[None] | None = None
         self._held: list[Ack] = []
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[Lost] = asyncio.get_running_loop().create_future()
+        self.guard = Guard(self.lose)
 
     @property
     def in_flight(self) -> int:
@@ -76,16 +78,15 @@ class Pipeline:
         """For how long the oldest append waits for its acknowledgement."""
         return now_ms - self._in_flight[0].sent_at_ms if self._in_flight and self._gap is None else 0
 
-    def lose(self, reason: str) -> None:
+    def lose(self, lost: Lost) -> None:
         """The partition has to be claimed anew."""
         if not self.lost.done():
-            self.lost.set_result(reason)
+            self.lost.set_result(lost)
 
     def close(self) -> None:
         """Whatever is not acknowledged does not count."""
-        self.lose("closed")
-        if self._gap is not None:
-            self._gap.cancel()
+        self.lose(Lost(Kind.CLOSED, "closed"))
+        self.guard.close()
 
     def send(self, key: bytes, value: bytes | None, pending: Pending) -> None:
         """Appends a record; its writes are in the overlay already."""
@@ -108,16 +109,15 @@ class Pipeline:
         acknowledged: list[Pending] = []
         for number, (token, offset, error) in enumerate(acks):
             if error is not None or offset < expected:
-                self.lose(f"an append is in doubt: {error or 'no offset in sequence'}")
+                self.lose(Lost(Kind.PRODUCER, f"an append is in doubt: {error or 'no offset in sequence'}"))
                 break
             if offset > expected:
                 self._held = list(acks[number:])
-                self._gap = asyncio.get_running_loop().create_task(self._look_into_gap(expected, offset))
-                self._gap.add_done_callback(self._gap_ended)
+                self._gap = self.guard.task(self._look_into_gap(expected, offset), "gap")
                 break
             pending = in_flight.popleft()
             if pending is not token:
-                self.lose("an append is in doubt: acknowledgements are out of order")
+                self.lose(Lost(Kind.PRODUCER, "an append is in doubt: acknowledgements are out of order"))
                 break
             acknowledged.append(pending)
             self.bytes_in_flight -= pending.bytes
@@ -130,16 +130,12 @@ class Pipeline:
     async def _look_into_gap(self, start: int, offset: int) -> None:
         """Somebody else has written. A claim among it means that the partition is theirs; the rest is a zombie's."""
         async for batch in self._log.read(HISTORY, self._number, start, offset):
-            reason = self._on_foreign(batch)
-            if reason:
-                self.lose(reason)
+            lost = self._on_foreign(batch)
+            if lost is not None:
+                self.lose(lost)
                 return
         _log.warning("Partition %d: ignored foreign records from %d to %d", self._number, start, offset - 1)
         self.next_offset = offset
         self._gap = None
         held, self._held = self._held, []
         self.on_acks(held)
-
-    def _gap_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.lose(f"a gap in history could not be read: {error}")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.rows import CURRENT_KEY, META_KEY, ONCE_PREFIXES, Meta, encode_meta
 from sagaline._host import crash_points
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
@@ -24,7 +25,7 @@ _SCAN_ROWS = 200
 class WriteBack(Overlay):
     """Reads see what is acknowledged, up to ``meta``. ``on_failure`` hears why the store could not be written."""
 
-    def __init__(self, store: Store, meta: Meta, on_failure: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, meta: Meta, on_failure: Callable[[Lost], None]) -> None:
         super().__init__(store)
         self.bytes_kept = 1_000_000
         self._store, self._on_failure = store, on_failure
@@ -71,7 +72,7 @@ class WriteBack(Overlay):
         try:
             self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
         except StoreUnavailable as error:
-            self._on_failure(str(error))
+            self._on_failure(Lost(Kind.STORE, f"{error}"))
             return
         if crash_points.armed:
             crash_points.reach("after-store-write")

@@ -10,6 +10,7 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import seal_commands
 from sagaline._host.sizes import RECORD_BYTES, size
@@ -32,7 +33,7 @@ class Activations:
         instances: Instances,
         options: HostOptions,
         append: Callable[[Emitter, bool], None],
-        lose: Callable[[str], None],
+        lose: Callable[[Lost], None],
     ) -> None:
         self._state, self._instances, self._options = state, instances, options
         self._append, self._lose = append, lose
@@ -127,7 +128,7 @@ class Activations:
     def _give_up(self, run: RunRow, error: BlobsUnavailable) -> None:
         """Nothing is recorded: whoever claims the partition next tries again."""
         self._instances.forget(run.run_id)
-        self._lose(str(error))
+        self._lose(Lost(Kind.PAYLOADS, f"{error}"))
 
     def _now_ms(self, run: RunRow) -> int:
         return max(self._options.clock(), run.last_at)

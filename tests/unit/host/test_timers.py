@@ -6,11 +6,13 @@ import asyncio
 import random
 from collections.abc import Iterator
 
+import pytest
 from harness import eventually
 
 from sagaline._engine.effects import SetTimer
 from sagaline._engine.rows import timer_key
 from sagaline._host.options import wall_clock_ms
+from sagaline._host.partition.guard import Guard
 from sagaline._host.timers import Timers
 
 
@@ -43,7 +45,7 @@ async def test_each_fires_once_and_in_order_whatever_the_window(seed: int) -> No
                 fired.append(timer)
                 del rows.rows[timer_key(timer.due_at, timer.run_id, timer.step)]
 
-        timers = Timers(asyncio.get_running_loop(), wall_clock_ms, fire, rows.after, window)
+        timers = Timers(Guard(pytest.fail), wall_clock_ms, fire, rows.after, window)
         for number in range(40):  # there before
             rows.put(SetTimer(begin + draw.randint(-1_000, 100), "", f"old-{number}", 1))
         timers.begin()
@@ -65,7 +67,7 @@ async def test_a_million_in_the_store_are_no_million_in_memory() -> None:
     rows = Rows()
     for number in range(1_000):
         rows.put(SetTimer(wall_clock_ms() + 3_600_000 + number, "", f"run-{number}", 1))
-    timers = Timers(asyncio.get_running_loop(), wall_clock_ms, lambda due: None, rows.after, 10)
+    timers = Timers(Guard(pytest.fail), wall_clock_ms, lambda due: None, rows.after, 10)
     timers.begin()
     assert len(timers._heap) == 10
     assert rows.reads == 10

@@ -1,0 +1,111 @@
+"""The one guard around every callback of the log, of timers and readers, and around every task of a partition.
+
+Contract: an exception that nobody expected is neither swallowed nor does it leave a dead loop. It sets aside the
+input or the run that is to blame, if one is; in any case the partition is given up and claimed anew (with backoff,
+by whoever owns it), which begins from what is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from sagaline._host.crash_points import Died
+from sagaline._host.partition.lost import Kind, Lost
+from sagaline._model.limits import cut
+from sagaline._payloads import BlobsUnavailable
+from sagaline._store import StoreUnavailable
+from sagaline.errors import LogUnavailable
+
+_log = logging.getLogger("sagaline.partition")
+P = ParamSpec("P")
+T = TypeVar("T")
+Isolate = Callable[[str], Lost]
+"""Notes the input or run that is to blame, with the cause, and says how the partition is lost."""
+
+_EXPECTED: tuple[tuple[type[BaseException], Kind], ...] = (
+    (StoreUnavailable, Kind.STORE),
+    (BlobsUnavailable, Kind.PAYLOADS),
+    (LogUnavailable, Kind.LOG),
+)
+
+
+class Guard:
+    """``lose`` gives the partition up; it is called in the turn of the loop in which something was raised."""
+
+    def __init__(self, lose: Callable[[Lost], None]) -> None:
+        self._give_up = lose
+        self._tasks: dict[asyncio.Task[Any], Coroutine[Any, Any, Any]] = {}
+
+    def lose(self, lost: Lost) -> None:
+        """Gives the partition up."""
+        self._give_up(lost)
+
+    def run(self, callback: Callable[P, Any], *args: P.args, **options: P.kwargs) -> None:
+        """Calls ``callback``; whatever it raises gives the partition up."""
+        try:
+            callback(*args, **options)
+        except BaseException as error:
+            self.caught(error)
+
+    def wrap(self, callback: Callable[P, Any]) -> Callable[P, None]:
+        """``callback`` as it is handed to a log, a timer or a reader."""
+
+        def guarded(*args: P.args, **options: P.kwargs) -> None:
+            self.run(callback, *args, **options)
+
+        return guarded
+
+    def task(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T | None]:
+        """Runs ``coro`` as a task that lives as long as the guard at most; None is its result when it raised."""
+        task = asyncio.get_running_loop().create_task(self._watch(coro), name=name)
+        self._tasks[task] = coro
+        task.add_done_callback(self._end)
+        return task
+
+    async def _watch(self, coro: Coroutine[Any, Any, T]) -> T | None:
+        try:
+            return await coro
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self.caught(error)  # nobody has asked for it: something inside was cancelled
+        except BaseException as error:
+            self.caught(error)
+        return None
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task).close()  # of a task that was cancelled before it began
+
+    def caught(self, error: BaseException, isolate: Isolate | None = None) -> None:
+        """Gives the partition up for ``error``; ``isolate`` names who is to blame if nothing outside is.
+
+        A store, a log or blobs that do not answer are nobody's fault. An interrupt from the terminal goes on.
+        """
+        if isinstance(error, Died):
+            raise error
+        text = cut(f"{type(error).__name__}: {describe(error)}")
+        for expected, kind in _EXPECTED:
+            if isinstance(error, expected):
+                self.lose(Lost(kind, text))
+                return
+        _log.error("Unexpected: %s", text, exc_info=error)
+        self.lose(isolate(text) if isolate is not None else Lost(Kind.ENGINE, f"the engine failed: {text}"))
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+
+    def close(self) -> None:
+        """Cancels the tasks."""
+        for task in list(self._tasks):
+            task.cancel()
+
+
+def describe(error: BaseException) -> str:
+    """The error's own words, whatever its ``__str__`` does."""
+    try:
+        return str(error)
+    except Exception as failed:
+        return f"(its text cannot be shown: {type(failed).__name__})"
