@@ -12,7 +12,7 @@ from sagaline._model.events import ActivityScheduled
 from sagaline._model.failure import Failure
 from sagaline._model.records import Refusal
 
-FORMAT = 2
+FORMAT = 3
 META_KEY = b"m"
 CURRENT_KEY = b"@"
 """When the store was surely up to date, by its worker's clock. It stands for no history, so a replay has another."""
@@ -69,6 +69,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     closed_at: int | None = None
     result: bytes | None = None
     failure: Failure | None = None
+    parked_at: int | None = None
 
     @property
     def closed(self) -> bool:
@@ -77,13 +78,15 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
 
 
 class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next."""
+    """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next, ``failure`` what
+    the one before came to, in short: it is for people who look at the run."""
 
     workflow_id: str
     scheduled: ActivityScheduled
     attempt: int = 1
     retry_at: int = 0
     cancel_requested: bool = False
+    failure: Failure | None = None
 
 
 class RefusalRow(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -14,6 +14,8 @@ PAYLOAD_BYTES = 512_000
 """One payload as it stands in a record: an input, a result."""
 MESSAGE_BYTES = 8_000
 """The message of a failure, the reason of a cancellation, the cause of a dead letter."""
+SUMMARY_BYTES = 500
+"""The same where many stand in one list."""
 STACK_BYTES = 4_000
 """A stack trace; its end is kept."""
 NAME_BYTES = 255

@@ -10,5 +10,7 @@ from sagaline._model.records import PARKED
 
 def apply(state: WriteState, run: RunRow, event: RunParked) -> None:
     """Contract: ``run`` is open; the caller writes it."""
+    if run.status != PARKED:  # parked again for another reason: it waits since the first
+        run.parked_at = run.last_at
     run.status = PARKED
     run.failure = event.failure

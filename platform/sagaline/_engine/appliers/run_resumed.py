@@ -12,3 +12,4 @@ def apply(state: WriteState, run: RunRow, event: RunResumed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.status = RUNNING
     run.failure = None
+    run.parked_at = None

@@ -1,0 +1,77 @@
+"""What answers to readers hold as JSON: a run in detail, and runs in a list. The owner writes it, clients read it.
+
+Times are milliseconds since 1970. Fields are only ever added, with defaults: a client may be older or newer than the
+worker that answers.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+ACTIVITY = "activity"
+TIMER = "timer"
+
+
+class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run waits for: an activity's outcome, or a time."""
+
+    step: int
+    kind: str
+    """``ACTIVITY`` or ``TIMER``."""
+    at_ms: int = 0
+    """When the timer is due, or the next attempt starts; 0 for an attempt that may run now."""
+    activity: str = ""
+    attempt: int = 0
+    """The attempt that runs or comes next."""
+    compensates: int | None = None
+    """The step that this one undoes."""
+    cancel_requested: bool = False
+    failure_type: str = ""
+    failure_message: str = ""
+    """What the attempt before came to, in short."""
+
+
+class RunDescription(msgspec.Struct, frozen=True):
+    """One run. Its ids, status and failure are in the reply that holds this."""
+
+    workflow: str
+    started_at_ms: int
+    last_at_ms: int
+    closed_at_ms: int | None
+    events: int
+    open_steps: int
+    cancel_requested: bool
+    result: msgspec.Raw | None = None
+    """The result as JSON, when it is not sealed."""
+    sealed_result: bytes | None = None
+    parked_at_ms: int | None = None
+    waits_for: tuple[OpenStep, ...] = ()
+    """The first of the ``open_steps``."""
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """One run of a list. ``failure_message`` is in short: why it is parked, or did not complete."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    status: str
+    started_at_ms: int
+    last_at_ms: int
+    closed_at_ms: int | None
+    events: int
+    parked_at_ms: int | None = None
+    failure_type: str = ""
+    failure_message: str = ""
+
+
+class ParkedRun(msgspec.Struct, frozen=True):
+    """One run of the list of version 1, which asked for parked runs only."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    parked_at_ms: int
+    event: int
+    type: str
+    cause: str
