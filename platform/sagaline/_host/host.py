@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sagaline._host.activities.runner import ActivityRunner
+from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.inputs import Trouble
 from sagaline._host.partition.lost import Kind, Lost
@@ -94,7 +94,7 @@ class Host:
             if slot is not None:
                 slot.task.cancel()
                 self._leaving[number] = slot.task
-                self._activities.abandon(number)
+                self._activities.abandon((self._log.namespace, number))
 
     def on_failed(self, error: Exception) -> None:
         if not self.failed.done():
@@ -228,8 +228,8 @@ class Host:
             pipeline.guard.run(pipeline.on_acks, found)
         self._press_back()
 
-    def _on_results(self, number: int, results: list[ActivityResult]) -> None:
-        slot = self._slots.get(number)
+    def _on_results(self, place: Place, results: list[ActivityResult]) -> None:
+        slot = self._slots.get(place[1])
         if slot is None:
             return
         if slot.partition is None:

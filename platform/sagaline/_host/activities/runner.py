@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagaline._engine.effects import StartActivity
 from sagaline._engine.rows import ActivityRow
@@ -31,15 +31,24 @@ from sagaline._runtime.signatures import Unserialisable
 from sagaline.errors import ApplicationError, InvalidInput, PayloadTooLarge
 
 _log = logging.getLogger("sagaline.activities")
-Report = Callable[[int, list[ActivityResult]], None]
+Place = tuple[str, int]
+"""A partition of a namespace: a process may work for several."""
+Report = Callable[[Place, list[ActivityResult]], None]
+
+
+class Key(NamedTuple):
+    """A step of a run: ids of runs are unique within a namespace."""
+
+    place: Place
+    run_id: str
+    step: int
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt that runs or waits for its turn. Of the attempts of a ``key`` (run, step) the newest counts."""
+    """One attempt that runs or waits for its turn. Of the attempts of a ``key`` the newest counts."""
 
-    partition: int
-    key: tuple[str, int]
+    key: Key
     run_id: str
     row: ActivityRow
     task: asyncio.Future[Any] | None = None
@@ -49,16 +58,16 @@ class _Attempt:
 
 
 class ActivityRunner:
-    """All attempts of a worker. ``report`` gets results by partition."""
+    """All attempts of a process. ``report`` gets results by place."""
 
     def __init__(self, registry: Registry, options: HostOptions, report: Report) -> None:
         self._registry, self._options, self._report = registry, options, report
         self._loop = asyncio.get_running_loop()
-        self._running: dict[tuple[str, int], _Attempt] = {}
+        self._running: dict[Key, _Attempt] = {}
         self._waiting: deque[_Attempt] = deque()
         self._launched: list[_Attempt] = []
         self._active = 0
-        self._results: dict[int, list[ActivityResult]] = {}
+        self._results: dict[Place, list[ActivityResult]] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._draining = False
         self._open_bytes = 0
@@ -66,16 +75,15 @@ class ActivityRunner:
 
     # Starting and stopping attempts
 
-    def start(self, partition: int, effect: StartActivity) -> None:
+    def start(self, place: Place, effect: StartActivity) -> None:
         """Runs an attempt, when there is room; one that is running already is left to run."""
-        key = (effect.run_id, effect.row.scheduled.step)
+        key = Key(place, effect.run_id, effect.row.scheduled.step)
         running = self._running.get(key)
         if running is not None and running.row.attempt == effect.row.attempt:
-            running.partition = partition
             return
         if running is not None:
             self._drop(running)
-        attempt = self._running[key] = _Attempt(partition, key, effect.run_id, effect.row)
+        attempt = self._running[key] = _Attempt(key, effect.run_id, effect.row)
         self._open_bytes += len(effect.row.scheduled.input)
         if effect.row.cancel_requested:
             self._finish(attempt, None, _cancelled("its worker stopped while it was being cancelled"))
@@ -84,9 +92,9 @@ class ActivityRunner:
         else:
             self._launch(attempt)
 
-    def cancel(self, run_id: str, step: int) -> None:
+    def cancel(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt; its outcome is reported."""
-        attempt = self._running.get((run_id, step))
+        attempt = self._running.get(Key(place, run_id, step))
         if attempt is None or attempt.reported:
             return
         attempt.stopped_by = attempt.stopped_by or CANCELLED
@@ -95,20 +103,20 @@ class ActivityRunner:
         else:
             attempt.task.cancel()
 
-    def forget(self, run_id: str, step: int) -> None:
+    def forget(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt whose outcome nobody hears."""
-        attempt = self._running.get((run_id, step))
+        attempt = self._running.get(Key(place, run_id, step))
         if attempt is not None:
             attempt.reported = True
             self._close(attempt)
             if attempt.task is not None:
                 attempt.task.cancel()
 
-    def abandon(self, partition: int) -> None:
+    def abandon(self, place: Place) -> None:
         """The partition is another worker's: its attempts are stopped and not reported."""
-        for attempt in [one for one in self._running.values() if one.partition == partition]:
+        for attempt in [one for one in self._running.values() if one.key.place == place]:
             self.forget(*attempt.key)
-        self._results.pop(partition, None)
+        self._results.pop(place, None)
 
     async def drain(self, grace_s: float) -> None:
         """Starts nothing more and waits for what runs, for a bounded time; then stops it."""
@@ -242,7 +250,7 @@ class ActivityRunner:
         row = attempt.row
         if not self._results:
             self._loop.call_soon(self._flush)
-        self._results.setdefault(attempt.partition, []).append(
+        self._results.setdefault(attempt.key.place, []).append(
             ActivityResult(
                 row.workflow_id,
                 attempt.run_id,
@@ -267,8 +275,8 @@ class ActivityRunner:
 
     def _flush(self) -> None:
         results, self._results = self._results, {}
-        for partition, found in results.items():
-            self._report(partition, found)
+        for place, found in results.items():
+            self._report(place, found)
 
 
 def failure_of(error: BaseException, definition: ActivityDefinition) -> Failure:

@@ -89,6 +89,7 @@ class Partition:
 
     def __init__(self, number: int, claimed: Claimed, services: Services) -> None:
         self.number = number
+        self._place = (services.log.namespace, number)
         self._services = services
         options = services.options
         meta = claimed.meta
@@ -341,7 +342,7 @@ class Partition:
     def _start_if_open(self, run_id: str, durable: ActivityRow) -> None:
         row = self._state.activity(run_id, durable.scheduled.step)
         if row is not None and row.attempt == durable.attempt:
-            self._services.activities.start(self.number, StartActivity(run_id, row))
+            self._services.activities.start(self._place, StartActivity(run_id, row))
 
     def _ask(self, request: ReadRun | StartRun) -> None:
         self._reads.ask(request, self._pipeline.appended + 1, idle=not self._pipeline.in_flight)
@@ -502,16 +503,16 @@ class Partition:
         if retry_at and retry_at > self._services.options.clock():
             self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
         else:
-            self._services.activities.start(self.number, effect)
+            self._services.activities.start(self._place, effect)
 
     def cancel_activity(self, effect: CancelActivity) -> None:
         """Stops an attempt; its outcome is reported."""
-        self._services.activities.start(self.number, StartActivity(effect.run_id, effect.row))
-        self._services.activities.cancel(effect.run_id, effect.row.scheduled.step)
+        self._services.activities.start(self._place, StartActivity(effect.run_id, effect.row))
+        self._services.activities.cancel(self._place, effect.run_id, effect.row.scheduled.step)
 
     def forget_activity(self, effect: ForgetActivity) -> None:
         """Stops an attempt whose outcome nobody hears."""
-        self._services.activities.forget(effect.run_id, effect.step)
+        self._services.activities.forget(self._place, effect.run_id, effect.step)
 
     def set_timer(self, effect: SetTimer) -> None:
         """Waits for a timer."""
