@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from sagaline._runtime.calls import Calls
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
-from sagaline._runtime.instance import Instance
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
@@ -93,7 +93,7 @@ class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         instance = current_instance()
-        return (msg if instance is None else f"[{instance.workflow_id}] {msg}"), kwargs
+        return (msg if instance is None else f"[{instance.run.workflow_id}] {msg}"), kwargs
 
 
 class _WorkflowNamespace:
@@ -119,24 +119,25 @@ class _WorkflowNamespace:
 
     def now(self) -> datetime:
         """The activation's time, in UTC; the same in replay."""
-        return datetime.fromtimestamp(_instance("now").now_ms / 1000, UTC)
+        return datetime.fromtimestamp(_calls("now").now_ms / 1000, UTC)
 
     def random(self) -> random.Random:
         """A random generator seeded by the run; the same in replay."""
-        return _instance("random").random
+        return _calls("random").random
 
     def uuid4(self) -> uuid.UUID:
         """A random UUID; the same in replay."""
-        return uuid.UUID(int=_instance("uuid4").random.getrandbits(128), version=4)
+        return uuid.UUID(int=_calls("uuid4").random.getrandbits(128), version=4)
 
     def info(self) -> WorkflowInfo:
         """Ids and start of the run."""
-        found = _instance("info")
-        started = datetime.fromtimestamp(found.started_ms / 1000, UTC)
-        return WorkflowInfo(found.workflow_id, found.run_id, found.workflow.name, started, found.is_replaying)
+        calls = _calls("info")
+        run = calls.run
+        started = datetime.fromtimestamp(run.started_ms / 1000, UTC)
+        return WorkflowInfo(run.workflow_id, run.run_id, run.workflow.name, started, calls.is_replaying)
 
 
-def _instance(what: str) -> Instance:
+def _calls(what: str) -> Calls:
     found = current_instance()
     if found is None:
         raise SagalineError(

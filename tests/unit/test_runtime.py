@@ -17,8 +17,9 @@ from sagaline._model import events as e
 from sagaline._model.events import Command, Event
 from sagaline._model.failure import Failure
 from sagaline._model.records import History
+from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.instance import Instance, WorkflowBug, new_instance
+from sagaline._runtime.instance import Instance, new_instance
 from sagaline._runtime.replay import replay
 
 
@@ -268,7 +269,7 @@ def test_cancel_rolls_a_saga_back_whenever_it_comes(when: str) -> None:
             assert names(script.commands) == ["remove"]
             script.done(3, b"null")
         assert names(script.commands) == ["remove"]
-        script.done(script.instance._step_count, b"null")
+        script.done(script.instance._loop.table._count, b"null")
     else:
         script.step(cancel)
         assert names(script.commands) == ["ActivityCancelRequested"]

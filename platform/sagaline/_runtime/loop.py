@@ -42,7 +42,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
         self._task_count = 0
-        self._unhandled: BaseException | None = None
+        self.unhandled: BaseException | None = None
 
     # What a subclass gives
 
@@ -55,6 +55,21 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         raise NotImplementedError
 
     # Running
+
+    def advance(self, at_ms: int) -> None:
+        """An activation begins, at ``at_ms``."""
+        if at_ms < self._now_ms:
+            raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
+        self._now_ms = at_ms
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, in order of creation."""
+        return list(self._tasks.values())
+
+    def clear(self) -> None:
+        """Drops what refers back to the loop, so that no garbage collection has to find it."""
+        self._ready.clear()
+        self._tasks.clear()
 
     def drain(self) -> None:
         """Runs what is ready, and what that makes ready, until nothing is."""
@@ -129,8 +144,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """asyncio reports what nobody handled: an error in a callback is a bug, a task nobody awaited is not."""
-        if "handle" in context and self._unhandled is None:
-            self._unhandled = context.get("exception")
+        if "handle" in context and self.unhandled is None:
+            self.unhandled = context.get("exception")
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         self.call_exception_handler(context)

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from sagaline._model import events
 from sagaline._model.events import COMMANDS, Command, Event
-from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import History
+from sagaline._runtime.bugs import MISMATCH, UNKNOWN_WORKFLOW, UnknownStep, WorkflowBug, stopped
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.instance import JOBS, Instance, UnknownStep, WorkflowBug, new_instance
+from sagaline._runtime.instance import Instance, new_instance
+from sagaline._runtime.jobs import JOBS
 
 
 class Replay:
@@ -28,6 +29,7 @@ class Replay:
         self.weight = 0  # bytes of the records
         self.pending: list[Event] = []
         self.unwritten: list[Command] = []
+        self._places: list[str] = []  # of each of them in the code
         self._parked = False
         self._event_id = 1
 
@@ -41,25 +43,21 @@ class Replay:
             self._match(recorded, self._event_id, record.more)
         elif not self._parked and self.pending:
             jobs, self.pending = self.pending, []
-            self.instance.is_replaying = True
-            try:
-                self.unwritten = self.instance.activate(jobs, record.at)
-            finally:
-                self.instance.is_replaying = False
+            self.unwritten, self._places = self.instance.replay(jobs, record.at)
             self._match(recorded, self._event_id + len(record.events) - len(recorded), record.more)
         self._event_id += len(record.events)
 
     def _match(self, recorded: Sequence[Event], event_id: int, more: bool) -> None:
-        asked, where = self.unwritten, self.instance.where
+        asked, places = self.unwritten, self._places
         for index, expected in enumerate(recorded):
             found = asked[index] if index < len(asked) else None
             if found is None or _identity(found) != _identity(expected):
-                raise _mismatch(event_id + index, expected, found, where[index] if index < len(where) else "")
+                raise _mismatch(event_id + index, expected, found, places[index] if index < len(places) else "")
         if len(asked) > len(recorded) and not more:
-            place = where[len(recorded)] if len(recorded) < len(where) else ""
+            place = places[len(recorded)] if len(recorded) < len(places) else ""
             raise _mismatch(event_id + len(recorded), None, asked[len(recorded)], place)
         self.unwritten = asked[len(recorded) :]
-        self.instance.where = where[len(recorded) :]
+        self._places = places[len(recorded) :]
 
 
 def replay(registry: Registry, history: Sequence[History]) -> Replay:
@@ -71,7 +69,7 @@ def replay(registry: Registry, history: Sequence[History]) -> Replay:
     if workflow is None:
         known = ", ".join(sorted(registry.workflows)) or "none"
         message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
-        raise WorkflowBug(Failure("UnknownWorkflow", message, BUG, retryable=False), "unknown_workflow")
+        raise stopped("UnknownWorkflow", message, UNKNOWN_WORKFLOW)
     found = Replay(new_instance(workflow, registry, first.workflow_id, first.run_id))
     for record in history:
         try:
@@ -112,4 +110,4 @@ def _mismatch(event_id: int, expected: Event | None, found: Event | None, where:
         f"{f' at {where}' if where else ''}. The code has changed in a way that this run cannot follow: "
         f"deploy the version it was started with, and it goes on by itself."
     )
-    return WorkflowBug(Failure("HistoryMismatch", message, BUG, retryable=False), "mismatch")
+    return stopped("HistoryMismatch", message, MISMATCH)

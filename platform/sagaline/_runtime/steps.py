@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagaline._model.events import Event
 from sagaline._model.failure import Failure
+from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
 
 COMPLETED = "completed"
@@ -37,19 +39,75 @@ class Step:
                 waiter.set_result(None)
 
 
+class Steps:
+    """Activities and timers of a run, numbered together."""
+
+    __slots__ = ("_count", "_timer_numbers", "activities", "open", "timers")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.activities: dict[int, Step] = {}  # by number, in the order they started
+        self.open: dict[int, Step] = {}
+        self.timers: dict[int, asyncio.TimerHandle] = {}
+        self._timer_numbers: dict[int, int] = {}  # by id of the handle, which timers keeps alive
+
+    def next_number(self) -> int:
+        """The number of a new step."""
+        self._count += 1
+        return self._count
+
+    def add_activity(self, step: Step) -> None:
+        """An activity was asked for."""
+        self.activities[step.number] = self.open[step.number] = step
+
+    def settle(self, job: Event, number: int, outcome: str, result: bytes | None = None) -> Step:
+        """The activity's outcome is known. Raises UnknownStep when the code never asked for it."""
+        step = self.open.pop(number, None)
+        if step is None:
+            raise UnknownStep(job)
+        step.settle(outcome, result)
+        return step
+
+    def add_timer(self, number: int, handle: asyncio.TimerHandle) -> None:
+        """A timer was asked for."""
+        self.timers[number] = handle
+        self._timer_numbers[id(handle)] = number
+
+    def fire_timer(self, job: Event, number: int) -> asyncio.TimerHandle:
+        """The timer's callback is to run. Raises UnknownStep when the code never asked for it."""
+        handle = self.timers.pop(number, None)
+        if handle is None:
+            raise UnknownStep(job)
+        del self._timer_numbers[id(handle)]
+        return handle
+
+    def stop_timer(self, handle: asyncio.TimerHandle) -> int | None:
+        """The number of a timer that is needed no more, unless it has fired."""
+        number = self._timer_numbers.pop(id(handle), None)
+        if number is not None:
+            del self.timers[number]
+        return number
+
+    def clear(self) -> None:
+        """Drops everything that refers back to the run's loop, so that no garbage collection has to find it."""
+        self.activities.clear()
+        self.open.clear()
+        self.timers.clear()
+        self._timer_numbers.clear()
+
+
 def outcome_of(failure: Failure) -> str:
     """Whether a step that failed may have left an effect behind."""
     return FAILED if failure.clean else UNKNOWN
 
 
-def compensation_input(step: Step) -> bytes:
+def compensation_input(step: Step, compensation: ActivityDefinition) -> bytes:
     """The arguments of a step's compensation: those of the step, and its result or null if it takes one more.
 
     Made of the recorded JSON as it is: the ledger is data, never a closure.
     """
-    assert step.activity.compensation is not None
     forward = step.activity.signature.parameters
-    if len(step.activity.compensation.signature.parameters) == len(forward):
+    if len(compensation.signature.parameters) == len(forward):
         return step.input
     comma = b"," if forward else b""
     return step.input[:-1] + comma + (step.result or b"null") + b"]"

@@ -41,8 +41,8 @@ from sagaline._model.records import (
     TerminateRun,
 )
 from sagaline._payloads import NO_CODECS, BlobsUnavailable, Payloads, Sealer, describe, is_sealed
+from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import WorkflowDefinition
-from sagaline._runtime.instance import WorkflowBug
 from sagaline.errors import (
     ConfigurationError,
     InvalidInput,

@@ -18,7 +18,8 @@ from sagaline._model.events import Command, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
 from sagaline._payloads import BlobsUnavailable
-from sagaline._runtime.instance import JOBS, WorkflowBug
+from sagaline._runtime.bugs import WorkflowBug
+from sagaline._runtime.jobs import JOBS
 
 _log = logging.getLogger("sagaline.partition")
 QUARANTINED = "quarantined"

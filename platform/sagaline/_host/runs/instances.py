@@ -13,8 +13,9 @@ from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
 from sagaline._payloads import BlobsUnavailable
+from sagaline._runtime.bugs import WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
-from sagaline._runtime.instance import Instance, WorkflowBug, bug, new_instance
+from sagaline._runtime.instance import Instance, new_instance
 from sagaline._runtime.replay import Replay, replay
 from sagaline.errors import PayloadUnavailable
 

@@ -12,7 +12,7 @@ from sagaline._model.events import Command, Event
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import History
 from sagaline._payloads import Sealer, is_sealed
-from sagaline._runtime.instance import WorkflowBug
+from sagaline._runtime.bugs import WorkflowBug
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)

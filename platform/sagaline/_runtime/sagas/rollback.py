@@ -8,61 +8,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sagaline._runtime.bugs import CompensationFailed
+from sagaline._runtime.calls import Calls
+from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.steps import FAILED, Step, compensation_input
 from sagaline.errors import ActivityError, FailureError
 
-if TYPE_CHECKING:
-    from sagaline._runtime.instance import Instance
 
-
-class CompensationFailed(FailureError):
-    """A compensation failed for good; the run is parked for a person."""
-
-
-async def run(instance: Instance, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out."""
     try:
         return await body()
     except (FailureError, asyncio.CancelledError):
-        instance.is_rolling_back = True
-        await _stop_branches(instance)
-        await _roll_back(instance)
-        instance.rolled_back = True
+        calls.is_rolling_back = True
+        await _stop_branches(calls)
+        await _roll_back(calls)
+        calls.rolled_back = True
         raise
 
 
-async def _stop_branches(instance: Instance) -> None:
+async def _stop_branches(calls: Calls) -> None:
     """Branches that still run beside the failed one are cancelled: nothing new starts while steps are undone."""
-    branches = instance.live_tasks()
+    branches = calls.live_tasks()
     for branch in branches:
         branch.cancel("the saga rolls back")
     if branches:
         await asyncio.wait(branches)
 
 
-async def _roll_back(instance: Instance) -> None:
-    ledger = [step for step in instance.steps.values() if step.activity.compensation is not None]
-    for step in ledger:
-        await _settled(instance, step)
-    for step in reversed(ledger):
+async def _roll_back(calls: Calls) -> None:
+    ledger = [(step, undo) for step in calls.steps() if (undo := step.activity.compensation) is not None]
+    for step, _ in ledger:
+        await _settled(calls, step)
+    for step, undo in reversed(ledger):
         if step.outcome != FAILED:
-            await _compensate(instance, step)
+            await _compensate(calls, step, undo)
 
 
-async def _settled(instance: Instance, step: Step) -> None:
+async def _settled(calls: Calls, step: Step) -> None:
     """Waits for a step's outcome: undoing a step that still runs could undo it before it happens."""
     if step.outcome is None:
-        waiter = instance.create_future()
+        waiter = calls.create_future()
         step.settled.append(waiter)
         await waiter
 
 
-async def _compensate(instance: Instance, step: Step) -> None:
-    compensation = step.activity.compensation
-    assert compensation is not None
-    undo = instance.schedule(compensation, compensation_input(step), compensates=step)
+async def _compensate(calls: Calls, step: Step, compensation: ActivityDefinition) -> None:
+    undo = calls.schedule(compensation, compensation_input(step, compensation), compensates=step)
     try:
         await undo.future
     except ActivityError as error:

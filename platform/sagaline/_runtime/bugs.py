@@ -1,0 +1,52 @@
+"""What stops a run in place of failing it: errors of the code, of its history, of a compensation."""
+
+from __future__ import annotations
+
+from sagaline._model.events import Event
+from sagaline._model.failure import BUG, Failure
+from sagaline._runtime.failures import failure_of
+from sagaline.errors import FailureError
+
+COMPENSATION = "compensation"
+MISMATCH = "mismatch"
+UNKNOWN_WORKFLOW = "unknown_workflow"
+
+
+class WorkflowBug(Exception):
+    """The run cannot go on with this code: it is parked. ``failure`` describes why, for the history.
+
+    ``reason`` is one word for lists: "bug", "mismatch", "compensation", "unknown_workflow", "payload".
+    """
+
+    def __init__(self, failure: Failure, reason: str = BUG) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.reason = reason
+
+
+class UnknownStep(Exception):
+    """History has an outcome for a step that this code never asked for."""
+
+    def __init__(self, job: Event) -> None:
+        super().__init__(f"{job}")
+        self.job = job
+
+
+class Evicted(BaseException):
+    """Raised in code that still runs while its instance is evicted: nothing it does counts any more."""
+
+
+class CompensationFailed(FailureError):
+    """A compensation failed for good; the run is parked for a person."""
+
+
+def bug(error: BaseException) -> WorkflowBug:
+    """An exception of the code as a reason to park the run. Never raises."""
+    failure = failure_of(error, kind=BUG)
+    reason = COMPENSATION if isinstance(error, CompensationFailed) else BUG
+    return WorkflowBug(Failure(failure.type, failure.message, BUG, failure.stack, False, cause=failure.cause), reason)
+
+
+def stopped(type: str, message: str, reason: str = BUG) -> WorkflowBug:
+    """The same for something that is not an exception of the code's own."""
+    return WorkflowBug(Failure(type, message, BUG, retryable=False), reason)

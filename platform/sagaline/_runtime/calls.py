@@ -1,0 +1,77 @@
+"""What workflow code, and the sagas around it, may ask of the instance that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from sagaline._model.failure import RetryPolicy
+from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.run import RunInfo
+from sagaline._runtime.steps import Step
+
+
+class Calls(Protocol):
+    """A running workflow, seen from its code. All answers are the same in replay.
+
+    Contract: what is asked for leaves as commands when the activation is quiet, in the order in which it was asked.
+    """
+
+    rolled_back: bool
+    """True when a saga has undone its steps."""
+    is_rolling_back: bool
+    """True from the moment a saga begins to undo: the run is cancelled no more."""
+
+    @property
+    def run(self) -> RunInfo:
+        """Ids and workflow of the run."""
+        ...
+
+    @property
+    def is_replaying(self) -> bool:
+        """True while history is replayed; loggers are silent then."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """The activation's time, in milliseconds since 1970."""
+        ...
+
+    @property
+    def random(self) -> random.Random:
+        """The run's own generator, seeded by its id."""
+        ...
+
+    @property
+    def cancel_reason(self) -> str | None:
+        """Why somebody has asked the run to stop; None while nobody has."""
+        ...
+
+    async def call(self, activity: ActivityDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Calls an activity and waits for its outcome. Raises ActivityError when it has failed for good."""
+        ...
+
+    def schedule(
+        self,
+        activity: ActivityDefinition,
+        payload: bytes,
+        *,
+        compensates: Step | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Step:
+        """Asks for an activity; the intent is recorded before it can have any effect."""
+        ...
+
+    def steps(self) -> Collection[Step]:
+        """The activities that were asked for, in the order they started."""
+        ...
+
+    def live_tasks(self) -> list[asyncio.Task[Any]]:
+        """Tasks of the run other than the calling one, in order of creation."""
+        ...
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future of the run's loop."""
+        ...

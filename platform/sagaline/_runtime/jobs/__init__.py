@@ -1,0 +1,31 @@
+"""What one event does to a run's code: a file each.
+
+All jobs of an activation are applied before the loop runs. They only make things ready; no code runs here but that of
+the types that values are read as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sagaline._model import events
+from sagaline._model.events import Event
+from sagaline._runtime.jobs import activity_completed, activity_failed, cancel_requested, run_started, timer_fired
+from sagaline._runtime.run_loop import RunLoop
+
+JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
+    events.RunStarted: run_started.apply,
+    events.ActivityCompleted: activity_completed.apply,
+    events.ActivityFailed: activity_failed.apply,
+    events.TimerFired: timer_fired.apply,
+    events.CancelRequested: cancel_requested.apply,
+}
+"""Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
+
+_RANKS: dict[type[Event], int] = {events.RunStarted: 0, events.CancelRequested: 2}
+
+
+def in_order(jobs: Sequence[Event]) -> Sequence[Event]:
+    """The run's start first, its cancellation last, the others between them as they came."""
+    return jobs if len(jobs) == 1 else sorted(jobs, key=lambda job: _RANKS.get(type(job), 1))

@@ -1,0 +1,13 @@
+"""Somebody has asked the run to stop: its main task is cancelled."""
+
+from __future__ import annotations
+
+from sagaline._model.events import CancelRequested
+from sagaline._runtime.run_loop import RunLoop
+
+
+def apply(loop: RunLoop, job: CancelRequested) -> None:
+    """Cancels the main task, unless a saga is undoing its steps: that is shielded."""
+    loop.cancel_reason = job.reason
+    if loop.main is not None and not loop.is_rolling_back:
+        loop.main.cancel(job.reason)

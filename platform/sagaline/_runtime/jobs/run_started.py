@@ -1,0 +1,32 @@
+"""The run begins: its function is called with its input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sagaline._model.events import RunStarted
+from sagaline._runtime.bugs import bug
+from sagaline._runtime.run_loop import RunLoop
+from sagaline._runtime.sagas import rollback
+from sagaline.errors import InvalidInput
+
+
+def apply(loop: RunLoop, job: RunStarted) -> None:
+    """Creates the main task."""
+    run = loop.run
+    run.started_ms = loop.now_ms
+    body = loop.release_body()
+    if body is None:
+        try:
+            loop.take_input(job.input)
+        except InvalidInput as error:
+            raise bug(error) from error
+        body = loop.release_body()
+    assert body is not None
+    loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(body), name="main")
+
+
+async def _plain(body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """The main task of a workflow that is no saga; nothing of it exists if it is cancelled before it starts."""
+    return await body()
