@@ -17,7 +17,7 @@ from sagaline._engine import decide
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.partition import Partition
-from sagaline._host.publishing import outbox
+from sagaline._host.publishing import backoff
 from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, open_log
 from sagaline._log.memory import MemoryLog
 from sagaline._model import events as e
@@ -327,7 +327,7 @@ async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish = MemoryLog.publish
-    monkeypatch.setattr(outbox, "_RETRY_S", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_S", 0.05)
 
     def publish_but_not_to_all(
         self: MemoryLog, topic: str, partition: Any, key: bytes, value: Any, on_done: Any = None, headers: Any = None
@@ -357,7 +357,7 @@ async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_
             await asyncio.sleep(0.02)
     assert [(one.request_id, one.status) for one in found] == [("r", "completed")]
     partition = host.live[0]
-    await eventually(lambda: not partition._outbox._waiting and partition._state.oldest_message() is None)
+    await eventually(lambda: partition._outbox.is_empty and partition._state.oldest_message() is None)
     await host.stop()
 
 

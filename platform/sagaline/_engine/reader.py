@@ -22,7 +22,6 @@ class HistoryReader:
         self._state = state
         self._validity = Validity(meta.epoch)
         self.meta = meta
-        state.load_outbox()
 
     def take(self, offset: int, key: bytes | None, value: bytes | None) -> Decided | None:
         """Applies the next record; returns it when it is valid. Raises UnreadableRecord when its bytes are not ours.

@@ -5,7 +5,7 @@ Deciding is given a :class:`ReadState` only, so that a decision that writes is a
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from sagaline._engine.effects import (
     SetTimer,
     StartActivity,
 )
+from sagaline._engine.outbox import OutboxKeys, stored_messages
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.rows import ActivityRow, OutboxRow, RefusalRow, RefusalsRow, RemnantRow, RunRow
 from sagaline._model.codec import decode
@@ -31,7 +32,6 @@ from sagaline._model.records import History, Refusal
 _encode = msgspec.msgpack.Encoder().encode
 _decode_run = msgspec.msgpack.Decoder(RunRow).decode
 _decode_activity = msgspec.msgpack.Decoder(ActivityRow).decode
-_decode_outbox = msgspec.msgpack.Decoder(OutboxRow).decode
 _decode_refusal = msgspec.msgpack.Decoder(RefusalRow).decode
 _decode_refusals = msgspec.msgpack.Decoder(RefusalsRow).decode
 _decode_remnant = msgspec.msgpack.Decoder(RemnantRow).decode
@@ -117,7 +117,7 @@ class State:
         self._sends: list[OutboxRow] = []
         self._closed: list[RunRow] = []
         self._closed_names: set[str] = set()
-        self._outbox: deque[tuple[int, bytes]] = deque()  # offsets and keys of the outbox's rows, in order
+        self._outbox = OutboxKeys(overlay)
         self.released = meta.released
 
     def resize(self, cached_runs: int) -> None:
@@ -250,9 +250,8 @@ class State:
 
     def release(self, released: int) -> None:
         """Messages of records below ``released`` have left: their rows go."""
-        outbox = self._outbox
-        while outbox and outbox[0][0] < released:
-            self._write(outbox.popleft()[1], None)
+        for key in self._outbox.below(released):
+            self._write(key, None)
         self.released = max(self.released, released)
 
     # Records that are no activation
@@ -389,7 +388,7 @@ class State:
         for number, row in enumerate(placed.sends):
             key = rows.outbox_key(offset, number)
             writes.append((key, _encode(row)))
-            self._outbox.append((offset, key))
+            self._outbox.add(offset, key)
             messages.append(Publish((offset, number), row))
         for run in placed.closed:
             assert run.closed_at is not None
@@ -434,19 +433,13 @@ class State:
             due_at, run_id, step = rows.timer_of(key)
             yield key, SetTimer(due_at, value.decode(), run_id, step)
 
-    def load_outbox(self) -> list[Publish]:
-        """Every message that is not known to have left, in order; from here on ``release`` knows their rows."""
-        found: list[Publish] = []
-        self._outbox.clear()
-        for key, data in self._rows.scan(rows.OUTBOX_PREFIX):
-            number = rows.outbox_of(key)
-            self._outbox.append((number[0], key))
-            found.append(Publish(number, _decode_outbox(data)))
-        return found
+    def messages(self, after: tuple[int, int] | None = None) -> Iterator[Publish]:
+        """Every message that is not known to have left, in order and lazily; with ``after``, those behind it."""
+        return stored_messages(self._rows, after)
 
     def oldest_message(self) -> int | None:
         """Offset of the record of the oldest message whose row is still there."""
-        return self._outbox[0][0] if self._outbox else None
+        return self._outbox.oldest
 
     def unfinished(self) -> Iterator[RunRow]:
         """Open runs that wait for an owner's attention: parked, or with an activation that is not all written."""

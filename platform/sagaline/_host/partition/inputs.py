@@ -7,8 +7,6 @@ there reads the inputs behind it again, and recognises them.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -16,13 +14,11 @@ from sagaline._engine.rows import Meta
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
-from sagaline._host.publishing.deadletters import send_to_dead_letters
+from sagaline._host.publishing.deadletters import DeadLetters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, StartRun, TerminateRun
 
-_log = logging.getLogger("sagaline.intake")
-_RETRY_S = 2.0
 Given = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
 
 
@@ -54,11 +50,9 @@ class Intake:
         handle: Callable[[Given], None],
         guard: Guard,
     ) -> None:
-        self._log, self._options, self._trouble = log, options, trouble
-        self._handle, self._guard = handle, guard
+        self._trouble, self._handle, self._guard = trouble, handle, guard
         self._next = {COMMANDS: meta.commands_position, RESULTS: meta.results_position}
-        self._dead: dict[str, list[int]] = {COMMANDS: [], RESULTS: []}
-        self._closed = False
+        self._dead = DeadLetters(log, options.clock, guard)
 
     @property
     def consumed(self) -> tuple[int, int]:
@@ -68,12 +62,13 @@ class Intake:
     @property
     def settled(self) -> tuple[int, int]:
         """Positions that a record may carry."""
-        if not self._dead[COMMANDS] and not self._dead[RESULTS]:
-            return self._next[COMMANDS], self._next[RESULTS]
-        return self._settled(COMMANDS), self._settled(RESULTS)
+        commands, results = self._next[COMMANDS], self._next[RESULTS]
+        return self._dead.settled(COMMANDS, commands), self._dead.settled(RESULTS, results)
 
-    def _settled(self, topic: str) -> int:
-        return min(self._dead[topic], default=self._next[topic])
+    @property
+    def bytes_waiting(self) -> int:
+        """Bytes of dead letters on their way."""
+        return self._dead.bytes_waiting
 
     def take(self, records: Sequence[Record]) -> None:
         """Records of the log, in order; those from before are skipped."""
@@ -96,7 +91,7 @@ class Intake:
         if cause is None and not isinstance(found, Given):
             cause = f"Expected a command or a result but got a {type(found).__name__}"
         if cause is not None:
-            self._bury(record, cause)
+            self._dead.bury(record, cause)
             return True
         assert isinstance(found, Given)
         try:
@@ -110,22 +105,6 @@ class Intake:
         self._trouble.records[record.topic, record.offset] = f"The engine failed: {cause}"
         return Lost(Kind.INPUT, f"{record.topic}@{record.offset} made the engine fail ({cause})")
 
-    def _bury(self, record: Record, cause: str) -> None:
-        self._dead[record.topic].append(record.offset)
-        self._send(record, cause)
-
-    def _send(self, record: Record, cause: str) -> None:
-        if not self._closed:
-            on_done = self._guard.wrap(partial(self._on_done, record, cause))
-            send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
-
-    def _on_done(self, record: Record, cause: str, error: str | None) -> None:
-        if error is None:
-            self._dead[record.topic].remove(record.offset)
-        else:
-            _log.warning("A dead letter could not be written: %s; trying again", error)
-            asyncio.get_running_loop().call_later(_RETRY_S, self._guard.run, self._send, record, cause)
-
     def close(self) -> None:
         """Whoever goes on reads what is not settled again."""
-        self._closed = True
+        self._dead.close()

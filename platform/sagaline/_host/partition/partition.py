@@ -103,8 +103,10 @@ class Partition:
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
         self._instances = Instances(services.registry, self._state.history, options)
         self._activations = Activations(self._state, self._instances, options, self._append, self.lose)
-        self._outbox = Outbox(services.log, options, lambda: self._pipeline.next_offset)
         durable = self._durable = State(Overlay(self._write_back), meta, cached_runs=0)
+        self._outbox = Outbox(
+            services.log, options, self.guard, meta.released, lambda: self._pipeline.next_offset, durable.messages
+        )
         self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
         self._retention = Retention(
             self._state,
@@ -129,15 +131,13 @@ class Partition:
 
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
-        stored = self._state.load_outbox()
         open_activities = self._durable.open_activities()  # as of now: all of them are durable
         unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
                 self._take_up(run, self._activations.finish_writing)
         self._quarantine()
-        for message in stored:
-            self._outbox.publish(message)
+        self._outbox.begin()
         self._timers.begin()
         self.guard.task(self._take_up_activities(open_activities), "open activities")
         for run in unfinished:
@@ -199,7 +199,7 @@ class Partition:
     @property
     def bytes_in_flight(self) -> int:
         """Bytes of appends and messages that are not acknowledged."""
-        return self._pipeline.bytes_in_flight + self._outbox.bytes_waiting
+        return self._pipeline.bytes_in_flight + self._outbox.bytes_waiting + self._intake.bytes_waiting
 
     def resize(self, share: float) -> None:
         """``share``: how much of what the worker may keep in memory is for this partition."""
