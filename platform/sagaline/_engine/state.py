@@ -434,7 +434,7 @@ class State:
             yield key, SetTimer(due_at, value.decode(), run_id, step)
 
     def messages(self, after: tuple[int, int] | None = None) -> Iterator[Publish]:
-        """Every message that is not known to have left, in order and lazily; with ``after``, those behind it."""
+        """Every message that is not known to have left, in order; with ``after``, those behind."""
         return stored_messages(self._rows, after)
 
     def oldest_message(self) -> int | None:
@@ -451,6 +451,15 @@ class State:
     def history(self, run_id: str) -> list[bytes]:
         """The run's history records, in order."""
         return [value for _, value in self._rows.scan(rows.history_prefix(run_id))]
+
+    def history_pages(self, run_id: str, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The run's history records with the keys of their rows, in order; with ``after``, those behind."""
+        return self._rows.scan(rows.history_prefix(run_id), after)
+
+    def runs(self, after: bytes) -> Iterator[tuple[bytes, RunRow]]:
+        """Every run with the key of its row, lazily; with ``after``, those behind it."""
+        for key, data in self._rows.scan(rows.RUN_PREFIX, after):
+            yield key, _decode_run(data)
 
     # What retention needs
 
