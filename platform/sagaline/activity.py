@@ -12,15 +12,20 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from sagaline._model.failure import RetryPolicy
+from sagaline._model.limits import ATTEMPTS
+from sagaline._runtime import checks
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity, current_instance
-from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions
+from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions, Declaration
 from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.failures import error_name
+from sagaline._runtime.loop import caller
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
@@ -30,6 +35,7 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
+_MAXIMUM_INTERVAL_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -37,49 +43,79 @@ class Retry:
     """How attempts of an activity follow each other.
 
     ``attempts`` counts all of them; 0 means without end. The wait begins at ``first_interval``, grows by
-    ``coefficient`` up to ``maximum_interval``, and is shortened by up to a tenth so that runs that failed
-    together do not come back together. Errors whose type name is in ``non_retryable`` end the attempts at once.
+    ``coefficient`` up to ``maximum_interval`` (by default a minute, or the first interval where that is longer), and
+    is shortened by up to a tenth so that runs that failed together do not come back together. Errors in
+    ``non_retryable`` end the attempts at once: classes with all their subclasses, or names that are the type of the
+    failure exactly.
+
+    Raises ConfigurationError, with the place of the call, when it makes no sense.
     """
 
     attempts: int = 10
     first_interval: Duration = "1s"
     coefficient: float = 2.0
-    maximum_interval: Duration = "60s"
-    non_retryable: Sequence[str] = ()
+    maximum_interval: Duration | None = None
+    non_retryable: Sequence[str | type[BaseException]] = ()
+
+    def __post_init__(self) -> None:
+        place = caller()
+        first_ms = _milliseconds(self.first_interval, "first_interval", place)
+        maximum_ms = max(first_ms, _MAXIMUM_INTERVAL_MS)
+        if self.maximum_interval is not None:
+            maximum_ms = _milliseconds(self.maximum_interval, "maximum_interval", place)
+        if maximum_ms < first_ms:
+            raise ConfigurationError(
+                f"Expected a maximum_interval not below the first_interval but got {self.maximum_interval!r} and "
+                f"{self.first_interval!r} ({place})."
+            )
+        policy = RetryPolicy(
+            first_ms,
+            _coefficient(self.coefficient, place),
+            maximum_ms,
+            checks.whole_number(self.attempts, "attempts", 0, ATTEMPTS, place),
+            checks.error_names(self.non_retryable, error_name, place),
+        )
+        object.__setattr__(self, "_policy", policy)
 
     def policy(self) -> RetryPolicy:
-        """The policy as data; raises ConfigurationError when it makes no sense."""
-        if self.attempts < 0 or self.coefficient < 1:
-            raise ConfigurationError(f"Expected attempts >= 0 and a coefficient >= 1 but got {self}.")
-        return RetryPolicy(
-            milliseconds(self.first_interval),
-            float(self.coefficient),
-            milliseconds(self.maximum_interval),
-            self.attempts,
-            tuple(self.non_retryable),
-        )
+        """The policy as data."""
+        return cast("RetryPolicy", self.__dict__["_policy"])
 
 
+def _coefficient(given: object, place: str) -> float:
+    if isinstance(given, int | float) and not isinstance(given, bool) and 1 <= given < math.inf:
+        try:
+            return float(given)
+        except OverflowError:
+            pass
+    raise ConfigurationError(f"Expected coefficient to be a number from 1 but got {checks.shown(given)} ({place}).")
+
+
+def _milliseconds(duration: Duration, what: str, place: str) -> int:
+    try:
+        return milliseconds(duration, what)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{str(error)[:-1]} ({place}).") from error
+
+
+def _policy(retry: Retry | None, default: RetryPolicy, place: str) -> RetryPolicy:
+    if retry is None:
+        return default
+    if not isinstance(retry, Retry):
+        raise ConfigurationError(f"Expected retry to be a Retry(...) but got {checks.shown(retry)} ({place}).")
+    return retry.policy()
+
+
+_DEFAULT = Retry().policy()
 _WITHOUT_END = RetryPolicy(attempts=0)
 
 
-class Activity(Generic[P, R]):
-    """A decorated function. In a workflow a call is durable; anywhere else it simply runs the function."""
+class Activity(Declaration[ActivityDefinition], Generic[P, R]):
+    """A decorated function. In a workflow a call is durable; anywhere else it simply runs the function.
 
-    def __init__(self, definition: ActivityDefinition) -> None:
-        self._definition = definition
-        self.__doc__ = definition.fn.__doc__
-        self.__name__ = definition.name
-
-    @property
-    def name(self) -> str:
-        """The name under which it stands in history."""
-        return self._definition.name
-
-    @property
-    def definition(self) -> ActivityDefinition:
-        """What a worker registers."""
-        return self._definition
+    A method is an activity of its class: workflow code calls ``Payments.charge(order)``, a worker is given the method
+    of an object, ``Worker(activities=[Payments(pool).charge])``, and the name in history is "Payments.charge".
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Calls it. In a workflow: raises ActivityError when it has failed for good."""
@@ -89,16 +125,38 @@ class Activity(Generic[P, R]):
         return self._run_here(args, kwargs)
 
     async def _run_here(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._definition.is_method and self._definition.receiver is None:
+            raise SagalineError(
+                f"Expected {self.name} to be called on an object, or in a workflow, but it was called through its "
+                f"class outside of one."
+            )
         result = self._definition.fn(*args, **kwargs)
         return await result if self._definition.is_async else result
 
+    @overload
+    def __get__(self: Activity[Concatenate[Any, Q], S], instance: None, owner: type, /) -> Activity[Q, S]: ...
+    @overload
+    def __get__(
+        self: Activity[Concatenate[Any, Q], S], instance: object, owner: type | None = None, /
+    ) -> Activity[Q, S]: ...
+    def __get__(self, instance: object | None, owner: type | None = None, /) -> Activity[Any, Any]:
+        """The activity of an object; through the class, the one that workflow code calls."""
+        if instance is None or not self._definition.is_method:
+            return self
+        return Activity(self._definition.bound(instance))
+
     def options(self, *, timeout: Duration | None = None, retry: Retry | None = None) -> Activity[P, R]:
-        """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``."""
+        """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``.
+
+        ``timeout`` bounds one attempt. What undoes it stays the same, also when that is declared later. Raises
+        ConfigurationError.
+        """
+        place = caller()
         changes: dict[str, Any] = {}
         if timeout is not None:
-            changes["timeout_ms"] = milliseconds(timeout)
+            changes["timeout_ms"] = _milliseconds(timeout, "timeout", place)
         if retry is not None:
-            changes["retry"] = retry.policy()
+            changes["retry"] = _policy(retry, _WITHOUT_END, place)
         return Activity(self._definition.with_options(**changes))
 
     @overload
@@ -125,34 +183,59 @@ class Activity(Generic[P, R]):
         unless ``retry`` says otherwise. Raises ConfigurationError when its parameters do not fit.
         """
 
+        place = caller()
+        options = ActivityOptions(_milliseconds(timeout, "timeout", place), _policy(retry, _WITHOUT_END, place))
+
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
-            policy = retry.policy() if retry else _WITHOUT_END
-            definition = _define(undo, name, ActivityOptions(milliseconds(timeout), policy), ())
-            taken, given = len(definition.signature.parameters), len(self._definition.signature.parameters)
-            if taken not in (given, given + 1):
-                raise ConfigurationError(
-                    f"Expected {definition.name} to take the {given} arguments of {self.name}, and its result as "
-                    f"one more if it wants it, but it takes {taken}."
-                )
-            self._definition = replace(self._definition, compensation=definition)
+            definition = _define(undo, f"@{self.name}.compensation", name, options, ())
+            _check_compensation(self._definition, definition)
+            self._definition.link.definition = definition
             return Activity(definition)
 
         return declare if fn is None else declare(fn)
 
 
 def _define(
-    fn: Callable[..., Any], name: str | None, options: ActivityOptions, refusals: tuple[type[BaseException], ...]
+    fn: Callable[..., Any],
+    decorator: str,
+    name: str | None,
+    options: ActivityOptions,
+    refusals: tuple[type[Exception], ...],
 ) -> ActivityDefinition:
-    shown = name or fn.__name__
-    return ActivityDefinition(shown, fn, Signature(fn, shown), inspect.iscoroutinefunction(fn), options, refusals)
+    checks.require_function(fn, decorator)
+    place = checks.place_of(fn)
+    shown, is_method = checks.name_for(fn, name, place), checks.is_method(fn)
+    signature = Signature(fn, shown, is_method=is_method)
+    return ActivityDefinition(
+        shown, fn, signature, inspect.iscoroutinefunction(fn), options, refusals, is_method=is_method
+    )
+
+
+def _check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) -> None:
+    """It takes the step's arguments, the result if it wants it, and anything more has to have a default."""
+    before = forward.link.definition
+    if before is not None:
+        raise ConfigurationError(
+            f"Expected one compensation of {forward.name} but {before.place} and {undo.place} both are."
+        )
+    parameters = undo.signature.parameters
+    arguments = len(forward.signature.parameters)
+    optional = all(parameter.default is not parameter.empty for parameter in parameters[arguments + 1 :])
+    if len(parameters) < arguments or not optional:
+        raise ConfigurationError(
+            f"Expected {undo.name} to take the {arguments} arguments of {forward.name}, and its result as one more "
+            f"if it wants it, but it takes {len(parameters)} ({undo.place})."
+        )
+    if undo.is_method and not forward.is_method:
+        raise ConfigurationError(
+            f"Expected {undo.name} to be a function, as {forward.name} is, but it is a method ({undo.place})."
+        )
 
 
 class _Decorator:
     """``@activity(...)`` with its options, waiting for the function."""
 
-    def __init__(
-        self, name: str | None, options: ActivityOptions, refusals: tuple[type[BaseException], ...] = ()
-    ) -> None:
+    def __init__(self, name: str | None, options: ActivityOptions, refusals: tuple[type[Exception], ...] = ()) -> None:
         self._name, self._options, self._refusals = name, options, refusals
 
     @overload
@@ -160,7 +243,7 @@ class _Decorator:
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Activity[P, R]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Activity[Any, Any]:
-        return Activity(_define(fn, self._name, self._options, self._refusals))
+        return Activity(_define(fn, "@activity", self._name, self._options, self._refusals))
 
 
 class _ActivityNamespace:
@@ -178,7 +261,7 @@ class _ActivityNamespace:
         name: str | None = None,
         timeout: Duration = "60s",
         retry: Retry | None = None,
-        refusals: tuple[type[BaseException], ...] = (),
+        refusals: Sequence[type[Exception]] = (),
     ) -> _Decorator: ...
     def __call__(
         self,
@@ -188,7 +271,7 @@ class _ActivityNamespace:
         name: str | None = None,
         timeout: Duration = "60s",
         retry: Retry | None = None,
-        refusals: tuple[type[BaseException], ...] = (),
+        refusals: Sequence[type[Exception]] = (),
     ) -> Any:
         """Makes a function an activity.
 
@@ -196,8 +279,9 @@ class _ActivityNamespace:
         effect: they are not retried, and a saga has nothing to compensate for that step. An async function runs
         on the worker's event loop, an ordinary one in a thread.
         """
-        options = ActivityOptions(milliseconds(timeout), (retry or Retry()).policy())
-        decorator = _Decorator(name, options, refusals)
+        place = caller()
+        options = ActivityOptions(_milliseconds(timeout, "timeout", place), _policy(retry, _DEFAULT, place))
+        decorator = _Decorator(name, options, checks.exception_classes(refusals, "refusals", place))
         return decorator if fn is None else decorator(fn)
 
     def info(self) -> ActivityInfo:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from sagaline._runtime import checks
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.context import current_instance
-from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.definitions import Declaration, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
@@ -28,23 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Workflow(Generic[P, R]):
+class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
     """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
-
-    def __init__(self, definition: WorkflowDefinition) -> None:
-        self._definition = definition
-        self.__doc__ = definition.fn.__doc__
-        self.__name__ = definition.name
-
-    @property
-    def name(self) -> str:
-        """The name under which it is started."""
-        return self._definition.name
-
-    @property
-    def definition(self) -> WorkflowDefinition:
-        """What a worker registers."""
-        return self._definition
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Runs the function in this process, without durability."""
@@ -56,10 +42,12 @@ def define(
     fn: Callable[..., Any], name: str | None, is_saga: bool, retention: Duration | None = None
 ) -> Workflow[Any, Any]:
     """Makes a workflow of an async function; raises ConfigurationError when it is not one."""
-    shown = name or fn.__name__
+    checks.require_function(fn, "@saga" if is_saga else "@workflow")
+    place = checks.place_of(fn)
+    shown = checks.name_for(fn, name, place)
     if not inspect.iscoroutinefunction(fn):
-        raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not.")
-    retention_ms = None if retention is None else milliseconds(retention)
+        raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not ({place}).")
+    retention_ms = None if retention is None else milliseconds(retention, f"retention of {shown} ({place})")
     return Workflow(WorkflowDefinition(shown, fn, Signature(fn, shown), is_saga, retention_ms))
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from types import MethodType
+from typing import Any, Generic, TypeVar
 
 from sagaline._model.failure import RetryPolicy
+from sagaline._runtime.checks import place_of
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
@@ -19,24 +21,57 @@ class ActivityOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
-@dataclass(frozen=True)
+class CompensationLink:
+    """What undoes an activity: one link for all its variants, so that it does not matter when it is declared."""
+
+    __slots__ = ("definition",)
+
+    def __init__(self) -> None:
+        self.definition: ActivityDefinition | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class ActivityDefinition:
-    """A function with a name that may do anything. Its attempts may repeat, its result is recorded once."""
+    """A function with a name that may do anything. Its attempts may repeat, its result is recorded once.
+
+    A method has no ``receiver`` when it is called through its class, as workflow code does; a worker is given the
+    method of an object.
+    """
 
     name: str
     fn: Callable[..., Any]
     signature: Signature
     is_async: bool
     options: ActivityOptions
-    refusals: tuple[type[BaseException], ...] = ()
-    compensation: ActivityDefinition | None = None
+    refusals: tuple[type[Exception], ...] = ()
+    is_method: bool = False
+    receiver: object | None = None
+    link: CompensationLink = field(default_factory=CompensationLink)
+
+    @property
+    def compensation(self) -> ActivityDefinition | None:
+        """What undoes it, as declared by now; of a method, the method of the same object."""
+        undo = self.link.definition
+        return undo.bound(self.receiver) if undo is not None and self.receiver is not None else undo
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return place_of(self.fn)
+
+    def bound(self, receiver: object) -> ActivityDefinition:
+        """A method's definition for an object; any other as it is."""
+        if not self.is_method:
+            return self
+        fn = self.fn.__func__ if isinstance(self.fn, MethodType) else self.fn
+        return replace(self, fn=MethodType(fn, receiver), receiver=receiver)
 
     def with_options(self, **changes: Any) -> ActivityDefinition:
         """The same activity with other defaults."""
         return replace(self, options=replace(self.options, **changes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WorkflowDefinition:
     """A workflow: an async function of deterministic code. ``is_saga``: a failure undoes what its steps have done."""
 
@@ -46,21 +81,48 @@ class WorkflowDefinition:
     is_saga: bool
     retention_ms: int | None = None
 
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return place_of(self.fn)
+
 
 Definition = TypeVar("Definition", ActivityDefinition, WorkflowDefinition)
+D = TypeVar("D", bound=ActivityDefinition | WorkflowDefinition)
+
+
+class Declaration(Generic[D]):
+    """What stands in the user's module in place of the function: base of Activity and Workflow."""
+
+    def __init__(self, definition: D) -> None:
+        self._definition = definition
+        self.__doc__ = definition.fn.__doc__
+        self.__name__ = definition.name
+        self.__module__ = definition.fn.__module__
+        self.__qualname__ = definition.fn.__qualname__
+
+    @property
+    def name(self) -> str:
+        """The name under which it stands in history."""
+        return self._definition.name
+
+    @property
+    def definition(self) -> D:
+        """What a worker registers."""
+        return self._definition
 
 
 def by_name(definitions: Iterable[Definition], what: str) -> dict[str, Definition]:
     """Definitions by name; raises ConfigurationError when two share one."""
-    found: dict[str, Definition] = {}
-    for one in definitions:
-        other = found.setdefault(one.name, one)
-        if other is not one and other.fn is not one.fn:
-            places = " and ".join(f"{fn.__module__}.{fn.__qualname__}" for fn in (other.fn, one.fn))
+    named: dict[str, Definition] = {}
+    for definition in definitions:
+        other = named.setdefault(definition.name, definition)
+        if other is not definition and other.fn != definition.fn:
             raise ConfigurationError(
-                f"Expected each {what} to have a name of its own but {places} are both {one.name}."
+                f"Expected each {what} to have a name of its own but {definition.name!r} is the name of both "
+                f"{other.place} and {definition.place}. Give one of them another: @{what}(name=...)."
             )
-    return found
+    return named
 
 
 class Registry:
@@ -69,5 +131,5 @@ class Registry:
     def __init__(self, workflows: Iterable[WorkflowDefinition], activities: Iterable[ActivityDefinition]) -> None:
         self.workflows = by_name(workflows, "workflow")
         listed = list(activities)
-        listed += [one.compensation for one in listed if one.compensation is not None]
+        listed += [undo for activity in listed if (undo := activity.compensation) is not None]
         self.activities = by_name(listed, "activity")

@@ -116,10 +116,12 @@ def _codec(kind: Any) -> _Codec:
 class Signature:
     """The payloads of one function: how its arguments and its result are written and read."""
 
-    def __init__(self, fn: Callable[..., Any], name: str) -> None:
+    def __init__(self, fn: Callable[..., Any], name: str, *, is_method: bool = False) -> None:
         self._fn = fn
         self._name = name
         self._signature = inspect.signature(fn)
+        if is_method:
+            self._signature = self._signature.replace(parameters=list(self._signature.parameters.values())[1:])
         self.parameters = list(self._signature.parameters.values())
         for one in self.parameters:
             if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
