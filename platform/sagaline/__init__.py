@@ -6,12 +6,12 @@ The public names, and nothing else. Start with ``workflow``, ``saga`` and ``acti
 
 from __future__ import annotations
 
-from sagaline._model.failure import Failure
 from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
-from sagaline.client import Client, Description, ParkedRun, RunHandle
+from sagaline.client import Client, Description, Failure, HistoryEvent, OpenStep, RunHandle, RunSummary, Status
 from sagaline.errors import (
     ActivityError,
     ApplicationError,
+    ClientClosed,
     ConfigurationError,
     FailureError,
     InvalidInput,
@@ -23,6 +23,7 @@ from sagaline.errors import (
     RequestRefused,
     RequestTimeout,
     RunError,
+    RunParkedError,
     SagalineError,
     StateDirectoryInUse,
     TopicMismatch,
@@ -37,16 +38,18 @@ __all__ = [
     "ActivityInfo",
     "ApplicationError",
     "Client",
+    "ClientClosed",
     "ConfigurationError",
     "Description",
     "Failure",
     "FailureError",
     "ForwardStep",
+    "HistoryEvent",
     "InvalidInput",
     "InvalidOutput",
     "LogUnavailable",
     "MemberIdInUse",
-    "ParkedRun",
+    "OpenStep",
     "PayloadTooLarge",
     "PayloadUnavailable",
     "RequestRefused",
@@ -54,8 +57,11 @@ __all__ = [
     "Retry",
     "RunError",
     "RunHandle",
+    "RunParkedError",
+    "RunSummary",
     "SagalineError",
     "StateDirectoryInUse",
+    "Status",
     "TopicMismatch",
     "Worker",
     "WorkerOptions",

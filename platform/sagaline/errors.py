@@ -15,6 +15,8 @@
     ├── ConfigurationError           an option, URL, topic or module is not as it has to be; the message says what to do
     │   ├── TopicMismatch            a topic has the wrong partition count or settings
     │   └── StateDirectoryInUse      another process works in this state directory
+    ├── RunParkedError               a run waits for a person; raised by waiting with ``on_parked="raise"``
+    ├── ClientClosed                 a call of a client that was closed
     ├── LogUnavailable               the log does not answer; the message names the address
     ├── RequestTimeout               nobody answered in time
     └── MemberIdInUse                another worker runs under the same static id
@@ -27,6 +29,7 @@ from sagaline._model.failure import APPLICATION, Failure
 __all__ = [
     "ActivityError",
     "ApplicationError",
+    "ClientClosed",
     "ConfigurationError",
     "FailureError",
     "InvalidInput",
@@ -38,6 +41,7 @@ __all__ = [
     "RequestRefused",
     "RequestTimeout",
     "RunError",
+    "RunParkedError",
     "SagalineError",
     "StateDirectoryInUse",
     "TopicMismatch",
@@ -160,6 +164,23 @@ class TopicMismatch(ConfigurationError):
 
 class StateDirectoryInUse(ConfigurationError):
     """Another process works in this state directory. Give each worker a directory of its own."""
+
+
+class RunParkedError(SagalineError):
+    """A run is parked: it waits for a person, or for a worker whose code is right. The message says why, since when
+    and what can be done; the run is not lost, and goes on from where it stands."""
+
+    def __init__(self, workflow_id: str, run_id: str, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.type = failure.type
+        self.failure = failure
+        """Why it is parked."""
+
+
+class ClientClosed(SagalineError):
+    """The client was closed. Requests that were sent before are handled all the same."""
 
 
 class LogUnavailable(SagalineError):

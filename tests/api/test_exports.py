@@ -5,9 +5,10 @@ from __future__ import annotations
 import sagaline
 
 NAMES = """
-Activity ActivityError ActivityInfo ApplicationError Client ConfigurationError Description Failure FailureError ForwardStep
-InvalidInput InvalidOutput LogUnavailable MemberIdInUse ParkedRun PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle
-SagalineError StateDirectoryInUse TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
+Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
+FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse OpenStep PayloadTooLarge
+PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError RunSummary SagalineError
+StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

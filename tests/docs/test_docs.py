@@ -48,7 +48,7 @@ def test_the_first_saga_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
                 f"{tool} {show}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60
             )
             assert "completed" in shown.stdout
-            assert "ActivityScheduled" in shown.stdout
+            assert "activity scheduled" in shown.stdout
             missing = subprocess.run(
                 f"{tool} {show.replace('order-1', 'order-2')}", shell=True, cwd=tmp_path, capture_output=True, text=True
             )

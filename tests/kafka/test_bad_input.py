@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from functools import partial
 from typing import Any
 
@@ -59,7 +58,7 @@ async def publish(url: str, topic: str, partition: int, value: bytes | None) -> 
 async def test_an_unknown_workflow_is_refused_and_the_refusal_is_recorded(log_url: str) -> None:
     async with running(log_url, WORKFLOWS, ACTIVITIES) as (_, client):
         with pytest.raises(RequestRefused, match=r"worker knows \(.*fulfil.*\) but got 'fulfill'") as caught:
-            await client.start_by_name("fulfill", b"[]", id="o")
+            await client.start_by_name("fulfill", id="o")
         assert caught.value.type == "UnknownWorkflow"
         assert await client.execute(fulfil, GOOD, id="o") == "1"
 
@@ -86,7 +85,7 @@ async def test_input_that_does_not_fit_is_heard_by_field_and_nothing_is_sent(log
         assert await written(log_url, COMMANDS) == []
         assert [type(decode(one.value)) for one in await written(log_url, HISTORY)].count(Claim) == 2
         with pytest.raises(RequestRefused, match=r"order\.quantity: .*integer"):
-            await client.start_by_name("fulfil", json.dumps([wrong]).encode(), id="o")
+            await client.start_by_name("fulfil", wrong, id="o")
 
 
 async def test_payloads_over_the_limit(log_url: str) -> None:
@@ -115,9 +114,9 @@ async def test_a_foreign_record_goes_to_dead_letters_and_the_partition_goes_on(l
         expected = 2 if topic == HISTORY else 3  # null on history is a tombstone
         if topic == REPLIES:
             expected = 3
-            log = client._log
+            log = client._requests.log
             for value in values:
-                log.publish(topic, client._partition, client._id.encode(), value)
+                log.publish(topic, client._requests.address[1], client._requests.address[0].encode(), value)
         else:
             for value in values:
                 await publish(log_url, topic, 0, value)

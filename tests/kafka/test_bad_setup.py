@@ -197,4 +197,4 @@ async def test_no_worker_is_a_clear_time_out(log_url: str) -> None:
 
     async with await Client.connect(log_url) as client:
         with pytest.raises(RequestTimeout, match=r"Is a worker of namespace .* running"):
-            await client.handle("o").describe(timeout_s=0.5)
+            await client.handle("o").describe(timeout=0.5)

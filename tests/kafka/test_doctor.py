@@ -66,7 +66,7 @@ async def test_parked_runs_and_owners_that_do_not_answer_are_found(kafka_url: st
     async with running(kafka_url, [buggy]) as (_, client):
         await client.start(buggy, id="b-1")
         async with asyncio.timeout(20):
-            while not await client.parked():
+            while not await client.runs("parked"):
                 await asyncio.sleep(0.05)
         code, shown = await asyncio.to_thread(doctor, kafka_url)
         assert code == 0, shown

@@ -71,7 +71,7 @@ def start(client: Client, count: int, apart_s: float = 0.0) -> list[asyncio.Task
 
     async def execute(number: int) -> Any:
         await asyncio.sleep(number * apart_s)
-        return await client.execute_by_name("slow", b"[%d]" % number, id=f"n-{number}")
+        return await client.execute_by_name("slow", number, id=f"n-{number}")
 
     return [asyncio.create_task(execute(number)) for number in range(count)]
 
@@ -116,7 +116,7 @@ async def test_an_owner_that_is_cut_off_is_replaced_and_nothing_it_sends_later_c
             async with asyncio.timeout(60):
                 while not stale_of((await history(net.direct))[0]):  # what it had sent lands now
                     await asyncio.sleep(0.2)
-            assert await client.execute_by_name("slow", b"[30]", id="n-30") == 120
+            assert await client.execute_by_name("slow", 30, id="n-30") == 120
             await eventually(lambda: second is not None and "ignored foreign records" in second.text())
     finally:
         first.end()

@@ -53,8 +53,7 @@ async def test_a_zombie_wakes_and_nothing_of_it_is_believed(kafka_url: str, tmp_
         async with await Client.connect(url) as client:
             await eventually(lambda: "claimed at offset" in first.text())
             running = [
-                asyncio.create_task(client.execute_by_name("slow", b"[%d]" % number, id=f"z-{number}"))
-                for number in range(30)
+                asyncio.create_task(client.execute_by_name("slow", number, id=f"z-{number}")) for number in range(30)
             ]
             effects = tmp_path / "effects.txt"
             await eventually(lambda: effects.exists() and len(effects.read_text().splitlines()) >= 20)
@@ -74,7 +73,7 @@ async def test_a_zombie_wakes_and_nothing_of_it_is_believed(kafka_url: str, tmp_
         # and it lives on: the second one dies, the first takes over again
         second.end()
         async with await Client.connect(url) as client:
-            assert await asyncio.wait_for(client.execute_by_name("slow", b"[100]", id="after"), 60) == 400
+            assert await asyncio.wait_for(client.execute_by_name("slow", 100, id="after"), 60) == 400
         check((await history(url))[0])
     finally:
         first.end()
@@ -89,7 +88,7 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
     try:
         async with await Client.connect(url) as client:
             await eventually(lambda: "claimed at offset" in worker.text())
-            assert await client.execute_by_name("slow", b"[1]", id="a") == 4
+            assert await client.execute_by_name("slow", 1, id="a") == 4
         worker.end()
         worker = WorkerProcess(url, "one", tmp_path)
         await eventually(lambda: worker.text().count("claimed at offset") == 2)
@@ -103,7 +102,7 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
         assert await done is None
         await log.close()
         async with await Client.connect(url) as client:
-            assert await client.execute_by_name("slow", b"[2]", id="b") == 8
+            assert await client.execute_by_name("slow", 2, id="b") == 8
             assert (await client.handle("a").describe()).status == "completed"
         assert "ignored foreign records" in worker.text()
         assert set(check((await history(url))[0])) == {"a", "b"}
@@ -116,7 +115,7 @@ async def test_an_empty_state_directory_is_rebuilt_from_the_topics(kafka_url: st
     try:
         async with await Client.connect(kafka_url) as client:
             for number in range(5):
-                assert await client.execute_by_name("slow", b"[%d]" % number, id=f"r-{number}") == number * 4
+                assert await client.execute_by_name("slow", number, id=f"r-{number}") == number * 4
             first.end()
             (tmp_path / "one").rename(tmp_path / f"gone-{uuid.uuid4().hex}")
             first = WorkerProcess(kafka_url, "one", tmp_path)
@@ -124,7 +123,7 @@ async def test_an_empty_state_directory_is_rebuilt_from_the_topics(kafka_url: st
                 described = await client.handle(f"r-{number}").describe()
                 assert (described.status, described.result) == ("completed", number * 4)
             # the same id again gives the same run: nothing runs twice
-            assert await client.execute_by_name("slow", b"[3]", id="r-3") == 12
+            assert await client.execute_by_name("slow", 3, id="r-3") == 12
     finally:
         first.end()
     effects = (tmp_path / "effects.txt").read_text().splitlines()
@@ -135,7 +134,7 @@ async def test_sigterm_lets_running_activities_finish_and_be_recorded(kafka_url:
     worker = WorkerProcess(kafka_url, "one", tmp_path)
     try:
         async with await Client.connect(kafka_url) as client:
-            running = asyncio.create_task(client.execute_by_name("slow", b"[7]", id="t"))
+            running = asyncio.create_task(client.execute_by_name("slow", 7, id="t"))
             effects = tmp_path / "effects.txt"
             await eventually(effects.exists)
             worker.signal(signal.SIGTERM)

@@ -47,9 +47,9 @@ async def test_rubbish_on_every_topic_costs_no_run(broker: Broker, kafka_url: st
 
         async def poison(topic: str) -> None:
             for number in range(POISON):
-                partition = client._partition if topic == REPLIES else draw.randrange(2)
+                partition = client._requests.address[1] if topic == REPLIES else draw.randrange(2)
                 value = rubbish(draw, number) or b""
-                key = client._id if topic == REPLIES else f"poison-{topic}-{number}"
+                key = client._requests.address[0] if topic == REPLIES else f"poison-{topic}-{number}"
                 producer.produce(f"{namespace}.{topic}", value, key, partition)
                 sent[f"{namespace}.{topic}", value] += 1
                 if number % 100 == 0:

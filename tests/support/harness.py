@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagaline import Activity, Client, Worker, WorkerOptions, Workflow
+from sagaline._model.codec import decode
+from sagaline._model.events import Event
+from sagaline._model.records import History
 from sagaline._payloads import NO_CODECS, Payloads
 
 
@@ -24,6 +27,14 @@ async def eventually(condition: Callable[[], Any], limit_s: float = 20) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def events_of(client: Client, workflow_id: str) -> list[Event]:
+    """The run's events as they stand on the log."""
+    reads = client._link.reads
+    answer = await reads.read(reads.request(workflow_id, "", "history"), 30)
+    records = [decode(value) for value in answer.reply.records]
+    return [event for record in records if isinstance(record, History) for event in record.events]
 
 
 def state_rows(source: Any) -> dict[bytes, bytes]:

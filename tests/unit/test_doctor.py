@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sagaline import ParkedRun
+from sagaline import Failure, RunSummary, Status
 from sagaline._log import TOPICS, Inspection, MemberFacts, TopicFacts, TopicPlan
 from sagaline.cli.diagnosis import Facts, Finding, PartitionFacts, diagnose
 
@@ -83,8 +83,9 @@ def test_each_fault_is_found_with_what_to_do(
     assert all(one.remedy and one.what and one.subject for one in shown)
 
 
-def parked(workflow_id: str, type: str) -> ParkedRun:
-    return ParkedRun(workflow_id, "0", "w", datetime.fromtimestamp(0, UTC), 3, type, "why")
+def parked(workflow_id: str, type: str) -> RunSummary:
+    at = datetime.fromtimestamp(0, UTC)
+    return RunSummary(workflow_id, "0", "w", Status.PARKED, at, at, parked_at=at, failure=Failure(type, "why"))
 
 
 def test_parked_runs_and_silence_are_findings() -> None:

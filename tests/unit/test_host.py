@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import eventually, running
+from harness import events_of, eventually, running
 
 from sagaline import ApplicationError, RequestRefused, Retry, RunError, RunHandle, activity, saga, workflow
 from sagaline._engine import decide
@@ -146,7 +146,7 @@ async def test_a_thread_that_is_too_slow_times_out_and_its_late_result_is_droppe
         assert await client.execute(one_in_thread, "quick", id="q") == "quick"
         with pytest.raises(RunError, match=r"did not end within 0\.05 s"):
             await client.execute(one_in_thread, "slow", id="s")
-        events = [event for record in await client.handle("s").history() for event in record.events]
+        events = await events_of(client, "s")
         assert sum(isinstance(event, e.ActivityFailed | e.ActivityCompleted) for event in events) == 1
 
 
@@ -209,7 +209,7 @@ async def test_an_owner_that_finds_an_activation_cut_off_appends_the_rest(url: s
     await log.close()
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         assert await client.handle("cut").result(10) == 3
-        events = [event for record in await client.handle("cut").history() for event in record.events]
+        events = await events_of(client, "cut")
         assert [event for event in events if isinstance(event, e.ActivityScheduled)] == scheduled
 
 
@@ -268,7 +268,8 @@ async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_othe
 
     monkeypatch.setitem(decide._PROCESSORS, TerminateRun, broken)
     async with running(url, [one], [act]) as (_, client):
-        await client.handle("nobody").terminate("boom")
+        with pytest.raises(RequestRefused, match="there is none"):
+            await client.handle("nobody").terminate("boom")
         assert await client.execute(one, "after", id="after") == "after"
         log = open_log(url)
         await log.open()
@@ -415,14 +416,16 @@ async def test_a_quarantined_run_is_listed_and_goes_on_when_it_is_retried(
     async with running(url, [one], [act]) as (_, client):
         bad = await client.start(one, "bad", id="bad")
         async with asyncio.timeout(10):
-            while not (found := await client.parked()):
+            while not (found := await client.runs("parked")):
                 await asyncio.sleep(0.02)
-        assert [(run.workflow_id, run.workflow, run.type) for run in found] == [("bad", "one", "EngineError")]
-        assert "ZeroDivisionError: a bug" in found[0].cause
+        assert [(run.workflow_id, run.workflow) for run in found] == [("bad", "one")]
+        assert found[0].failure is not None
+        assert found[0].failure.type == "EngineError"
+        assert "ZeroDivisionError: a bug" in found[0].failure.message
         mended = True
         await bad.retry()
         assert await bad.result(10) == "bad"
-        assert await client.parked() == []
+        assert await client.runs("parked") == []
         with pytest.raises(RequestRefused, match="it has ended: completed"):
             await bad.retry()
     with pytest.raises(RequestRefused, match="there is none"):

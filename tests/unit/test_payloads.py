@@ -184,9 +184,10 @@ async def test_nothing_readable_is_on_the_log_and_code_sees_plain_values(url: st
                 await stranger.handle("a").result()
             found = await stranger.handle("a").describe()
             assert (found.status, found.result) == ("completed", "<sealed: 26 bytes, by zlib, aes-gcm k1>")
-            assert len(await stranger.handle("a").history()) == 3
+            sealed = await stranger.handle("a").history()
+            assert sealed[0].details["input"].startswith("<sealed: ")
         shown = await client.handle("a").history()
-        assert shown[0].events[0].input == b'["confidential"]'  # type: ignore[union-attr]
+        assert shown[0].details["input"] == ["confidential"]
 
 
 async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path:
     payloads = Payloads(blobs=FileBlobs(tmp_path), threshold_bytes=10)
     async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
         with pytest.raises(RequestRefused, match="Expected a workflow that the worker knows"):
-            await client.start_by_name("unknown", b'["%b"]' % (b"x" * 100), id="w")
+            await client.start_by_name("unknown", "x" * 100, id="w")
         assert blobs_in(tmp_path) == []
         first = await client.start(grow, "y" * 100, id="twice")
         there = blobs_in(tmp_path)

@@ -38,12 +38,12 @@ async def test_list_retry_and_release(tmp_path: Path) -> None:
         assert (await command("list", *link)).output == "No run is parked.\n"
         handles = [await client.start(buggy, f"thing-{number}", id=f"order-{number}") for number in range(4)]
         async with asyncio.timeout(20):
-            while len(await client.parked()) < 4:
+            while len(await client.runs("parked")) < 4:
                 await asyncio.sleep(0.02)
         shown = await command("list", *link)
         assert all(text in shown.output for text in ("order-0", "order-3", "LookupError: no thing-2", "retry ID"))
         listed = json.loads((await command("list", *link, "--json")).output)
-        assert {(run["workflow_id"], run["workflow"], run["type"]) for run in listed} == {
+        assert {(run["workflow_id"], run["workflow"], run["failure"]["type"]) for run in listed} == {
             (f"order-{number}", "buggy", "LookupError") for number in range(4)
         }
         refused = await command("retry", "order-0", "nobody", *link)

@@ -57,7 +57,7 @@ async def test_a_killed_worker_is_started_again_and_sigterm_ends_all(tmp_path: P
         await eventually(lambda: len(supervised.pids()) == 3)
         assert "was ended by SIGKILL; it is started again in 0.5 s" in supervised.text()
         async with await Client.connect(supervised.url) as client:
-            runs = [client.execute_by_name("slow", b"[%d]" % number, id=f"s-{number}") for number in range(8)]
+            runs = [client.execute_by_name("slow", number, id=f"s-{number}") for number in range(8)]
             assert await asyncio.wait_for(asyncio.gather(*runs), 30) == [number * 4 for number in range(8)]
         supervised.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(supervised.process.wait, 20) == 0

@@ -6,6 +6,8 @@ worker that answers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 ACTIVITY = "activity"
@@ -41,8 +43,8 @@ class RunDescription(msgspec.Struct, frozen=True):
     events: int
     open_steps: int
     cancel_requested: bool
-    result: msgspec.Raw | None = None
-    """The result as JSON, when it is not sealed."""
+    result: Any = None
+    """The result, when it is not sealed: written as msgspec.Raw, read as the value of JSON."""
     sealed_result: bytes | None = None
     parked_at_ms: int | None = None
     waits_for: tuple[OpenStep, ...] = ()

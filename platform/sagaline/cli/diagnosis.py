@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sagaline._log import COMMANDS, HISTORY, KEYED, RECORD_LIMIT, RESULTS, Inspection, TopicFacts, TopicPlan
-from sagaline.client import ParkedRun
+from sagaline.client import RunSummary
 
 ERROR, WARNING = "error", "warning"
 _DAY_MS = 86_400_000
@@ -53,7 +53,7 @@ class Facts:
     found: Inspection
     plans: list[TopicPlan]
     partitions: list[PartitionFacts]
-    parked: list[ParkedRun] | None = None
+    parked: list[RunSummary] | None = None
     silence: str = ""
 
 
@@ -166,8 +166,12 @@ def _ownership(found: Inspection, partitions: list[PartitionFacts]) -> Iterator[
 def _parked(facts: Facts) -> Iterator[Finding]:
     if facts.silence:
         yield Finding("silent-owner", ERROR, "workers", facts.silence, "look at the workers' logs; restart what hangs")
-    broken = [run.workflow_id for run in facts.parked or () if run.type == "EngineError"]
-    waiting = [run.workflow_id for run in facts.parked or () if run.type != "EngineError"]
+    broken = [
+        run.workflow_id for run in facts.parked or () if run.failure is not None and run.failure.type == "EngineError"
+    ]
+    waiting = [
+        run.workflow_id for run in facts.parked or () if run.failure is None or run.failure.type != "EngineError"
+    ]
     if broken:
         what = f"{len(broken)} runs are quarantined, the engine failed on them: {_some(broken)}"
         yield Finding(
@@ -176,6 +180,10 @@ def _parked(facts: Facts) -> Iterator[Finding]:
     if waiting:
         what = f"{len(waiting)} runs are parked: {_some(waiting)}"
         yield Finding("parked", WARNING, "runs", what, "sagaline quarantine list tells why, and what can be done")
+
+
+def _is_quarantined(run: RunSummary) -> bool:
+    return run.failure is not None and run.failure.type == "EngineError"
 
 
 def _some(names: list[str]) -> str:

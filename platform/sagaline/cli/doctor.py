@@ -15,6 +15,7 @@ from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import Claim, Decided
 from sagaline.cli.diagnosis import ERROR, Facts, Finding, PartitionFacts, diagnose
 from sagaline.cli.output import FAILED, JSON_OPTION, LOG_OPTION, out, print_json, set_up_logging
+from sagaline.cli.shapes import plain
 from sagaline.client import Client
 from sagaline.errors import RequestTimeout
 
@@ -58,7 +59,7 @@ async def _ask_owners(url: str, facts: Facts) -> Facts:
     """Where there are workers, they know which runs are parked."""
     try:
         async with await Client.connect(url) as client:
-            return replace(facts, parked=await client.parked(_ANSWER_S))
+            return replace(facts, parked=await client.runs("parked", timeout=_ANSWER_S))
     except RequestTimeout as error:
         return replace(facts, silence=f"not every partition's owner answers: {error}")
 
@@ -90,7 +91,7 @@ def _as_json(facts: Facts, findings: list[Finding]) -> dict[str, Any]:
         "brokers": found.brokers,
         "workers": None if found.members is None else [asdict(one) for one in found.members],
         "partitions": [asdict(one) | {"lag": one.lag} for one in facts.partitions],
-        "parked": None if facts.parked is None else [asdict(one) for one in facts.parked],
+        "parked": plain(facts.parked),
         "findings": [asdict(one) for one in findings],
     }
 

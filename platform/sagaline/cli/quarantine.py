@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sagaline.cli.output import CONFLICT, JSON_OPTION, LOG_OPTION, err, out, print_json, set_up_logging
-from sagaline.client import Client, ParkedRun
+from sagaline.cli.shapes import plain
+from sagaline.client import Client, RunSummary
 from sagaline.errors import InvalidInput, RequestRefused
 
 app = typer.Typer(help="Parked and quarantined runs: list them, try them again, give them up.", no_args_is_help=True)
@@ -32,17 +32,17 @@ def list_runs(
     set_up_logging(verbose=False)
     found = asyncio.run(_list(log, timeout))
     if as_json:
-        print_json([asdict(run) for run in found])
+        print_json(plain(found))
     else:
         _print(found)
 
 
-async def _list(log: str, timeout_s: float) -> list[ParkedRun]:
+async def _list(log: str, timeout_s: float) -> list[RunSummary]:
     async with await Client.connect(log) as client:
-        return await client.parked(timeout_s)
+        return await client.runs("parked", timeout=timeout_s)
 
 
-def _print(found: list[ParkedRun]) -> None:
+def _print(found: list[RunSummary]) -> None:
     if not found:
         out.print("No run is parked.")
         return
@@ -50,8 +50,8 @@ def _print(found: list[ParkedRun]) -> None:
     for name in ("id", "workflow", "since", "event", "cause"):
         table.add_column(name, no_wrap=name != "cause")
     for run in found:
-        since = run.parked_at.isoformat(timespec="seconds")
-        table.add_row(run.workflow_id, run.workflow, since, str(run.event), Text(f"{run.type}: {run.cause}"))
+        since = (run.parked_at or run.changed_at).isoformat(timespec="seconds")
+        table.add_row(run.workflow_id, run.workflow, since, str(run.events), Text(_why(run)))
     out.print(table)
     out.print("Try again: sagaline quarantine retry ID. Give up: sagaline quarantine release ID --reason WHY.")
 
@@ -87,9 +87,9 @@ async def _retry(log: str, ids: list[str], timeout_s: float) -> dict[str, str | 
     """By workflow id: why the run does not go on, or None."""
     found: dict[str, str | None] = {}
     async with await Client.connect(log) as client:
-        for workflow_id in ids or [run.workflow_id for run in await client.parked(timeout_s)]:
+        for workflow_id in ids or [run.workflow_id for run in await client.runs("parked", timeout=timeout_s)]:
             try:
-                await client.retry(workflow_id, timeout_s)
+                await client.handle(workflow_id).retry(timeout_s)
                 found[workflow_id] = None
             except RequestRefused as error:
                 found[workflow_id] = str(error)
@@ -115,8 +115,12 @@ def release(
 
 async def _release(log: str, ids: list[str], reason: str) -> None:
     async with await Client.connect(log) as client:
-        parked = {run.workflow_id for run in await client.parked()}
+        parked = {run.workflow_id for run in await client.runs("parked")}
         if strange := sorted(set(ids) - parked):
             raise InvalidInput(f"Expected parked runs but {', '.join(strange)} are not: see sagaline quarantine list.")
         for workflow_id in ids:
             await client.handle(workflow_id).terminate(reason)
+
+
+def _why(run: RunSummary) -> str:
+    return "" if run.failure is None else f"{run.failure.type}: {run.failure.message}"

@@ -47,10 +47,10 @@ def start(
 
 
 async def _start(
-    name: str, link: Link, workflow_id: str, payload: bytes, timeout_s: float | None, as_json: bool
+    name: str, link: Link, workflow_id: str, args: list[Any], timeout_s: float | None, as_json: bool
 ) -> None:
     async with await Client.connect(link.log, payloads=link.payloads) as client:
-        handle = await client.start_by_name(name, payload, id=workflow_id)
+        handle = await client.start_by_name(name, *args, id=workflow_id)
         shown: dict[str, Any] = {"workflow_id": workflow_id, "run_id": handle.run_id}
         if timeout_s is not None:
             shown["result"] = await handle.result(timeout_s)
@@ -62,7 +62,7 @@ async def _start(
         out.print(f"Run of {workflow_id} has begun: {handle.run_id}", markup=False, highlight=False)
 
 
-def _payload(given: str) -> bytes:
+def _payload(given: str) -> list[Any]:
     text = given
     if given == "-":
         text = sys.stdin.read()
@@ -75,4 +75,4 @@ def _payload(given: str) -> bytes:
         value = json.loads(text)
     except ValueError as error:
         raise InvalidInput(f"Expected --input to be JSON but {error}.") from error
-    return json.dumps(value if isinstance(value, list) else [value]).encode()
+    return value if isinstance(value, list) else [value]

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from sagaline.client.client import Client, Description, ParkedRun, RunHandle
+from sagaline.client.client import Client
+from sagaline.client.handle import RunHandle
+from sagaline.client.types import (
+    Description,
+    Failure,
+    HistoryEvent,
+    IdConflict,
+    IdReuse,
+    OnParked,
+    OpenStep,
+    RunSummary,
+    Status,
+)
 
-__all__ = ["Client", "Description", "ParkedRun", "RunHandle"]
+__all__ = [
+    "Client",
+    "Description",
+    "Failure",
+    "HistoryEvent",
+    "IdConflict",
+    "IdReuse",
+    "OnParked",
+    "OpenStep",
+    "RunHandle",
+    "RunSummary",
+    "Status",
+]

@@ -176,7 +176,7 @@ class Reads:
             size += len(value)
         for number, part in enumerate(parts):
             more = number < len(parts) - 1
-            self._reply(request, msgspec.structs.replace(reply, records=tuple(part), more=more))
+            self._reply(request, msgspec.structs.replace(reply, records=tuple(part), more=more, part=number))
 
     def _reply(self, request: Ask, reply: Reply) -> None:
         if request.reply_to:

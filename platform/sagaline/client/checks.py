@@ -1,0 +1,133 @@
+"""Checks of everything that the client is given: what does not fit is refused here, with what was expected."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+import pydantic_core
+
+from sagaline._model.limits import DURATION_MS, MESSAGE_BYTES, NAME_BYTES
+from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.durations import Duration, milliseconds
+from sagaline.activity import Activity
+from sagaline.client.types import Status
+from sagaline.errors import ConfigurationError, InvalidInput
+from sagaline.workflow import Workflow
+
+_SHOWN = 80
+
+
+def text_id(value: Any, what: str = "id") -> str:
+    """An id of a workflow or a run. Raises InvalidInput."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"Expected {what} to be a string but got {_shown(value)}.")
+    length = len(_encoded(value, what))
+    if not 1 <= length <= NAME_BYTES:
+        got = "an empty one" if not length else f"one of {length} bytes"
+        raise InvalidInput(f"Expected {what} to have 1 to {NAME_BYTES} bytes but got {got}.")
+    return value
+
+
+def reason(value: Any) -> str:
+    """The reason of a cancellation or termination, as the history will show it. Raises InvalidInput."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"Expected reason to be a string but got {_shown(value)}.")
+    length = len(_encoded(value, "reason"))
+    if length > MESSAGE_BYTES:
+        raise InvalidInput(f"Expected reason to have at most {MESSAGE_BYTES} bytes but it has {length}.")
+    return value
+
+
+def seconds(value: Duration | None, what: str = "timeout") -> float | None:
+    """A time-out in seconds; None is without end. Raises ConfigurationError."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or (isinstance(value, int | float) and not math.isfinite(value)):
+        raise ConfigurationError(f"Expected {what} to be a duration, or None for as long as it takes, but got {value}.")
+    try:
+        found = milliseconds(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{what}: {error}") from error
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigurationError(
+            f'Expected {what} to be a duration such as 10 or "10s" but got {_shown(value)}.'
+        ) from None
+    return min(found, DURATION_MS) / 1_000
+
+
+def word(value: Any, allowed: Any, what: str) -> str:
+    """One of the words of a Literal type. Raises ConfigurationError."""
+    words = get_args(allowed)
+    if value not in words:
+        raise ConfigurationError(f"Expected {what} to be one of {', '.join(words)} but got {_shown(value)}.")
+    return str(value)
+
+
+def status(value: Any) -> Status:
+    """A status of runs. Raises ConfigurationError."""
+    try:
+        return Status(value)
+    except ValueError:
+        words = ", ".join(Status)
+        raise ConfigurationError(f"Expected status to be one of {words} but got {_shown(value)}.") from None
+
+
+def encoded(definition: WorkflowDefinition, args: tuple[Any, ...]) -> bytes:
+    """The arguments of a workflow as they are sent. Raises InvalidInput that names the field."""
+    try:
+        return definition.signature.check_input(args, {})
+    except (TypeError, ValueError, RecursionError) as error:  # a value that its declared type takes but JSON does not
+        raise InvalidInput(
+            f"Expected arguments of {definition.name} that can be written as JSON but {error}."
+        ) from error
+
+
+def json_array(args: tuple[Any, ...]) -> bytes:
+    """Arguments of a workflow whose types are not here, as they are sent. Raises InvalidInput."""
+    parts: list[bytes] = []
+    for number, value in enumerate(args, 1):
+        try:
+            parts.append(pydantic_core.to_json(value, inf_nan_mode="strings"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInput(f"Expected argument {number} to be a value of JSON but {error}.") from error
+    return b"[" + b",".join(parts) + b"]"
+
+
+def workflow_name(value: Any) -> str:
+    """The name of a workflow whose code is not here. Raises InvalidInput, ConfigurationError."""
+    if isinstance(value, Workflow):
+        raise ConfigurationError(f"Expected the name of a workflow but got {value.name} itself: use client.start.")
+    return text_id(value, "the name of a workflow")
+
+
+def definition_of(workflow: Any) -> WorkflowDefinition:
+    """The definition of a decorated function. Raises ConfigurationError that says what to do instead."""
+    if isinstance(workflow, Workflow):
+        found: WorkflowDefinition = workflow.definition
+        return found
+    remedy = ""
+    if isinstance(workflow, Activity):
+        remedy = ": an activity runs as a step of a workflow"
+    elif isinstance(workflow, str):
+        remedy = ": use client.start_by_name for a workflow whose code is not here"
+    elif callable(workflow):
+        remedy = ": decorate it, and register it with the worker"
+    raise ConfigurationError(f"Expected a function with @workflow or @saga but got {_shown(workflow)}{remedy}.")
+
+
+def _encoded(value: str, what: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"Expected {what} to be text that can be written as UTF-8 but {error}.") from error
+
+
+def _shown(value: Any) -> str:
+    """The value for a message; never raises."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = "a value that cannot be shown"
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return f"{shown} ({type(value).__name__})"

@@ -1,0 +1,83 @@
+"""What owners answer about runs, from its JSON to the public types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from sagaline._model import descriptions as wire
+from sagaline._model.failure import Failure
+from sagaline._model.records import Reply
+from sagaline.client.events import at_ms
+from sagaline.client.payloads import ClientPayloads
+from sagaline.client.types import Description, OpenStep, RunSummary, Status
+
+_description = msgspec.json.Decoder(wire.RunDescription)
+_summary = msgspec.json.Decoder(wire.RunSummary)
+
+
+async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: datetime | None = None) -> Description:
+    """The run in an answer to a request for its description."""
+    shown = _description.decode(reply.result or b"{}")
+    result = shown.result
+    if shown.sealed_result is not None:
+        result = await payloads.shown(shown.sealed_result)
+    return Description(
+        reply.workflow_id,
+        reply.run_id,
+        shown.workflow,
+        Status(reply.status),
+        at_ms(shown.started_at_ms),
+        at_ms(shown.last_at_ms),
+        _time(shown.closed_at_ms),
+        _time(shown.parked_at_ms),
+        shown.events,
+        reply.failure,
+        open_steps=shown.open_steps,
+        waits_for=tuple(map(_open_step, shown.waits_for)),
+        cancel_requested=shown.cancel_requested,
+        result=result,
+        unowned_since=unowned_since,
+    )
+
+
+def summary_of(record: bytes) -> RunSummary:
+    """One run of a list."""
+    shown = _summary.decode(record)
+    failure = Failure(shown.failure_type, shown.failure_message) if shown.failure_type else None
+    return RunSummary(
+        shown.workflow_id,
+        shown.run_id,
+        shown.workflow,
+        Status(shown.status),
+        at_ms(shown.started_at_ms),
+        at_ms(shown.last_at_ms),
+        _time(shown.closed_at_ms),
+        _time(shown.parked_at_ms),
+        shown.events,
+        failure,
+    )
+
+
+def parked_of(record: bytes) -> RunSummary:
+    """One run of the list that asks for parked runs alone."""
+    shown = msgspec.json.decode(record, type=wire.ParkedRun)
+    at = at_ms(shown.parked_at_ms)
+    failure = Failure(shown.type, shown.cause)
+    return RunSummary(
+        shown.workflow_id, shown.run_id, shown.workflow, Status.PARKED, at, at, None, at, shown.event, failure
+    )
+
+
+def _open_step(shown: wire.OpenStep) -> OpenStep:
+    failure = Failure(shown.failure_type, shown.failure_message) if shown.failure_type else None
+    kind: Literal["activity", "timer"] = "timer" if shown.kind == wire.TIMER else "activity"
+    return OpenStep(
+        shown.step, kind, shown.activity, max(1, shown.attempt), failure, _time(shown.at_ms or None), shown.compensates
+    )
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else at_ms(milliseconds)

@@ -1,0 +1,76 @@
+"""The public form of a run's history: one plain event each, in words, with its payloads opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sagaline._model.codec import decode
+from sagaline._model.events import Event
+from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.records import History
+from sagaline.client.payloads import ClientPayloads
+from sagaline.client.types import HistoryEvent
+
+_WORDS = re.compile(r"(?<!^)(?=[A-Z])")
+_INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
+_TIMES = frozenset({"due_at", "retry_at"})
+
+
+async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> list[HistoryEvent]:
+    """The events in history records, in order."""
+    events: list[HistoryEvent] = []
+    for value in records:
+        record = decode(value)
+        if isinstance(record, History):
+            at = at_ms(record.at)
+            for number, event in enumerate(record.events, record.first_event_id):
+                events.append(HistoryEvent(number, at, type_of(event), await _details(event, payloads)))
+    return events
+
+
+def type_of(event: Event) -> str:
+    """What happened, in words: ``activity scheduled``."""
+    return _WORDS.sub(" ", type(event).__name__).lower()
+
+
+def at_ms(milliseconds: int) -> datetime:
+    """A time on the wire as a datetime, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC)
+
+
+async def _details(event: Event, payloads: ClientPayloads) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if name in _INTERNAL or value is None:
+            continue
+        if name in _TIMES:
+            details[name] = at_ms(value)
+        elif name == "timeout_ms":
+            details["timeout_s"] = value / 1_000
+        elif isinstance(value, bytes):
+            details[name] = await payloads.shown(value)
+        elif isinstance(value, Failure):
+            details[name] = failure_details(value)
+        elif isinstance(value, RetryPolicy):
+            details[name] = msgspec.structs.asdict(value)
+        else:
+            details[name] = value
+    return details
+
+
+def failure_details(failure: Failure) -> dict[str, Any]:
+    """A failure as values of JSON; what it does not say is left out."""
+    details: dict[str, Any] = {"type": failure.type, "message": failure.message, "kind": failure.kind}
+    if failure.stack:
+        details["stack"] = failure.stack
+    if not failure.retryable:
+        details["retryable"] = False
+    if failure.cause is not None:
+        details["cause"] = failure_details(failure.cause)
+    return details

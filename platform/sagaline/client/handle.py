@@ -1,0 +1,127 @@
+"""A handle: one run, whoever started it."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from sagaline._model.failure import Failure
+from sagaline._model.records import COMPLETED, CancelRun, Reply, RetryRun, TerminateRun
+from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.durations import Duration
+from sagaline.client import checks
+from sagaline.client.commands import confirm
+from sagaline.client.events import public_events
+from sagaline.client.payloads import ClientPayloads
+from sagaline.client.reads import Reads
+from sagaline.client.requests import Requests, new_id
+from sagaline.client.types import Description, HistoryEvent, OnParked
+from sagaline.client.waiting import EndOfRun, Terms
+from sagaline.errors import RunError
+
+R = TypeVar("R")
+DEFAULT_TIMEOUT: Duration = "30s"
+
+
+class Link:
+    """What handles share: the client's ways to ask."""
+
+    def __init__(self, requests: Requests, reads: Reads, payloads: ClientPayloads) -> None:
+        self.requests, self.reads, self.payloads = requests, reads, payloads
+
+    async def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
+        """The result in a reply. Raises RunError, PayloadUnavailable, InvalidInput."""
+        if reply.status != COMPLETED:
+            failure = reply.failure or Failure("Unknown", "no reason was given")
+            raise RunError(reply.workflow_id, reply.status, failure)
+        return await self.payloads.result(reply.result, definition)
+
+
+class RunHandle(Generic[R]):
+    """A run that was started, or is looked up by its id.
+
+    A handle from ``client.start`` means the run that it started, also when a later one has the same id;
+    ``client.handle(id)`` means the newest of the id, ``client.handle(id, run_id)`` that one. Durations are seconds as
+    a number, a timedelta, or text such as "10s"; a ``timeout`` of None waits as long as it takes.
+    """
+
+    def __init__(self, link: Link, workflow_id: str, run_id: str, definition: WorkflowDefinition | None) -> None:
+        self._link, self._definition = link, definition
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        """Id of the run; empty when the newest of the workflow id is meant."""
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.workflow_id!r}, {self.run_id!r})"
+
+    async def result(self, timeout: Duration | None = None, *, on_parked: OnParked = "wait") -> R:
+        """The run's result, when it has ended. Waiting changes nothing: a cancelled call may be made again.
+
+        Arguments:
+            timeout: how long to wait; by default as long as it takes.
+            on_parked: ``"wait"`` until somebody takes a parked run up again, or ``"raise"`` RunParkedError.
+
+        Raises:
+            RunError: the run has ended without a result.
+            RunParkedError: the run is parked, with ``on_parked="raise"``.
+            RequestTimeout: it has not ended in time; the message says where it stands and since when.
+            RequestRefused: there is no such run (``type`` is "WorkflowNotFound").
+        """
+        terms = Terms(checks.seconds(timeout), checks.word(on_parked, OnParked, "on_parked") == "raise")
+        link = self._link
+        request = link.reads.request(self.workflow_id, self.run_id, "result")
+        reply = await EndOfRun(link.requests, link.reads, request, terms).reply()
+        return await link.outcome(reply, self._definition)  # type: ignore[no-any-return]
+
+    async def describe(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> Description:
+        """How the run stands: status, times, what it waits for, its result or failure.
+
+        Works without a worker too: after two seconds without an answer the log itself is read, and
+        ``unowned_since`` is set. Raises RequestRefused when there is no such run, RequestTimeout.
+        """
+        return await self._link.reads.describe(self.workflow_id, self.run_id, checks.seconds(timeout))
+
+    async def history(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> list[HistoryEvent]:
+        """The run's events, in order. A payload that cannot be opened here is shown in words.
+
+        Works without a worker too, as ``describe`` does. Raises RequestRefused when there is no such run,
+        RequestTimeout.
+        """
+        request = self._link.reads.request(self.workflow_id, self.run_id, "history")
+        found = await self._link.reads.read(request, checks.seconds(timeout))
+        return await public_events(found.reply.records, self._link.payloads)
+
+    async def cancel(
+        self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Asks the run to stop; a saga rolls back. Returns when the request is on record, not when the run has ended:
+        ``result`` waits for that.
+
+        ``reason`` is in the run's history, 8,000 bytes at most. A call that is cancelled or times out may have been
+        handled: make it again, a run is cancelled once. Raises RequestRefused when there is no such run
+        ("WorkflowNotFound") or it has ended ("RunEnded"), RequestTimeout.
+        """
+        link = self._link
+        request = CancelRun(new_id(), self.workflow_id, checks.reason(reason), *link.requests.address, self.run_id)
+        await confirm(link.requests, link.reads, request, checks.seconds(timeout))
+
+    async def terminate(
+        self, reason: str = "terminated by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Ends the run at once: no code of it runs, nothing is compensated. Returns when that is on record.
+
+        ``reason`` and what a cancelled call leaves behind as for ``cancel``. Raises RequestRefused when there is no
+        such run ("WorkflowNotFound") or it has ended ("RunEnded"), RequestTimeout.
+        """
+        link = self._link
+        request = TerminateRun(new_id(), self.workflow_id, checks.reason(reason), *link.requests.address, self.run_id)
+        await confirm(link.requests, link.reads, request, checks.seconds(timeout))
+
+    async def retry(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> None:
+        """Takes a parked run up again, with the code that its worker has now.
+
+        A call that is cancelled or times out may have been handled. Raises RequestRefused when the run is not parked
+        ("NotParked") or parks again at once ("StillParked"), RequestTimeout.
+        """
+        link = self._link
+        request = RetryRun(new_id(), self.workflow_id, *link.requests.address, self.run_id)
+        await confirm(link.requests, link.reads, request, checks.seconds(timeout))

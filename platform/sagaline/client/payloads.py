@@ -1,0 +1,70 @@
+"""Payloads at the client: inputs are sealed when they are sent, results and histories opened when they are shown."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from sagaline._engine.decide import run_id_of
+from sagaline._model.limits import PAYLOAD_BYTES
+from sagaline._model.records import StartRun
+from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, describe, is_sealed
+from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline.client.threads import Threads
+from sagaline.errors import PayloadTooLarge, PayloadUnavailable
+
+_log = logging.getLogger("sagaline.client")
+
+
+class ClientPayloads:
+    """Seals and opens, off the event loop where that is work."""
+
+    def __init__(self, payloads: Payloads, threads: Threads) -> None:
+        self._sealer = Sealer(payloads)
+        self._threads = threads
+
+    async def seal_input(self, request: StartRun) -> StartRun:
+        """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
+        if self._sealer.touches(request.input):
+            try:
+                sealed = await self._threads.run(self._sealer.seal, run_id_of(request), request.input)
+            except BlobsUnavailable as error:
+                raise PayloadUnavailable(f"Expected the store of blobs to take the input but {error}.") from error
+            request = msgspec.structs.replace(request, input=sealed)
+        if len(request.input) > PAYLOAD_BYTES:
+            raise PayloadTooLarge(
+                f"Expected an input of {request.workflow} of at most {PAYLOAD_BYTES} bytes but it has "
+                f"{len(request.input)}: store the data elsewhere and pass a reference, or configure a store of blobs "
+                f"(docs/operations.md)."
+            )
+        return request
+
+    async def forget_input(self, request: StartRun) -> None:
+        """No run uses it, so none would delete it."""
+        if self._sealer.has_blobs and is_sealed(request.input):
+            try:
+                await self._threads.run(self._sealer.delete_run, run_id_of(request))
+            except BlobsUnavailable as error:
+                _log.warning("%s", error)
+
+    async def result(self, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:
+        """The result of a run, of the declared type where that is known. Raises PayloadUnavailable, InvalidInput."""
+        data = await self._opened(payload or b"null")
+        return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
+
+    async def shown(self, payload: bytes) -> Any:
+        """The JSON value of a payload; what it is, in words, when it cannot be opened here."""
+        try:
+            return msgspec.json.decode(await self._opened(payload))
+        except (PayloadUnavailable, msgspec.DecodeError, RecursionError):
+            return describe(payload) if is_sealed(payload) else payload.hex()
+
+    async def _opened(self, payload: bytes) -> bytes:
+        if not is_sealed(payload):
+            return payload
+        try:
+            return await self._threads.run(self._sealer.open, payload)
+        except BlobsUnavailable as error:
+            raise PayloadUnavailable(f"Expected the store of blobs to answer but {error}.") from error

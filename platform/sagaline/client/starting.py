@@ -1,0 +1,74 @@
+"""Starts runs: one request, answered when the run has begun or when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from sagaline._engine.decide import run_id_of
+from sagaline._model.records import Reply, StartRun
+from sagaline._runtime.durations import Duration
+from sagaline.client import checks
+from sagaline.client.handle import Link
+from sagaline.client.requests import new_id
+from sagaline.client.types import IdConflict, IdReuse, OnParked
+from sagaline.client.waiting import EndOfRun, Terms
+from sagaline.errors import RequestRefused, RequestTimeout
+
+
+def start_request(link: Link, workflow: str, payload: bytes, id: str, id_conflict: str, id_reuse: str) -> StartRun:
+    """The request for a run, checked. Raises InvalidInput, ConfigurationError."""
+    link.requests.check_open()
+    reply_to, reply_partition = link.requests.address
+    return StartRun(
+        new_id(),
+        checks.text_id(id),
+        workflow,
+        payload,
+        reply_to,
+        reply_partition,
+        id_conflict=checks.word(id_conflict, IdConflict, "id_conflict"),
+        id_reuse=checks.word(id_reuse, IdReuse, "id_reuse"),
+    )
+
+
+async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
+    """Sends the request until the run has begun; returns its id."""
+    limit_s = checks.seconds(timeout)
+
+    async def ask(sealed: StartRun) -> Reply:
+        with link.requests.asking(sealed) as asking:
+            reply = await asking.answer(limit_s)
+            if reply is not None:
+                return reply
+        assert limit_s is not None, "without a time-out it waits until there is an answer"
+        text = await link.reads.silence(request.workflow_id, limit_s, asking)
+        raise RequestTimeout(
+            f"{text} The start is on the log and is handled when a worker comes: ask again with the same id."
+        )
+
+    return (await _sealed(link, request, ask)).run_id
+
+
+async def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Reply:
+    """Sends the request until the run has ended."""
+    terms = Terms(checks.seconds(timeout), checks.word(on_parked, OnParked, "on_parked") == "raise")
+
+    async def ask(sealed: StartRun) -> Reply:
+        return await EndOfRun(link.requests, link.reads, sealed, terms).reply()
+
+    return await _sealed(link, msgspec.structs.replace(request, reply_when="closed"), ask)
+
+
+async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Awaitable[Reply]]) -> Reply:
+    """Asks with the input sealed; a blob that no run will use is taken away again."""
+    request = await link.payloads.seal_input(request)
+    try:
+        reply = await ask(request)
+    except RequestRefused:
+        await link.payloads.forget_input(request)
+        raise
+    if reply.run_id != run_id_of(request):  # it was given a run that was there
+        await link.payloads.forget_input(request)
+    return reply

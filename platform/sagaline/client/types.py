@@ -1,0 +1,112 @@
+"""What the client gives: a run as it stands, its history, and the words of its options. All of it is plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from sagaline._model.failure import Failure
+
+__all__ = ["Description", "Failure", "HistoryEvent", "IdConflict", "IdReuse", "OpenStep", "RunSummary", "Status"]
+
+IdConflict = Literal["join", "use_existing", "fail", "terminate_existing"]
+"""What a start does when a run of its id is open. ``join``: it is given that run if workflow and input are the same,
+else it is refused; ``use_existing``: it is given that run whatever it is; ``fail``: it is refused;
+``terminate_existing``: that run is ended, without undoing anything, and a new one begins."""
+
+IdReuse = Literal["join", "allow", "if_failed", "reject"]
+"""What a start does when the newest run of its id has ended. ``join``: it is given that run if workflow and input are
+the same, else it is refused; ``allow``: a new run begins; ``if_failed``: a new run begins unless that one completed;
+``reject``: it is refused."""
+
+OnParked = Literal["wait", "raise"]
+"""What waiting for a result does when the run parks: ``wait`` until somebody takes it up again, or ``raise``
+RunParkedError at once."""
+
+
+class Status(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "running"
+    """It goes on, or waits for a step or a timer."""
+    PARKED = "parked"
+    """It waits for a person, or for a worker whose code is right."""
+    COMPLETED = "completed"
+    """It has ended with a result."""
+    FAILED = "failed"
+    """It has ended with a failure; nothing was undone."""
+    COMPENSATED = "compensated"
+    """It has failed, or was cancelled, and what it had done is undone."""
+    CANCELLED = "cancelled"
+    """It has stopped as asked."""
+    TERMINATED = "terminated"
+    """It was ended from outside; nothing was undone."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while the run has not ended."""
+        return self in (Status.RUNNING, Status.PARKED)
+
+
+@dataclass(frozen=True)
+class OpenStep:
+    """Something that a run waits for: an activity (``name`` says which) or a timer.
+
+    ``attempt`` is the one that runs or comes next, ``failure`` why the one before it failed. ``due_at`` is when the
+    next attempt begins or the timer fires; None while an attempt is under way.
+    """
+
+    step: int
+    kind: Literal["activity", "timer"]
+    name: str
+    attempt: int = 1
+    failure: Failure | None = None
+    due_at: datetime | None = None
+    compensates: int | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a list. ``failure`` says why it is parked or did not complete, ``changed_at`` when it last went on."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    status: Status
+    started_at: datetime
+    changed_at: datetime
+    closed_at: datetime | None = None
+    parked_at: datetime | None = None
+    events: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Description(RunSummary):
+    """A run as it stands: what it waits for, and its result when it has completed.
+
+    ``open_steps`` counts what it waits for, ``waits_for`` are the first of those. ``unowned_since`` is set when no
+    worker answered, so that this was read from the log itself: it is when a worker last took the run's partition over.
+    """
+
+    open_steps: int = 0
+    waits_for: tuple[OpenStep, ...] = ()
+    cancel_requested: bool = False
+    result: Any = None
+    unowned_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HistoryEvent:
+    """One event of a run's history.
+
+    ``id`` counts from 1, ``type`` says in words what happened ("activity scheduled", "run completed"), ``details``
+    what it was about: values of JSON, and times as datetimes.
+    """
+
+    id: int
+    at: datetime
+    type: str
+    details: dict[str, Any]

@@ -1,0 +1,196 @@
+"""Reading without an owner: when no worker answers, the client reads a partition's history itself.
+
+The log is the truth, and the reader is the one that workers recover with, so the answer is the same as theirs. A run
+is read by the records of its own workflow id alone: a copy is as large as what is asked for, not as its partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from sagaline._engine.effects import SetTimer, StartActivity
+from sagaline._engine.overlay import Overlay
+from sagaline._engine.replies import outcome
+from sagaline._engine.rows import RUN_PREFIX, RunRow
+from sagaline._engine.state import State
+from sagaline._host.recovery.restore import Restore
+from sagaline._log import HISTORY, Log, Record
+from sagaline._model import descriptions as wire
+from sagaline._model.codec import UnreadableRecord, decode
+from sagaline._model.failure import Failure
+from sagaline._model.keys import HistoryKey, NumberedKey, parse_key
+from sagaline._model.limits import SUMMARY_BYTES, cut
+from sagaline._model.records import Claim, ReadRun, Reply
+from sagaline._payloads import is_sealed
+from sagaline._store.memory import MemoryStore
+from sagaline._store.port import Writes
+from sagaline.client.events import at_ms
+from sagaline.client.threads import Threads
+from sagaline.errors import RequestRefused, SagalineError
+
+_COPY_BYTES = 256_000_000
+_STEPS_SHOWN = 100
+
+
+class CopyTooLarge(SagalineError):
+    """There is more than a client reads into memory."""
+
+
+class Copy(NamedTuple):
+    """What the log says of a run, or of a partition's runs. ``owned_at`` is when a worker last claimed it."""
+
+    state: State
+    store: MemoryStore
+    owner: str
+    owned_at: datetime | None
+
+
+class _BoundedStore(MemoryStore):
+    """Rows in memory, up to a bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._size = 0
+
+    def write(self, writes: Writes) -> None:
+        for key, value in writes:
+            before = self.rows.get(key)
+            self._size += _size(key, value) - (0 if before is None else _size(key, before))
+        if self._size > _COPY_BYTES:
+            raise CopyTooLarge(
+                f"Expected to read no more than {_COPY_BYTES} bytes of history without a worker but there is more: "
+                f"start a worker, and ask again."
+            )
+        super().write(writes)
+
+
+def _size(key: bytes, value: bytes | None) -> int:
+    return 0 if value is None else len(key) + len(value)
+
+
+async def read_copy(log: Log, threads: Threads, partition: int, workflow_id: str | None) -> Copy:
+    """History of a partition as of now, up to its end: of one workflow id, or of all. Raises CopyTooLarge,
+    LogUnavailable."""
+    store = _BoundedStore()
+    restore = Restore(store, _leave_unreadable)
+    claims: list[Claim] = []
+    begin, end = await log.bounds(HISTORY, partition)
+    concerns = _concerns(workflow_id)
+    async for batch in log.read(HISTORY, partition, begin, end):
+        await threads.run(_apply, restore, batch, concerns, claims)
+    claim = claims[-1] if claims else None
+    state = State(Overlay(store), restore.meta, cached_runs=0)
+    return Copy(state, store, "" if claim is None else claim.owner, None if claim is None else at_ms(claim.at))
+
+
+def _apply(restore: Restore, batch: Sequence[Record], concerns: Callable[[Record], bool], claims: list[Claim]) -> None:
+    records = [record for record in batch if concerns(record)]
+    restore.apply(records)
+    for record in reversed(records):
+        if (claim := _claim(record)) is not None:
+            claims[:] = [claim]
+            return
+
+
+def _concerns(workflow_id: str | None) -> Callable[[Record], bool]:
+    """Which records matter: claims always do, for they make others valid."""
+
+    def concerns(record: Record) -> bool:
+        key = parse_key(record.key or b"")
+        if isinstance(key, HistoryKey):
+            return workflow_id is None or key.workflow_id == workflow_id
+        return not isinstance(key, NumberedKey)
+
+    return concerns
+
+
+def _claim(record: Record) -> Claim | None:
+    if not (record.key or b"").startswith(b"claim/") or record.value is None:
+        return None
+    try:
+        decoded = decode(record.value)
+    except UnreadableRecord:
+        return None
+    return decoded if isinstance(decoded, Claim) else None
+
+
+def _leave_unreadable(record: Record, cause: str) -> None:
+    """Its owner sends it to the dead letters."""
+
+
+def answer(copy: Copy, request: ReadRun) -> Reply:
+    """What the owner would answer. Raises RequestRefused when there is no such run."""
+    if request.what in ("runs", "parked"):
+        return Reply(request.request_id, "", "", "runs", "", records=tuple(_summaries(copy, request.filter)))
+    run = copy.state.run(request.workflow_id)
+    if run is None or request.run_id not in ("", run.run_id):
+        message = f"Expected a run of workflow id {request.workflow_id!r} but there is none."
+        raise RequestRefused(Failure("WorkflowNotFound", message, retryable=False))
+    reply = outcome(run, request.request_id, request.what)
+    if request.what == "history":
+        return msgspec.structs.replace(reply, result=None, records=tuple(copy.state.history(run.run_id)))
+    if request.what == "description":
+        return msgspec.structs.replace(reply, result=msgspec.json.encode(_description(copy.state, run)))
+    return reply
+
+
+def _description(state: State, run: RunRow) -> wire.RunDescription:
+    sealed = run.result is not None and is_sealed(run.result)
+    return wire.RunDescription(
+        run.workflow,
+        run.started_at,
+        run.last_at,
+        run.closed_at,
+        run.next_event_id - 1,
+        run.open_steps,
+        run.cancel_requested,
+        msgspec.Raw(run.result) if run.result is not None and not sealed else None,
+        run.result if sealed else None,
+        run.parked_at,
+        tuple(map(_open_step, islice(state.open_steps(run), _STEPS_SHOWN))),
+    )
+
+
+def _open_step(step: StartActivity | SetTimer) -> wire.OpenStep:
+    if isinstance(step, SetTimer):
+        return wire.OpenStep(step.step, wire.TIMER, step.due_at)
+    row, scheduled = step.row, step.row.scheduled
+    failure = row.failure or Failure("", "")
+    return wire.OpenStep(
+        scheduled.step,
+        wire.ACTIVITY,
+        row.retry_at,
+        scheduled.activity,
+        row.attempt,
+        scheduled.compensates,
+        row.cancel_requested,
+        failure.type,
+        failure.message,
+    )
+
+
+def _summaries(copy: Copy, status: str) -> Iterator[bytes]:
+    for key, _ in copy.store.scan(RUN_PREFIX):
+        run = copy.state.run(key[len(RUN_PREFIX) :].decode())
+        if run is not None and status in ("", run.status):
+            failure = run.failure or Failure("", "")
+            yield msgspec.json.encode(
+                wire.RunSummary(
+                    run.workflow_id,
+                    run.run_id,
+                    run.workflow,
+                    run.status,
+                    run.started_at,
+                    run.last_at,
+                    run.closed_at,
+                    run.next_event_id - 1,
+                    run.parked_at,
+                    failure.type,
+                    cut(failure.message, SUMMARY_BYTES),
+                )
+            )

@@ -1,0 +1,83 @@
+"""How a run stands, in words: for time-outs, for the command line, for whoever waits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sagaline._model.limits import cut
+from sagaline.client.types import Description, OpenStep, RunSummary, Status
+
+_MESSAGE_BYTES = 300
+_STEPS_SHOWN = 3
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, or in how long: ``12 s``, ``3 min``, ``2 h``, ``5 d``."""
+    seconds = abs((now - at).total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for limit, unit, name in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def clock(at: datetime) -> str:
+    """A time for a person, in UTC: ``2026-11-25 13:40:05 UTC``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def step(open_step: OpenStep, now: datetime) -> str:
+    """``charge_card, attempt 3 (CardError: the bank says no), next attempt in 4 s``."""
+    if open_step.kind == "timer":
+        due = open_step.due_at
+        return "a timer" if due is None else f"a timer that is due at {clock(due)} (in {ago(due, now)})"
+    text = open_step.name if open_step.compensates is None else f"{open_step.name} (compensation)"
+    if open_step.attempt > 1 or open_step.failure is not None:
+        text += f", attempt {open_step.attempt}"
+    if open_step.failure is not None:
+        text += f" (before: {open_step.failure.type}: {cut(open_step.failure.message, _MESSAGE_BYTES)})"
+    if open_step.due_at is not None and open_step.due_at > now:
+        text += f", next attempt in {ago(open_step.due_at, now)}"
+    return text
+
+
+def steps(description: Description, now: datetime) -> str:
+    """What the run waits for; the first of them."""
+    shown = "; ".join(step(open_step, now) for open_step in description.waits_for[:_STEPS_SHOWN])
+    more = description.open_steps - min(len(description.waits_for), _STEPS_SHOWN)
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def parked(run: RunSummary, now: datetime) -> str:
+    """Since when a run is parked, why, and what can be done about it."""
+    why = "no reason is known"
+    since = run.parked_at or run.changed_at
+    if run.failure is not None:
+        why = f"{run.failure.type}: {cut(run.failure.message, _MESSAGE_BYTES)}"
+    return (
+        f"The run of {run.workflow_id!r} is parked since {clock(since)} ({ago(since, now)}): {why}. "
+        f"It goes on when a worker with the right code comes, or with `sagaline runs retry {run.workflow_id}`; "
+        f"`sagaline runs release {run.workflow_id} --reason WHY` gives it up."
+    )
+
+
+def standing(description: Description, now: datetime) -> str:
+    """How the run stands, in one or two sentences."""
+    if description.status is Status.PARKED:
+        return parked(description, now)
+    if not description.status.is_open:
+        return f"The run of {description.workflow_id!r} has ended: {description.status}."
+    text = f"The run of {description.workflow_id!r} goes on: {description.status} since {clock(description.started_at)}"
+    text += f" ({ago(description.started_at, now)})"
+    if description.waits_for:
+        text += f", it waits for {steps(description, now)}"
+    text += ". "
+    if description.unowned_since is not None:
+        text += f"{unowned(description.unowned_since)} "
+    return text + "Nothing is lost: wait again."
+
+
+def unowned(since: datetime) -> str:
+    """Said when a run was read from the log itself."""
+    return f"No worker answers; a worker last took over its partition at {clock(since)}."
