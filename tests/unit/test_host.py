@@ -518,7 +518,7 @@ async def test_a_run_stays_while_a_repeated_start_waits_to_be_answered_with_it(
     (partition,) = host.live
     await eventually(lambda: (run := partition._state.run("w")) is not None and run.closed)
     log.publish(COMMANDS, 0, b"w", encode(start))
-    await eventually(lambda: partition._reads.starts_waiting() == {"w"})
+    await eventually(lambda: bool(partition._reads.runs_in_use()))
     await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
     assert partition._state.run("w") is not None
     open_door.set()

@@ -107,7 +107,9 @@ class Partition:
         self._outbox = Outbox(
             services.log, options, self.guard, meta.released, lambda: self._pipeline.next_offset, durable.messages
         )
-        self._reads = Reads(services.log, durable, self._end_offset, lambda: self._pipeline.next_offset, self._on_start)
+        self._reads = Reads(
+            services.log, durable, self.guard, self._end_offset, lambda: self._pipeline.next_offset, self._on_start
+        )
         self._retention = Retention(
             self._state,
             durable,
@@ -120,7 +122,7 @@ class Partition:
                 self._is_behind,
                 self._commands_end,
                 lambda: self._intake.settled[0],
-                self._reads.starts_waiting,
+                self._reads.runs_in_use,
             ),
             services.pools,
         )
@@ -199,7 +201,8 @@ class Partition:
     @property
     def bytes_in_flight(self) -> int:
         """Bytes of appends and messages that are not acknowledged."""
-        return self._pipeline.bytes_in_flight + self._outbox.bytes_waiting + self._intake.bytes_waiting
+        waiting = self._outbox.bytes_waiting + self._intake.bytes_waiting + self._reads.bytes_waiting
+        return self._pipeline.bytes_in_flight + waiting
 
     def resize(self, share: float) -> None:
         """``share``: how much of what the worker may keep in memory is for this partition."""

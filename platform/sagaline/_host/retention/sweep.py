@@ -39,7 +39,7 @@ class Actions(NamedTuple):
     behind: Callable[[], bool]
     commands_end: Callable[[], Awaitable[int]]
     commands_settled: Callable[[], int]
-    starts_waiting: Callable[[], set[str]]
+    runs_in_use: Callable[[], set[str]]
 
 
 class Retention:
@@ -151,10 +151,12 @@ class Retention:
 
     def _due_runs(self) -> list[RunRow]:
         """The runs that were found due and are still there; not one that has begun since under the same id, and none
-        that a repeated start waits to be answered with."""
-        kept = self._actions.starts_waiting()
-        found = [(self._decided.run(workflow_id), at) for workflow_id, at in self._due if workflow_id not in kept]
-        return [run for run, closed_at in found if run is not None and run.closed_at == closed_at]
+        that somebody is being answered with."""
+        kept = self._actions.runs_in_use()
+        runs = [(self._decided.run(workflow_id), at) for workflow_id, at in self._due]
+        return [
+            run for run, closed_at in runs if run is not None and run.closed_at == closed_at and run.run_id not in kept
+        ]
 
     def _retire(self, workflow_id: str, run_id: str) -> None:
         for key in self._decided.record_keys(workflow_id, run_id):

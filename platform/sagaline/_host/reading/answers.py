@@ -1,0 +1,175 @@
+"""What answers say: a run's outcome, its description with what it waits for, its history, the runs of a partition.
+
+Long answers are made a piece at a time: a step looks at a bounded number of rows and gives one part, or None when
+it has not come to the end of a part yet. Parts are numbered; all but the last say that more follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import msgspec
+
+from sagaline._engine.effects import StartActivity
+from sagaline._engine.replies import outcome
+from sagaline._engine.rows import RunRow
+from sagaline._engine.state import State
+from sagaline._host.reading.waiters import Asker
+from sagaline._model.descriptions import ACTIVITY, TIMER, OpenStep, ParkedRun, RunDescription, RunSummary
+from sagaline._model.failure import Failure
+from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
+from sagaline._model.records import PARKED, Reply
+from sagaline._payloads import is_sealed
+
+PART_BYTES = 600_000
+NOT_FOUND = "WorkflowNotFound"
+_ROWS_A_STEP = 500
+_STEPS_SHOWN = 50
+Parts = Iterator[Reply | None]
+Rows = Iterator[tuple[bytes, bytes | None]]
+"""Keys, and what an answer says of their rows: None for those that it leaves out."""
+
+
+def refused(asker: Asker, kind: str, message: str) -> Reply:
+    """The answer that says why there is no other."""
+    failure = Failure(kind, cut(message), retryable=False)
+    return Reply(asker.request_id, cut(asker.workflow_id, NAME_BYTES), "", "refused", "", None, failure)
+
+
+def description(asker: Asker, run: RunRow, state: State) -> Reply:
+    """How a run stands, and what it waits for."""
+    sealed = run.result is not None and is_sealed(run.result)
+    shown = RunDescription(
+        workflow=run.workflow,
+        started_at_ms=run.started_at,
+        last_at_ms=run.last_at,
+        closed_at_ms=run.closed_at,
+        events=run.next_event_id - 1,
+        open_steps=run.open_steps,
+        cancel_requested=run.cancel_requested,
+        result=None if run.result is None or sealed else msgspec.Raw(run.result),
+        sealed_result=run.result if sealed else None,
+        parked_at_ms=run.parked_at if run.status == PARKED else None,
+        waits_for=_waits_for(run, state),
+    )
+    reply = outcome(run, asker.request_id, "description")
+    return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
+
+
+def _waits_for(run: RunRow, state: State) -> tuple[OpenStep, ...]:
+    if run.closed or not run.open_steps:
+        return ()
+    shown: list[OpenStep] = []
+    for step in islice(state.open_steps(run), _STEPS_SHOWN):
+        if not isinstance(step, StartActivity):
+            shown.append(OpenStep(step.step, TIMER, step.due_at))
+            continue
+        row = step.row
+        failure = row.failure
+        shown.append(
+            OpenStep(
+                row.scheduled.step,
+                ACTIVITY,
+                row.retry_at,
+                row.scheduled.activity,
+                row.attempt,
+                row.scheduled.compensates,
+                row.cancel_requested,
+                "" if failure is None else failure.type,
+                "" if failure is None else failure.message,
+            )
+        )
+    return tuple(sorted(shown, key=lambda step: step.step))
+
+
+def history(asker: Asker, run: RunRow, state: State, is_there: Callable[[], bool]) -> Parts:
+    """The records of a run as they stood when it was asked for; a refusal when it is retired meanwhile."""
+    reply = msgspec.structs.replace(outcome(run, asker.request_id, "history"), result=None)
+    end = b"%08x" % run.next_event_id
+
+    def read(after: bytes) -> Rows:
+        for key, value in state.history_pages(run.run_id, after):
+            if key[-8:] >= end:
+                return
+            yield key, value
+
+    pieces = parts(reply, read)
+    while is_there():
+        try:
+            yield next(pieces)
+        except StopIteration:
+            return
+    yield refused(asker, NOT_FOUND, f"Expected the run of {run.workflow_id!r} to stay but it has been retired.")
+
+
+def runs(asker: Asker, status: str, state: State) -> Parts:
+    """All runs of the partition, or those of a status, a JSON object each."""
+
+    def read(after: bytes) -> Rows:
+        for key, run in state.runs(after):
+            yield key, None if status and run.status != status else msgspec.json.encode(summary(run))
+
+    return parts(Reply(asker.request_id, "", "", "runs", ""), read)
+
+
+def summary(run: RunRow) -> RunSummary:
+    """A run of a list."""
+    failure = run.failure
+    return RunSummary(
+        workflow_id=run.workflow_id,
+        run_id=run.run_id,
+        workflow=run.workflow,
+        status=run.status,
+        started_at_ms=run.started_at,
+        last_at_ms=run.last_at,
+        closed_at_ms=run.closed_at,
+        events=run.next_event_id - 1,
+        parked_at_ms=run.parked_at if run.status == PARKED else None,
+        failure_type="" if failure is None else failure.type,
+        failure_message="" if failure is None else cut(failure.message, SUMMARY_BYTES),
+    )
+
+
+def parked(asker: Asker, state: State) -> Parts:
+    """Every parked run, as version 1 of the request asks for them."""
+
+    def read(after: bytes) -> Rows:
+        for key, run in state.runs(after):
+            yield key, msgspec.json.encode(_parked(run)) if run.status == PARKED else None
+
+    return parts(Reply(asker.request_id, "", "", "parked", ""), read)
+
+
+def _parked(run: RunRow) -> ParkedRun:
+    shown = summary(run)
+    at = run.last_at if run.parked_at is None else run.parked_at
+    ids = (run.workflow_id, run.run_id, run.workflow)
+    return ParkedRun(*ids, at, run.next_event_id - 1, shown.failure_type, shown.failure_message)
+
+
+def parts(reply: Reply, read: Callable[[bytes], Rows]) -> Parts:
+    """An answer in as many parts as it needs; ``read`` gives the rows behind a key."""
+    number, after = 0, b""
+    records: list[bytes] = []
+    size = 0
+    while True:
+        is_full, is_end = False, True
+        for count, (key, record) in enumerate(read(after)):
+            if count == _ROWS_A_STEP:
+                is_end = False
+                break
+            if record is not None:
+                if records and size + len(record) > PART_BYTES:
+                    is_full, is_end = True, False
+                    break
+                records.append(record)
+                size += len(record)
+            after = key
+        if is_full or is_end:
+            yield msgspec.structs.replace(reply, records=tuple(records), more=is_full, part=number)
+            number, records, size = number + 1, [], 0
+        else:
+            yield None
+        if is_end:
+            return
