@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from history_rules import Explorer, Rules, Scope
 
+from sagaline._engine.meta import Meta
 from sagaline._engine.reader import HistoryReader
-from sagaline._engine.rows import Meta
 from sagaline._engine.state import State
 from sagaline._engine.validity import Validity
 from sagaline._model.keys import claim_key, history_key, positions_key

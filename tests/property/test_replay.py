@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagaline import ActivityError, Retry, RunError, activity, saga, workflow
-from sagaline._engine.rows import META_KEY, Meta, encode_meta
+from sagaline._engine.meta import META_KEY, Meta, encode_meta
 from sagaline._host.partition.partition import Partition
 from sagaline._host.recovery.restore import Restore, load_meta
 from sagaline._host.recovery.write_back import WriteBack

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from compaction import compacted
 
+from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
-from sagaline._engine.rows import Meta
 from sagaline._engine.state import State
 from sagaline._log import Record
 from sagaline._model.codec import decode, encode
@@ -106,18 +106,18 @@ class Explorer:
         state = State(overlay, Meta(), cached_runs=0)
         reader = self.rules.reader(state)
         for record in records:
-            reader.take(record.offset, record.key, record.value)
-            state.take_writes()
-            state.take_effects()
+            reader.read(record.offset, record.key, record.value)
+            state.drain_writes()
+            state.drain_effects()
         runs = []
         for number in range(self.scope.inputs):
             workflow_id, run_id = run_of(number)
             run = state.run(workflow_id)
             if run is not None:
-                runs.append((number, run.closed, tuple(state.record_keys(workflow_id, run_id))))
-        remnants = tuple(tuple(state.record_keys(*one)) for one in state.remnants())
-        invalid = tuple(state.invalid_records())
-        return Seen(reader.meta.commands_position, tuple(runs), invalid, remnants, tuple(state.positions_records()))
+                runs.append((number, run.closed, tuple(state.history.keys(workflow_id, run_id))))
+        remnants = tuple(tuple(state.history.keys(*one)) for one in state.remnants.runs())
+        invalid = tuple(state.invalid.keys())
+        return Seen(reader.meta.commands_position, tuple(runs), invalid, remnants, tuple(state.positions.all()))
 
     def full(self, log: Log) -> Seen:
         return self.read(records_of(log))

@@ -358,7 +358,7 @@ async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_
             await asyncio.sleep(0.02)
     assert [(one.request_id, one.status) for one in found] == [("r", "completed")]
     partition = host.live[0]
-    await eventually(lambda: partition._outbox.is_empty and partition._state.oldest_message() is None)
+    await eventually(lambda: partition._outbox.is_empty and partition._state.outbox.oldest_offset() is None)
     await host.stop()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import state_rows
 
-from sagaline._engine.rows import META_KEY
+from sagaline._engine.meta import META_KEY
 from sagaline._host.options import HostOptions
 from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Record

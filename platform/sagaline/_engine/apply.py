@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sagaline._engine.emit import Emitter, new_run
+from sagaline._engine.appliers import APPLIERS
+from sagaline._engine.emit import Emitter
+from sagaline._engine.held import hold
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow, new_run
+from sagaline._engine.tombstones import make_remnant
 from sagaline._model.events import RunStarted
-from sagaline._model.keys import HistoryKey, NumberedKey, parse_key
 from sagaline._model.records import History, Positions, Refusals
 
 
@@ -13,44 +16,59 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     """Applies one activation; False when it is already there (a producer's late retry) or does not follow.
 
     ``value`` is the record as it stands on the topic, kept for replay. A record whose run is not there is a remnant
-    of one that is being retired: it is kept until it has its tombstone.
+    of one that is being retired: it is kept until it has its tombstone. A record with an event in a version that
+    this code does not know stops its run (``held``).
     """
-    run = state.run(record.workflow_id)
-    first = record.events[0] if record.events else None
-    if isinstance(first, RunStarted) and run is None:
-        run = new_run(record.workflow_id, record.run_id, first, record.at)
-    if run is None or run.run_id != record.run_id:
-        state.put_remnant(record, value)
+    run = state.runs.by_id(record.workflow_id, record.run_id)
+    if run is None:
+        run = _begun_with(state, record)
+        if run is None:
+            _keep_remnant(state, record, value)
+            return False
+    elif run.closed or record.first_event_id < run.next_event_id:
         return False
-    if run.closed or record.first_event_id < run.next_event_id:
+    if run.held or record.first_event_id > run.next_event_id:
+        # held: kept for code that knows more; else what is between has its tombstones: those of the rest will follow
+        state.history.put(record.run_id, record.first_event_id, record.epoch, value)
         return False
-    if record.first_event_id > run.next_event_id:  # what is between has its tombstones: those of the rest will follow
-        state.put_history(record.run_id, record.first_event_id, value)
-        return False
+    for event in record.events:
+        if (type(event), event.version) not in APPLIERS:
+            hold(state, run, f"{type(event).__name__} in version {event.version}")
+            state.history.put(record.run_id, record.first_event_id, record.epoch, value)
+            return False
     emitter = Emitter(state, run, record.at)
     for event in record.events:
-        emitter.emit(event)
-    emitter.finish(record.more, value, record.released)
+        emitter.replay(event)
+    emitter.finish(record.epoch, record.more, value, record.released)
     return True
+
+
+def _begun_with(state: State, record: History) -> RunRow | None:
+    """The row of the run that begins with a record; None when it is not the first of its run."""
+    first = record.events[0] if record.events else None
+    if not isinstance(first, RunStarted):
+        return None
+    before = state.runs.newest(record.workflow_id)
+    if before is not None and not before.closed and not before.held:
+        make_remnant(state, before)
+    return new_run(record.workflow_id, record.run_id, first, record.at)
+
+
+def _keep_remnant(state: State, record: History, value: bytes) -> None:
+    if state.history.has(record.run_id, record.first_event_id, record.epoch):
+        return
+    state.history.put(record.run_id, record.first_event_id, record.epoch, value)
+    left = state.remnants.left(record.run_id) or 0
+    state.remnants.put(record.workflow_id, record.run_id, left + 1)
 
 
 def apply_refusals(state: State, record: Refusals, number: int) -> None:
     """Applies a record of refusals."""
-    state.put_refusals(record.epoch, number, record.at, record.refusals)
-    state.release(record.released)
+    state.refusals.put(record.epoch, number, record.at, record.refusals)
+    state.outbox.release(record.released)
 
 
 def apply_positions(state: State, record: Positions, number: int) -> None:
     """Applies a record of positions."""
-    state.put_positions(record.epoch, number)
-    state.release(record.released)
-
-
-def apply_tombstone(state: State, key: bytes) -> None:
-    """Applies a tombstone: what had this key is needed no more."""
-    state.drop_invalid(key)
-    found = parse_key(key)
-    if isinstance(found, HistoryKey):
-        state.drop_record(found)
-    elif isinstance(found, NumberedKey):
-        state.drop_numbered(found)
+    state.positions.put(record.epoch, number)
+    state.outbox.release(record.released)

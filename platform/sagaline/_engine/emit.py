@@ -2,51 +2,60 @@
 
 from __future__ import annotations
 
-from sagaline._engine.appliers import APPLIERS
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import State
-from sagaline._model.events import Event, RunStarted
-from sagaline._model.records import RUNNING
+import msgspec
 
-_NEWEST = {event: applier for (event, _), applier in sorted(APPLIERS.items(), key=lambda one: one[0][1])}
+from sagaline._engine.appliers import APPLIERS, NEWEST
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow, RunView
+from sagaline._model.events import Event
+
+
+class RunIsClosed(RuntimeError):
+    """Nothing follows a terminal event, and nothing is decided on a run that is held: a bug of the caller's."""
 
 
 class Emitter:
-    """One activation of a run: events are applied as they are emitted, and collected for its record."""
+    """One activation of a run: events are applied as they are emitted, and collected for its record.
 
-    def __init__(self, state: State, run: RunRow, at_ms: int) -> None:
-        self._state = state
-        self.run = run
-        run.last_at = at_ms
+    ``run`` is for reading. Its row is written here and by the appliers, nowhere else, and not before an event is.
+    """
+
+    def __init__(self, state: State, run: RunView, at_ms: int) -> None:
+        self._state, self._row, self._at_ms = state, _row_of(run), at_ms
         self.first_event_id = run.next_event_id
         self.events: list[Event] = []
 
+    @property
+    def run(self) -> RunView:
+        """The run as its events have left it so far."""
+        return self._row
+
     def emit(self, event: Event) -> None:
-        """Applies an event. Contract: the run is open."""
-        assert not self.run.closed, "nothing follows a terminal event"
-        _NEWEST[type(event)](self._state, self.run, event)
+        """Applies an event, in its newest version. Raises RunIsClosed."""
+        newest = NEWEST[type(event)]
+        self.replay(event if event.version == newest else msgspec.structs.replace(event, version=newest))
+
+    def replay(self, event: Event) -> None:
+        """Applies an event as it was recorded. Contract: its version is known. Raises RunIsClosed."""
+        row = self._row
+        if row.closed_at is not None or row.held:
+            raise RunIsClosed(f"Expected an open run of {row.workflow_id!r} but it is {row.status}")
+        row.last_at = self._at_ms
+        APPLIERS[type(event), event.version](self._state, row, event)
         self.events.append(event)
 
-    def finish(self, more: bool, value: bytes, released: int) -> None:
+    def finish(self, epoch: int, more: bool, value: bytes, released: int) -> None:
         """The record is complete: ``value`` is what stands on the topic."""
-        self.run.next_event_id += len(self.events)
-        self.run.more = more
-        self._state.put_run(self.run)
-        self._state.put_history(self.run.run_id, self.first_event_id, value)
-        self._state.release(released)
+        row, state = self._row, self._state
+        row.next_event_id += len(self.events)
+        row.more = more
+        state.runs.put(row)
+        state.history.put(row.run_id, self.first_event_id, epoch, value)
+        state.outbox.release(released)
 
 
-def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
-    """The row of a run that begins with ``started``."""
-    return RunRow(
-        workflow_id=workflow_id,
-        run_id=run_id,
-        workflow=started.workflow,
-        request_id=started.request_id,
-        reply_to=started.reply_to,
-        reply_partition=started.reply_partition,
-        reply_when=started.reply_when,
-        started_at=at_ms,
-        last_at=at_ms,
-        status=RUNNING,
-    )
+def _row_of(run: RunView) -> RunRow:
+    """The row behind the face for reading."""
+    if not isinstance(run, RunRow):
+        raise TypeError(f"Expected the row of a run but got {type(run).__name__}")
+    return run

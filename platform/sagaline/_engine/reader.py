@@ -6,12 +6,14 @@ broker has compacted so far, the state after the last record is the same (docs/d
 
 from __future__ import annotations
 
-from sagaline._engine.apply import apply_history, apply_positions, apply_refusals, apply_tombstone
-from sagaline._engine.rows import Meta
+from sagaline._engine.apply import apply_history, apply_positions, apply_refusals
+from sagaline._engine.held import hold_unreadable
+from sagaline._engine.meta import Meta
 from sagaline._engine.state import State
+from sagaline._engine.tombstones import apply_tombstone, note_invalid
 from sagaline._engine.validity import Validity
-from sagaline._model.codec import decode
-from sagaline._model.keys import NumberedKey, parse_key
+from sagaline._model.codec import UnreadableRecord, decode
+from sagaline._model.keys import HistoryKey, NumberedKey, is_claim_key, parse_key
 from sagaline._model.records import Decided, History, Refusals
 
 
@@ -23,9 +25,11 @@ class HistoryReader:
         self._validity = Validity(meta.epoch)
         self.meta = meta
 
-    def take(self, offset: int, key: bytes | None, value: bytes | None) -> Decided | None:
-        """Applies the next record; returns it when it is valid. Raises UnreadableRecord when its bytes are not ours.
+    def read(self, offset: int, key: bytes | None, value: bytes | None) -> Decided | None:
+        """Applies the next record; returns it when it is valid.
 
+        Raises UnreadableRecord when its bytes are not ours, or damaged, or written by newer code. If it is a valid
+        one by its key, its run is held and the reader goes on behind it.
         Contract: offsets increase; what is missing between them is what compaction has removed.
         """
         meta = self.meta
@@ -38,7 +42,7 @@ class HistoryReader:
                 self._validity.epoch,
                 decided.commands_position if decided else meta.commands_position,
                 decided.results_position if decided else meta.results_position,
-                self._state.released,
+                self._state.outbox.released,
             )
         return decided
 
@@ -46,11 +50,15 @@ class HistoryReader:
         if value is None:
             apply_tombstone(self._state, key)
             return None
-        record = decode(value)
+        try:
+            record = decode(value)
+        except UnreadableRecord as error:
+            self._pass_by(offset, key, value, str(error))
+            raise
         decided = self._validity.admit(offset, record)
         if decided is None:
             if isinstance(record, Decided):
-                self._state.put_invalid(key)
+                note_invalid(self._state, key)
         elif isinstance(decided, History):
             apply_history(self._state, decided, value)
         else:
@@ -59,10 +67,19 @@ class HistoryReader:
                 apply_refusals(self._state, decided, number)
             else:
                 apply_positions(self._state, decided, number)
-        self._state.write_placed(offset)
+        self._state.write_offset_rows(offset)
         return decided
+
+    def _pass_by(self, offset: int, key: bytes, value: bytes, cause: str) -> None:
+        """An unreadable record: its key says what it is, and that is enough to do no harm."""
+        parsed = parse_key(key)
+        if isinstance(parsed, HistoryKey):
+            if parsed.epoch == self._validity.epoch:
+                hold_unreadable(self._state, parsed, value, cause)
+        elif is_claim_key(key):
+            self._validity.epoch = offset  # what follows is its owner's
 
 
 def _number(key: bytes) -> int:
-    found = parse_key(key)
-    return found.number if isinstance(found, NumberedKey) else 0
+    parsed = parse_key(key)
+    return parsed.number if isinstance(parsed, NumberedKey) else 0

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import OutboxRow, RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.outbox import OutboxRow
+from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._model.codec import encode
 from sagaline._model.records import Reply
 
 REPLIES = "replies"
 
 
-def outcome(run: RunRow, request_id: str, kind: str) -> Reply:
+def outcome(run: RunView, request_id: str, kind: str) -> Reply:
     """The answer that tells how a run stands or ended."""
     return Reply(request_id, run.workflow_id, run.run_id, kind, run.status, run.result, run.failure)
 
 
-def send_reply(state: WriteState, run: RunRow, request_id: str, kind: str) -> None:
+def send_reply(state: State, run: RunView, request_id: str, kind: str) -> None:
     """Answers the request that started the run."""
     value = encode(outcome(run, request_id, kind))
     state.send(OutboxRow(REPLIES, run.reply_partition, run.reply_to.encode(), value))
 
 
-def close_run(state: WriteState, run: RunRow, status: str) -> None:
+def close_run(state: State, run: RunRow, status: str) -> None:
     """Ends the run with ``status``; whoever started it and waits for its end is told."""
     run.status = status
     run.closed_at = run.last_at

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from sagaline._engine.effects import SetTimer
-from sagaline._engine.rows import timer_key
+from sagaline._engine.tables.timers import timer_key
 from sagaline._host.partition.guard import Guard
 
 _CHUNK = 500

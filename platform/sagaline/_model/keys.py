@@ -41,6 +41,11 @@ def claim_key(claim_id: str) -> bytes:
     return f"claim/{claim_id}".encode()
 
 
+def is_claim_key(key: bytes) -> bool:
+    """Whether a record with this key is a claim, whatever its bytes say. Contract: it is no history record's key."""
+    return key.startswith(b"claim/")
+
+
 def refusals_key(epoch: int, number: int) -> bytes:
     """Key of a record of refusals, unique by its writer's epoch and count."""
     return f"refusals/{epoch}/{number}".encode()
@@ -77,8 +82,3 @@ def parse_key(key: bytes) -> HistoryKey | NumberedKey | None:
         kind, epoch, number = found.groups()
         return NumberedKey(kind.decode(), int(epoch), int(number))
     return None
-
-
-def idempotency_key(run_id: str, step: int) -> str:
-    """The key a participant sees: the same for every attempt of a step."""
-    return f"{run_id}/{step}"

@@ -16,8 +16,8 @@ import msgspec
 from sagaline._engine.effects import SetTimer, StartActivity
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.replies import outcome
-from sagaline._engine.rows import RUN_PREFIX, RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.recovery.restore import Restore
 from sagaline._log import HISTORY, Log, Record
 from sagaline._model import descriptions as wire
@@ -127,19 +127,20 @@ def answer(copy: Copy, request: ReadRun) -> Reply:
     """What the owner would answer. Raises RequestRefused when there is no such run."""
     if request.what in ("runs", "parked"):
         return Reply(request.request_id, "", "", "runs", "", records=tuple(_summaries(copy, request.filter)))
-    run = copy.state.run(request.workflow_id)
-    if run is None or request.run_id not in ("", run.run_id):
+    workflow_id, run_id = request.workflow_id, request.run_id
+    run = copy.state.run_by_id(workflow_id, run_id) if run_id else copy.state.run(workflow_id)
+    if run is None:
         message = f"Expected a run of workflow id {request.workflow_id!r} but there is none."
         raise RequestRefused(Failure("WorkflowNotFound", message, retryable=False))
     reply = outcome(run, request.request_id, request.what)
     if request.what == "history":
-        return msgspec.structs.replace(reply, result=None, records=tuple(copy.state.history(run.run_id)))
+        return msgspec.structs.replace(reply, result=None, records=tuple(copy.state.history.records(run.run_id)))
     if request.what == "description":
         return msgspec.structs.replace(reply, result=msgspec.json.encode(_description(copy.state, run)))
     return reply
 
 
-def _description(state: State, run: RunRow) -> wire.RunDescription:
+def _description(state: State, run: RunView) -> wire.RunDescription:
     sealed = run.result is not None and is_sealed(run.result)
     return wire.RunDescription(
         run.workflow,
@@ -175,9 +176,8 @@ def _open_step(step: StartActivity | SetTimer) -> wire.OpenStep:
 
 
 def _summaries(copy: Copy, status: str) -> Iterator[bytes]:
-    for key, _ in copy.store.scan(RUN_PREFIX):
-        run = copy.state.run(key[len(RUN_PREFIX) :].decode())
-        if run is not None and status in ("", run.status):
+    for _, run in copy.state.runs.all():
+        if status in ("", run.status):
             failure = run.failure or Failure("", "")
             yield msgspec.json.encode(
                 wire.RunSummary(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from compaction import compacted
 from harness import state_rows
 
-from sagaline._engine.rows import META_KEY
+from sagaline._engine.meta import META_KEY
 from sagaline._host.partition.partition import Partition
 from sagaline._host.recovery.restore import Restore
 from sagaline._log import HISTORY, Record

@@ -10,8 +10,10 @@ from unittest import mock
 import msgspec
 
 from sagaline._engine import decide as decisions
-from sagaline._engine.rows import Meta
-from sagaline._engine.state import State
+from sagaline._engine.emit import _row_of
+from sagaline._engine.meta import Meta
+from sagaline._engine.processors import PROCESSORS
+from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.validity import Validity
 from sagaline._host.partition import partition as partitions
 from sagaline._host.partition.inputs import Intake
@@ -120,7 +122,7 @@ def drops_the_dedupe_of_starts() -> list[Patch]:
     def on_start(self: Partition, request: Any) -> None:
         run = self._state.run(request.workflow_id)
         if run is not None and run.closed:
-            self._state._remove(run)
+            self._state.remove_run(_row_of(run))
         failure = self._why_not(request)
         if failure is None:
             self._handle(request.workflow_id, [request])
@@ -138,7 +140,7 @@ def drops_the_dedupe_of_results() -> list[Patch]:
             return [ActivityCompleted(given.step, given.attempt, given.result or b"null")]
         return [ActivityFailed(given.step, given.attempt, given.failure)]
 
-    return [(decisions, "_PROCESSORS", decisions._PROCESSORS | {ActivityResult: result})]
+    return [(decisions, "PROCESSORS", PROCESSORS | {ActivityResult: result})]
 
 
 @mutant
@@ -169,8 +171,8 @@ def retires_without_positions() -> list[Patch]:
 
 @mutant
 def retires_from_the_last_record() -> list[Patch]:
-    original = State.record_keys
-    return [(State, "record_keys", lambda self, *run: original(self, *run)[::-1])]
+    original = RunHistory.keys
+    return [(RunHistory, "keys", lambda self, *run: original(self, *run)[::-1])]
 
 
 @mutant
@@ -241,7 +243,7 @@ def fires_timers_early() -> list[Patch]:
 
     return [
         (Timers, "__init__", init),
-        (decisions, "_PROCESSORS", decisions._PROCESSORS | {decisions.TimerDue: due}),
+        (decisions, "PROCESSORS", PROCESSORS | {decisions.TimerDue: due}),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness import eventually
 
 from sagaline._engine.effects import SetTimer
-from sagaline._engine.rows import timer_key
+from sagaline._engine.tables.timers import timer_key
 from sagaline._host.options import wall_clock_ms
 from sagaline._host.partition.guard import Guard
 from sagaline._host.timers import Timers

@@ -23,12 +23,12 @@ from sagaline._engine.appliers import (
     timer_fired,
     timer_started,
 )
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model import events
 from sagaline._model.events import Event
 
-Applier = Callable[[WriteState, RunRow, Any], None]
+Applier = Callable[[State, RunRow, Any], None]
 
 # By event and version. A version is added, never changed: old logs replay for ever.
 APPLIERS: dict[tuple[type[Event], int], Applier] = {
@@ -49,3 +49,6 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunCancelled, 1): run_cancelled.apply,
     (events.RunTerminated, 1): run_terminated.apply,
 }
+
+NEWEST: dict[type[Event], int] = {event: version for event, version in sorted(APPLIERS, key=lambda key: key[1])}
+"""The version in which an event is emitted."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import ActivityRow, RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityAttemptFailed
 from sagaline._model.failure import Failure
 from sagaline._model.limits import SUMMARY_BYTES, cut
 
 
-def apply(state: WriteState, run: RunRow, event: ActivityAttemptFailed) -> None:
+def apply(state: State, run: RunRow, event: ActivityAttemptFailed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    row = state.activity(run.run_id, event.step)
+    row = state.activities.get(run.run_id, event.step)
     if row is not None:
         failure = Failure(event.failure.type, cut(event.failure.message, SUMMARY_BYTES), event.failure.kind)
         following = ActivityRow(run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at, failure=failure)
-        state.put_activity(run, following)
+        state.activities.put(run, following)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityFailed
 
 
-def apply(state: WriteState, run: RunRow, event: ActivityFailed) -> None:
+def apply(state: State, run: RunRow, event: ActivityFailed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    row = state.activity(run.run_id, event.step)
+    row = state.activities.get(run.run_id, event.step)
     if row is not None:
-        state.drop_activity(run, row)
+        state.activities.drop(run, row)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import ActivityRow, RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityScheduled
 
 
-def apply(state: WriteState, run: RunRow, event: ActivityScheduled) -> None:
+def apply(state: State, run: RunRow, event: ActivityScheduled) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    state.put_activity(run, ActivityRow(run.workflow_id, event))
+    state.activities.put(run, ActivityRow(run.workflow_id, event))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import CancelRequested
 
 
-def apply(state: WriteState, run: RunRow, event: CancelRequested) -> None:
+def apply(state: State, run: RunRow, event: CancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.cancel_requested = True

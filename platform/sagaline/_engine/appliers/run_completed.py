@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sagaline._engine.replies import close_run
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import RunCompleted
 from sagaline._model.records import COMPLETED
 
 
-def apply(state: WriteState, run: RunRow, event: RunCompleted) -> None:
+def apply(state: State, run: RunRow, event: RunCompleted) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.result = event.result
     close_run(state, run, COMPLETED)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import RunResumed
 from sagaline._model.records import RUNNING
 
 
-def apply(state: WriteState, run: RunRow, event: RunResumed) -> None:
+def apply(state: State, run: RunRow, event: RunResumed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.status = RUNNING
     run.failure = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sagaline._engine.replies import send_reply
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import RunStarted
 
 
-def apply(state: WriteState, run: RunRow, event: RunStarted) -> None:
-    """Contract: ``run`` was made from this event (``emit.new_run``); the caller writes it."""
+def apply(state: State, run: RunRow, event: RunStarted) -> None:
+    """Contract: ``run`` was made from this event (``runs.new_run``); the caller writes it."""
+    state.runs.begin(run)
     if event.reply_to and event.reply_when == "accepted":
         send_reply(state, run, event.request_id, "accepted")

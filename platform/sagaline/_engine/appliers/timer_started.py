@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sagaline._engine.rows import RunRow
-from sagaline._engine.state import WriteState
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import TimerStarted
 
 
-def apply(state: WriteState, run: RunRow, event: TimerStarted) -> None:
+def apply(state: State, run: RunRow, event: TimerStarted) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    state.put_wait(run, event.step, event.due_at)
+    state.waits.put(run, event.step, event.due_at)

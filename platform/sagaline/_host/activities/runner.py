@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sagaline._engine.effects import StartActivity
-from sagaline._engine.rows import ActivityRow
+from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host import crash_points
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
-from sagaline._model.keys import idempotency_key
+from sagaline._model.ids import idempotency_key
 from sagaline._model.records import ActivityResult
 from sagaline._payloads import is_sealed
 from sagaline._runtime.activities import ActivityInfo, ForwardStep

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sagaline._engine.rows import Meta
+from sagaline._engine.meta import Meta
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from sagaline._engine.apply import apply_positions, apply_refusals, apply_tombstone
-from sagaline._engine.decide import Input, Rejected, TimerDue, decide, run_id_of
+from sagaline._engine.apply import apply_positions, apply_refusals
+from sagaline._engine.decide import Input, Joined, Rejected, Replaced, TimerDue, decide, run_id_of
 from sagaline._engine.effects import (
     Answer,
     CancelActivity,
@@ -21,11 +21,14 @@ from sagaline._engine.effects import (
     SetTimer,
     StartActivity,
 )
-from sagaline._engine.emit import Emitter, new_run
+from sagaline._engine.emit import Emitter
+from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.replies import REPLIES
-from sagaline._engine.rows import ActivityRow, Meta, RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._engine.tables.runs import RunView, new_run
+from sagaline._engine.tombstones import apply_tombstone
 from sagaline._host import crash_points
 from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import PAYLOAD_LIMIT, HostOptions
@@ -101,11 +104,16 @@ class Partition:
         self.guard = self._pipeline.guard
         self._intake = Intake(meta, services.log, options, self._trouble, self._on_input, self.guard)
         self._recorded = Recorded(meta.commands_position, meta.results_position, meta.released)
-        self._instances = Instances(services.registry, self._state.history, options)
+        self._instances = Instances(services.registry, self._state.history.records, options)
         self._activations = Activations(self._state, self._instances, options, self._append, self.lose)
         durable = self._durable = State(Overlay(self._write_back), meta, cached_runs=0)
         self._outbox = Outbox(
-            services.log, options, self.guard, meta.released, lambda: self._pipeline.next_offset, durable.messages
+            services.log,
+            options,
+            self.guard,
+            meta.released,
+            lambda: self._pipeline.next_offset,
+            durable.outbox.messages,
         )
         self._reads = Reads(
             services.log, durable, self.guard, self._end_offset, lambda: self._pipeline.next_offset, self._on_start
@@ -126,15 +134,16 @@ class Partition:
             ),
             services.pools,
         )
-        self._timers = Timers(self.guard, options.clock, self._on_due, durable.timers, options.timer_window)
+        self._timers = Timers(self.guard, options.clock, self._on_due, durable.timers.behind, options.timer_window)
         self._refused = Refused(lambda: self._intake.settled)
 
     # Starting and stopping
 
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
-        open_activities = self._durable.open_activities()  # as of now: all of them are durable
-        unfinished = [run for run in self._state.unfinished() if run.run_id not in self._trouble.skipped]
+        open_activities = self._durable.activities.all()  # as of now: all of them are durable
+        skipped = self._trouble.skipped
+        unfinished = [run for run in self._state.runs.unfinished() if not run.held and run.run_id not in skipped]
         for run in unfinished:
             if run.more:  # before any input of it can come
                 self._take_up(run, self._activations.finish_writing)
@@ -155,7 +164,7 @@ class Partition:
                 await self._services.activities.room()
                 self._start_if_open(effect.run_id, effect.row)
 
-    def _take_up(self, run: RunRow, how: Callable[[RunRow], None]) -> None:
+    def _take_up(self, run: RunView, how: Callable[[RunView], None]) -> None:
         """One run that cannot be taken up is left as it is, until another worker tries."""
         if self.lost.done():
             return
@@ -164,7 +173,7 @@ class Partition:
         except BaseException as error:
             self.guard.caught(error, partial(self._skip, run))
 
-    def _skip(self, run: RunRow, cause: str) -> Lost:
+    def _skip(self, run: RunView, cause: str) -> Lost:
         self._trouble.skipped.add(run.run_id)
         return Lost(Kind.RUN, f"a run of {run.workflow_id} made the engine fail ({cause})")
 
@@ -362,6 +371,8 @@ class Partition:
             run = self._state.run(workflow_id)
             at_ms = max(now, run.last_at) if run is not None else now
             decision = decide(self._state, given, at_ms)
+            if isinstance(decision, Joined | Replaced):
+                raise NotImplementedError("a start whose id is in use")
             if isinstance(decision, Rejected):
                 assert isinstance(given, CancelRun | TerminateRun | RetryRun)
                 self._refused.add(decision, given)
@@ -374,7 +385,7 @@ class Partition:
         if emitter is not None:
             self._activations.activate(emitter)
 
-    def _emitter(self, run: RunRow | None, given: Input, event: Event, at_ms: int) -> Emitter:
+    def _emitter(self, run: RunView | None, given: Input, event: Event, at_ms: int) -> Emitter:
         if run is None:
             assert isinstance(given, StartRun)
             assert isinstance(event, RunStarted)
@@ -398,7 +409,7 @@ class Partition:
     def _is_behind(self) -> bool:
         """Something was consumed, or has left, that no record says yet."""
         recorded = self._recorded
-        oldest = self._state.oldest_message()
+        oldest = self._state.outbox.oldest_offset()
         has_left = oldest is not None and oldest < self._outbox.released
         age_ms = self._services.options.clock() - self._write_back.current_at_ms
         if age_ms > self._services.log.tombstones_kept_s * 1_000 / 4:  # the store must not look old when it is idle
@@ -415,7 +426,7 @@ class Partition:
         )
         number = self._pipeline.appended
         apply_positions(self._state, record, number)
-        self._send(positions_key(self.epoch, number), record, encode(record), self._state.take_effects())
+        self._send(positions_key(self.epoch, number), record, encode(record), self._state.drain_effects())
         return number
 
     def _append_tombstone(self, key: bytes) -> None:
@@ -441,17 +452,17 @@ class Partition:
             tuple(emitter.events),
         )
         value = encode(record)
-        emitter.finish(more, value, record.released)
+        emitter.finish(self.epoch, more, value, record.released)
         key = history_key(run.workflow_id, run.run_id, emitter.first_event_id, self.epoch)
-        self._send(key, record, value, self._state.take_effects())
+        self._send(key, record, value, self._state.drain_effects())
 
     def _send(self, key: bytes, record: Decided | None, value: bytes | None, effects: list[Effect]) -> None:
         state = self._state
         if record is not None:
             self._recorded = Recorded(record.commands_position, record.results_position, record.released)
         now = self._services.options.clock()
-        writes, placed = state.take_writes(), state.take_placed()
-        pending = Pending(self._pipeline, self._recorded, writes, effects, placed, now, len(value or b""))
+        writes, offset_rows = state.drain_writes(), state.drain_offset_rows()
+        pending = Pending(self._pipeline, self._recorded, writes, effects, offset_rows, now, len(value or b""))
         self._pipeline.send(key, value, pending)
 
     # 4. Check (the pipeline does), 5. apply, 6. release the effects
@@ -465,8 +476,8 @@ class Partition:
         for number, pending in enumerate(acknowledged):
             add(pending.writes)
             settle(pending.writes)
-            if pending.placed is not None:
-                writes, found = self._state.place(offset + number, pending.placed)
+            if pending.offset_rows is not None:
+                writes, found = self._state.rows_at(offset + number, pending.offset_rows)
                 add(writes)
                 messages += found
         last = acknowledged[-1]

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sagaline._engine.effects import Effect
+from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Writes
-from sagaline._engine.rows import Meta
-from sagaline._engine.state import Placed
+from sagaline._engine.state import OffsetRows
 from sagaline._host import crash_points
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
@@ -41,7 +41,7 @@ class Pending(NamedTuple):
     recorded: Recorded
     writes: Writes
     effects: list[Effect]
-    placed: Placed | None
+    offset_rows: OffsetRows | None
     sent_at_ms: int
     bytes: int
 

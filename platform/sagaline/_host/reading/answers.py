@@ -13,8 +13,8 @@ import msgspec
 
 from sagaline._engine.effects import StartActivity
 from sagaline._engine.replies import outcome
-from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.reading.waiters import Asker
 from sagaline._model.descriptions import ACTIVITY, TIMER, OpenStep, ParkedRun, RunDescription, RunSummary
 from sagaline._model.failure import Failure
@@ -37,7 +37,7 @@ def refused(asker: Asker, kind: str, message: str) -> Reply:
     return Reply(asker.request_id, cut(asker.workflow_id, NAME_BYTES), "", "refused", "", None, failure)
 
 
-def description(asker: Asker, run: RunRow, state: State) -> Reply:
+def description(asker: Asker, run: RunView, state: State) -> Reply:
     """How a run stands, and what it waits for."""
     sealed = run.result is not None and is_sealed(run.result)
     shown = RunDescription(
@@ -57,7 +57,7 @@ def description(asker: Asker, run: RunRow, state: State) -> Reply:
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
 
 
-def _waits_for(run: RunRow, state: State) -> tuple[OpenStep, ...]:
+def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
     if run.closed or not run.open_steps:
         return ()
     shown: list[OpenStep] = []
@@ -83,16 +83,13 @@ def _waits_for(run: RunRow, state: State) -> tuple[OpenStep, ...]:
     return tuple(sorted(shown, key=lambda step: step.step))
 
 
-def history(asker: Asker, run: RunRow, state: State, is_there: Callable[[], bool]) -> Parts:
+def history(asker: Asker, run: RunView, state: State, is_there: Callable[[], bool]) -> Parts:
     """The records of a run as they stood when it was asked for; a refusal when it is retired meanwhile."""
     reply = msgspec.structs.replace(outcome(run, asker.request_id, "history"), result=None)
-    end = b"%08x" % run.next_event_id
+    end = 2**31 if run.held else run.next_event_id
 
     def read(after: bytes) -> Rows:
-        for key, value in state.history_pages(run.run_id, after):
-            if key[-8:] >= end:
-                return
-            yield key, value
+        return state.history.pages(run.run_id, after, end)
 
     pieces = parts(reply, read)
     while is_there():
@@ -107,13 +104,13 @@ def runs(asker: Asker, status: str, state: State) -> Parts:
     """All runs of the partition, or those of a status, a JSON object each."""
 
     def read(after: bytes) -> Rows:
-        for key, run in state.runs(after):
+        for key, run in state.runs.all(after):
             yield key, None if status and run.status != status else msgspec.json.encode(summary(run))
 
     return parts(Reply(asker.request_id, "", "", "runs", ""), read)
 
 
-def summary(run: RunRow) -> RunSummary:
+def summary(run: RunView) -> RunSummary:
     """A run of a list."""
     failure = run.failure
     return RunSummary(
@@ -135,13 +132,13 @@ def parked(asker: Asker, state: State) -> Parts:
     """Every parked run, as version 1 of the request asks for them."""
 
     def read(after: bytes) -> Rows:
-        for key, run in state.runs(after):
+        for key, run in state.runs.all(after):
             yield key, msgspec.json.encode(_parked(run)) if run.status == PARKED else None
 
     return parts(Reply(asker.request_id, "", "", "parked", ""), read)
 
 
-def _parked(run: RunRow) -> ParkedRun:
+def _parked(run: RunView) -> ParkedRun:
     shown = summary(run)
     at = run.last_at if run.parked_at is None else run.parked_at
     ids = (run.workflow_id, run.run_id, run.workflow)

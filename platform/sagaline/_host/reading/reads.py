@@ -7,8 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from sagaline._engine.replies import outcome
-from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.partition.guard import Guard
 from sagaline._host.reading import answers
 from sagaline._host.reading.delivery import Answer, Delivery
@@ -134,16 +134,15 @@ class Reads:
         run = self._run(asker.workflow_id, run_id)
         return _not_found(asker, run_id) if run is None else outcome(run, asker.request_id, kind)
 
-    def _run(self, workflow_id: str, run_id: str) -> RunRow | None:
+    def _run(self, workflow_id: str, run_id: str) -> RunView | None:
         """A run by its id; the newest of the workflow id when none is given."""
-        run = self._state.run(workflow_id)
-        return run if run is None or run_id in ("", run.run_id) else None
+        return self._state.run_by_id(workflow_id, run_id) if run_id else self._state.run(workflow_id)
 
     def _newest(self, workflow_id: str) -> str:
         run = self._state.run(workflow_id)
         return "" if run is None else run.run_id
 
-    def _is_there(self, run: RunRow) -> bool:
+    def _is_there(self, run: RunView) -> bool:
         return self._run(run.workflow_id, run.run_id) is not None
 
 

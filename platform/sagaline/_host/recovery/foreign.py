@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay, Rows, Writes
 from sagaline._engine.reader import HistoryReader
-from sagaline._engine.rows import INVALID_PREFIX, Meta
 from sagaline._engine.state import State
+from sagaline._engine.tables import invalid
 from sagaline._log import Record
 from sagaline._model.codec import UnreadableRecord
 
@@ -23,7 +24,7 @@ class Foreign(NamedTuple):
     @property
     def only_invalid(self) -> bool:
         """True when nothing but notes about invalid records has changed."""
-        return all(key.startswith(INVALID_PREFIX) for key, _ in self.writes)
+        return all(key.startswith(invalid.PREFIX) for key, _ in self.writes)
 
 
 def read_foreign(
@@ -34,8 +35,8 @@ def read_foreign(
     reader = HistoryReader(state, meta)
     for record in records:
         try:
-            if reader.take(record.offset, record.key, record.value) is not None:
+            if reader.read(record.offset, record.key, record.value) is not None:
                 return Foreign(True, [], reader.meta)
         except UnreadableRecord as error:
             on_unreadable(record, str(error))
-    return Foreign(False, state.take_writes(), reader.meta)
+    return Foreign(False, state.drain_writes(), reader.meta)

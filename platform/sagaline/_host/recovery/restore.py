@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from sagaline._engine.meta import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
-from sagaline._engine.rows import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
@@ -67,11 +67,11 @@ class Restore:
         """Applies a batch. Contract: offsets continue; gaps are what compaction has removed."""
         for record in records:
             try:
-                self._reader.take(record.offset, record.key, record.value)
+                self._reader.read(record.offset, record.key, record.value)
             except UnreadableRecord as error:
                 self._on_unreadable(record, str(error))
-            self._state.take_effects()
-        writes = [*dict(self._state.take_writes()).items(), (META_KEY, encode_meta(self.meta))]
+            self._state.drain_effects()
+        writes = [*dict(self._state.drain_writes()).items(), (META_KEY, encode_meta(self.meta))]
         self.store.write(writes)
         self._overlay.settle(writes)
         if crash_points.armed:

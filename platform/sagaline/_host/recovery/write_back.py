@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+from sagaline._engine.meta import CURRENT_KEY, META_KEY, Meta, encode_meta
 from sagaline._engine.overlay import Overlay, Writes
-from sagaline._engine.rows import CURRENT_KEY, META_KEY, ONCE_PREFIXES, Meta, encode_meta
+from sagaline._engine.tables import ONCE_PREFIXES
 from sagaline._host import crash_points
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._store import Store, StoreUnavailable

@@ -15,8 +15,8 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import NamedTuple
 
-from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
@@ -52,7 +52,7 @@ class Retention:
         self._registry, self._options, self._actions, self._pools = registry, options, actions, pools
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._due: list[tuple[str, int]] = []  # workflow ids, and when their runs closed: another may follow
+        self._due: list[tuple[str, str]] = []  # workflow ids and run ids
         self._due_refusals: list[tuple[int, int]] = []
         self._awaited: int | None = None  # number of the record of positions that has to be durable first
         self._covers = False  # that record lets what is due go
@@ -73,9 +73,9 @@ class Retention:
 
     def tidy(self) -> None:
         """Tombstones for what reading has found: invalid records, and runs that somebody else has begun to retire."""
-        for key in self._decided.invalid_records():
+        for key in list(self._decided.invalid.keys()):
             self._actions.append_tombstone(key)
-        for workflow_id, run_id in self._decided.remnants():
+        for workflow_id, run_id in list(self._decided.remnants.runs()):
             self._retire(workflow_id, run_id)
 
     def _schedule(self, delay_s: float) -> None:
@@ -113,7 +113,7 @@ class Retention:
 
     def on_positions(self, epoch: int, number: int) -> None:
         """A record of positions is durable: what it covers goes, and the older ones."""
-        for older in self._decided.positions_records():
+        for older in list(self._decided.positions.all()):
             if older < (epoch, number):
                 self._actions.append_tombstone(positions_key(*older))
         if number != self._awaited:
@@ -129,7 +129,7 @@ class Retention:
         else:
             self._retire_due(runs)
 
-    async def _delete_blobs(self, runs: list[RunRow]) -> None:
+    async def _delete_blobs(self, runs: list[RunView]) -> None:
         """Blobs go first: those that a crash would leave behind would belong to no run."""
         try:
             for run in runs:
@@ -139,7 +139,7 @@ class Retention:
             return
         self._retire_due(runs)
 
-    def _retire_due(self, runs: list[RunRow]) -> None:
+    def _retire_due(self, runs: list[RunView]) -> None:
         refusals, is_full = self._due_refusals, max(len(self._due), len(self._due_refusals)) == _AT_ONCE
         self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
         for run in runs:
@@ -149,39 +149,35 @@ class Retention:
         if is_full:  # there are more
             self._schedule(_SOON_S)
 
-    def _due_runs(self) -> list[RunRow]:
-        """The runs that were found due and are still there; not one that has begun since under the same id, and none
-        that somebody is being answered with."""
+    def _due_runs(self) -> list[RunView]:
+        """The runs that were found due and are still there; none that somebody is being answered with."""
         kept = self._actions.runs_in_use()
-        runs = [(self._decided.run(workflow_id), at) for workflow_id, at in self._due]
-        return [
-            run for run, closed_at in runs if run is not None and run.closed_at == closed_at and run.run_id not in kept
-        ]
+        runs = [self._decided.run_by_id(*ids) for ids in self._due if ids[1] not in kept]
+        return [run for run in runs if run is not None]
 
     def _retire(self, workflow_id: str, run_id: str) -> None:
-        for key in self._decided.record_keys(workflow_id, run_id):
+        for key in self._decided.history.keys(workflow_id, run_id):
             self._actions.append_tombstone(key)
             if crash_points.armed:
                 crash_points.reach("after-tombstone")
 
-    def _find_due(self) -> list[tuple[str, int]]:
+    def _find_due(self) -> list[tuple[str, str]]:
         """Closed runs whose time is over and whose messages have left."""
         now, released = self._options.clock(), self._actions.released()
-        due: list[tuple[str, int]] = []
-        for name in self._durable.closed_workflows():
+        due: list[tuple[str, str]] = []
+        for name in self._durable.closed.workflows():
             kept_ms = self._kept_ms(name)
-            for closed_at, workflow_id, offset in self._durable.closed_runs(name):
+            for closed_at, workflow_id, run_id, offset in self._durable.closed.runs(name):
                 if closed_at + kept_ms > now or offset >= released or len(due) == _AT_ONCE:
                     break
-                run = self._decided.run(workflow_id)
-                if run is not None and run.closed_at == closed_at:  # else its tombstones are on their way
-                    due.append((workflow_id, closed_at))
+                if self._decided.run_by_id(workflow_id, run_id) is not None:  # else its tombstones are on their way
+                    due.append((workflow_id, run_id))
         return due
 
     def _find_due_refusals(self) -> list[tuple[int, int]]:
         oldest = self._options.clock() - self._options.retention_ms
         due: list[tuple[int, int]] = []
-        for at, epoch, number in islice(self._durable.refusals_records(), _AT_ONCE):
+        for at, epoch, number in islice(self._durable.refusals.records(), _AT_ONCE):
             if at > oldest:
                 break
             due.append((epoch, number))

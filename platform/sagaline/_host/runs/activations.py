@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from sagaline._engine.effects import Effect
 from sagaline._engine.emit import Emitter
-from sagaline._engine.rows import RunRow
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.runs.instances import Instances
@@ -83,7 +83,7 @@ class Activations:
         emitter.emit(RunParked(bug.reason, bug.failure))
         self._append(emitter, False)
 
-    def finish_writing(self, run: RunRow) -> None:
+    def finish_writing(self, run: RunView) -> None:
         """The last activation was cut off between two of its records: replay it and append the rest."""
         emitter = Emitter(self._state, run, run.last_at)
         try:
@@ -97,7 +97,7 @@ class Activations:
         self._instances.keep(found, run)
         self._run_code(emitter, lambda: found.unwritten)
 
-    def resume(self, run: RunRow, answer: Effect | None = None) -> None:
+    def resume(self, run: RunView, answer: Effect | None = None) -> None:
         """A parked run goes on if this worker's code can follow it; else it stays as it is.
 
         ``answer`` is released when it is durable that the run goes on.
@@ -118,18 +118,18 @@ class Activations:
         emitter = Emitter(self._state, run, at_ms)
         emitter.emit(RunResumed(self._options.member_id))
         if answer is not None:
-            self._state.call_for(answer)
+            self._state.changes.call_for(answer)
         self._run_code(emitter, lambda: commands)
 
-    def quarantine(self, run: RunRow, cause: str) -> None:
+    def quarantine(self, run: RunView, cause: str) -> None:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
         failure = Failure("EngineError", cause, BUG, retryable=False)
         self._park(Emitter(self._state, run, self._now_ms(run)), WorkflowBug(failure, QUARANTINED))
 
-    def _give_up(self, run: RunRow, error: BlobsUnavailable) -> None:
+    def _give_up(self, run: RunView, error: BlobsUnavailable) -> None:
         """Nothing is recorded: whoever claims the partition next tries again."""
         self._instances.forget(run.run_id)
         self._lose(Lost(Kind.PAYLOADS, f"{error}"))
 
-    def _now_ms(self, run: RunRow) -> int:
+    def _now_ms(self, run: RunView) -> int:
         return max(self._options.clock(), run.last_at)

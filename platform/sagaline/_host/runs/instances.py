@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from sagaline._engine.rows import RunRow
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
 from sagaline._host.runs.sealing import open_events, open_record
 from sagaline._host.sizes import size
@@ -25,7 +25,7 @@ _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 class Instances:
     """``activate`` is the way into workflow code. WorkflowBug leaves it as the runtime raised it."""
 
-    def __init__(self, registry: Registry, history: Callable[[str], list[bytes]], options: HostOptions) -> None:
+    def __init__(self, registry: Registry, history: Callable[[str], Iterable[bytes]], options: HostOptions) -> None:
         self._registry, self._history, self._options = registry, history, options
         self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
@@ -47,7 +47,7 @@ class Instances:
         instance.take_input(payload)
         self._remember(run_id, instance, 0)
 
-    def activate(self, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
+    def activate(self, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         """Gives a run's code its jobs; returns what it asks for."""
         instance = self._cached.pop(run.run_id, None)
         if instance is None:
@@ -58,15 +58,15 @@ class Instances:
             self._weigh(run.run_id, found.weight)
         return self._step(instance, run, jobs, at_ms)
 
-    def resume(self, found: Replay, run: RunRow, at_ms: int) -> list[Command]:
+    def resume(self, found: Replay, run: RunView, at_ms: int) -> list[Command]:
         """The same for a parked run that was rebuilt: what has arrived meanwhile is the activation."""
         return self._step(found.instance, run, found.pending, at_ms)
 
-    def keep(self, found: Replay, run: RunRow) -> None:
+    def keep(self, found: Replay, run: RunView) -> None:
         """Keeps a rebuilt instance."""
         self._remember(run.run_id, found.instance, found.weight)
 
-    def rebuild(self, run: RunRow) -> Replay:
+    def rebuild(self, run: RunView) -> Replay:
         """Replays a run's history."""
         records: list[History] = []
         weight = 0
@@ -91,12 +91,12 @@ class Instances:
         for run_id in list(self._cached):
             self.forget(run_id)
 
-    def _begin(self, run: RunRow, job: Event) -> Instance | None:
+    def _begin(self, run: RunView, job: Event) -> Instance | None:
         if not isinstance(job, RunStarted):
             return None
         return new_instance(self._registry.workflows[run.workflow], self._registry, run.workflow_id, run.run_id)
 
-    def _step(self, instance: Instance, run: RunRow, jobs: Sequence[Event], at_ms: int) -> list[Command]:
+    def _step(self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         try:
             commands = instance.activate(open_events(self._options.payloads, jobs), at_ms)
         except (WorkflowBug, BlobsUnavailable):

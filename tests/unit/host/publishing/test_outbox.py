@@ -11,7 +11,7 @@ from scripted_log import Published, ScriptedLog
 from virtual_time import virtual
 
 from sagaline._engine.effects import Publish
-from sagaline._engine.rows import OutboxRow
+from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost

@@ -1,0 +1,23 @@
+"""One processor an input: it reads the state and says which events follow, or why none does. It never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sagaline._engine.processors import activity_result, cancel, retry, start, terminate, timer_due
+from sagaline._engine.processors.decisions import StartDecision, TimerDue
+from sagaline._engine.state import ReadState
+from sagaline._model.records import ActivityResult, CancelRun, RetryRun, StartRun, TerminateRun
+
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ActivityResult | TimerDue
+Processor = Callable[[ReadState, Any, int], StartDecision]
+
+PROCESSORS: dict[type[Input], Processor] = {
+    StartRun: start.process,
+    CancelRun: cancel.process,
+    TerminateRun: terminate.process,
+    RetryRun: retry.process,
+    ActivityResult: activity_result.process,
+    TimerDue: timer_due.process,
+}

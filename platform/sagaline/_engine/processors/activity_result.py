@@ -1,0 +1,44 @@
+"""An attempt of an activity has an outcome: the activity is done, is retried, or has failed for good."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+from sagaline._engine.processors.decisions import Decision
+from sagaline._engine.state import ReadState
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed
+from sagaline._model.failure import Failure
+from sagaline._model.records import ActivityResult
+
+
+def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
+    """Empty when the outcome was recorded before, or is that of an attempt that was given up."""
+    row = state.activity(result.run_id, result.step)
+    if row is None or row.attempt != result.attempt:
+        return []
+    failure = result.failure
+    if failure is None:
+        return [ActivityCompleted(result.step, result.attempt, result.result or b"null")]
+    if _retries(row, failure):
+        wait_ms = _interval_ms(row, result.run_id)
+        return [ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)]
+    if failure.clean and result.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
+        failure = msgspec.structs.replace(failure, clean=False)
+    return [ActivityFailed(result.step, result.attempt, failure)]
+
+
+def _retries(row: ActivityRow, failure: Failure) -> bool:
+    policy = row.scheduled.retry
+    if row.cancel_requested or not failure.retryable or failure.type in policy.non_retryable:
+        return False
+    return policy.attempts == 0 or row.attempt < policy.attempts
+
+
+def _interval_ms(row: ActivityRow, run_id: str) -> int:
+    """The policy's interval less up to a tenth, by a hash: runs that failed together do not come back together."""
+    interval = row.scheduled.retry.interval_ms(row.attempt)
+    spread = zlib.crc32(f"{run_id}/{row.scheduled.step}/{row.attempt}".encode()) % 100
+    return interval - interval * spread // 1000

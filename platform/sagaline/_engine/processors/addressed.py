@@ -1,0 +1,25 @@
+"""The open run that a command means: by its workflow id, or a certain one when the command has a run id."""
+
+from __future__ import annotations
+
+from sagaline._engine.processors.decisions import Rejected, rejected
+from sagaline._engine.state import ReadState
+from sagaline._engine.tables.runs import RunView
+from sagaline._model.records import CancelRun, RetryRun, TerminateRun
+
+
+def addressed(state: ReadState, request: CancelRun | TerminateRun | RetryRun) -> RunView | Rejected:
+    """The run, open and not held; or why there is none that the command could mean."""
+    workflow_id, run_id = request.workflow_id, request.run_id
+    run = state.run_by_id(workflow_id, run_id) if run_id else state.run(workflow_id)
+    which = f"an open run {run_id}" if run_id else "an open run"
+    if run is None:
+        name, why = "WorkflowNotFound", "there is none"
+    elif run.closed:
+        name, why = "RunEnded", f"it has ended: {run.status}"
+    elif run.held:
+        name, why = "RunHeld", f"it is held: {run.failure.message if run.failure else run.status}"
+    else:
+        return run
+    message = f"Expected {which} of workflow id {workflow_id!r} but {why}."
+    return rejected(request.request_id, workflow_id, name, message)

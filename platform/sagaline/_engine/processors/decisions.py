@@ -1,0 +1,59 @@
+"""What a processor may say to an input."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._model.events import Event, RunStarted, RunTerminated
+from sagaline._model.failure import Failure
+
+
+class TimerDue(msgspec.Struct, frozen=True, gc=False):
+    """A timer's time has come, by the owner's clock."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """The input is not accepted; ``failure`` says what was expected and what came."""
+
+    request_id: str
+    workflow_id: str
+    failure: Failure
+
+
+class Joined(msgspec.Struct, frozen=True, gc=False):
+    """A start is answered with a run that is there already.
+
+    ``unless_same``: only when the run began with the same input; with another the start is rejected with this failure.
+    Payloads may be sealed, so the host compares them, opened. None: whatever the input is.
+    """
+
+    workflow_id: str
+    run_id: str
+    unless_same: Failure | None = None
+
+
+class Replaced(msgspec.Struct, frozen=True, gc=False):
+    """A start ends the open run of its id and begins another, in two records.
+
+    1. The record of ``terminated`` for the open run. It carries the positions from before the start, so that a crash
+       between the two reads the start again: the processor knows the run that this request has ended.
+    2. The record of ``started`` for the new run, whose id is ``run_id_of(start)``, with the positions behind it.
+
+    The host must know that the start can be accepted (workflow, input) before it does the first.
+    """
+
+    terminated: RunTerminated
+    started: RunStarted
+
+
+Decision = list[Event] | Rejected
+StartDecision = list[Event] | Rejected | Joined | Replaced
+
+
+def rejected(request_id: str, workflow_id: str, name: str, message: str) -> Rejected:
+    """A refusal that is final."""
+    return Rejected(request_id, workflow_id, Failure(name, message, retryable=False))

@@ -1,0 +1,19 @@
+"""A person asks for a parked run to be tried again."""
+
+from __future__ import annotations
+
+from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.decisions import Decision, Rejected, rejected
+from sagaline._engine.state import ReadState
+from sagaline._model.records import PARKED, RetryRun
+
+
+def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
+    """Nothing to record for a run that is parked: resuming it does. Rejected when it is not."""
+    run = addressed(state, request)
+    if isinstance(run, Rejected):
+        return run
+    if run.status != PARKED:
+        message = f"Expected a parked run of workflow id {request.workflow_id!r} but it is {run.status}."
+        return rejected(request.request_id, request.workflow_id, "NotParked", message)
+    return []

@@ -1,0 +1,148 @@
+"""Activities whose outcome is not recorded yet, by run and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sagaline._engine.changes import Changes, Effect
+from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.tables.timers import Timers
+from sagaline._model.events import ActivityScheduled
+from sagaline._model.failure import Failure
+
+PREFIX = b"a/"
+
+
+class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next, ``failure`` what
+    the one before came to, in short: it is for people who look at the run."""
+
+    workflow_id: str
+    scheduled: ActivityScheduled
+    attempt: int = 1
+    retry_at: int = 0
+    cancel_requested: bool = False
+    failure: Failure | None = None
+
+
+class StartActivity(Effect, frozen=True, gc=False):
+    """Run an attempt of an activity, now or at ``row.retry_at``."""
+
+    run_id: str
+    row: ActivityRow
+
+
+class CancelActivity(Effect, frozen=True, gc=False):
+    """Stop an attempt that may be running; its outcome is still reported."""
+
+    run_id: str
+    row: ActivityRow
+
+
+class ForgetActivity(Effect, frozen=True, gc=False):
+    """Stop an attempt whose run has ended; nobody hears its outcome."""
+
+    run_id: str
+    step: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(ActivityRow).decode
+
+
+def activity_key(run_id: str, step: int) -> bytes:
+    """Key of an open activity."""
+    return b"a/%b/%08x" % (run_id.encode(), step)
+
+
+class Activities:
+    """The newest rows are kept decoded: so many, of a kilobyte each."""
+
+    def __init__(self, changes: Changes, timers: Timers, cached: int) -> None:
+        self._changes, self._timers = changes, timers
+        self.resize(cached)
+        self._cache: dict[bytes, ActivityRow] = {}
+        self._cache_bytes = 0
+
+    def resize(self, cached: int) -> None:
+        """Bounds how many are kept decoded."""
+        self._cached, self._cached_bytes = cached, cached * 1_000
+
+    # Reading
+
+    def get(self, run_id: str, step: int) -> ActivityRow | None:
+        """An activity whose outcome is not recorded yet."""
+        key = activity_key(run_id, step)
+        row = self._cache.get(key)
+        if row is None:
+            data = self._changes.get(key)
+            if data is None:
+                return None
+            row = _decode(data)
+        return row
+
+    def of(self, run_id: str) -> Iterator[StartActivity]:
+        """The open activities of a run, by step."""
+        for _, data in self._changes.scan(b"a/%b/" % run_id.encode()):
+            yield StartActivity(run_id, _decode(data))
+
+    def all(self) -> Iterator[StartActivity]:
+        """Every open activity, by run id."""
+        for key, data in self._changes.scan(PREFIX):
+            yield StartActivity(key.split(b"/")[1].decode(), _decode(data))
+
+    # Writing
+
+    def put(self, run: RunRow, row: ActivityRow) -> None:
+        """An activity is to be attempted, for the first time or again."""
+        step = row.scheduled.step
+        if row.attempt == 1:
+            run.open_steps += 1
+        elif (before := self.get(run.run_id, step)) is not None:
+            self._drop_retry(run, before)
+        self._write(activity_key(run.run_id, step), row)
+        if row.retry_at:
+            self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
+        self._changes.call_for(StartActivity(run.run_id, row))
+
+    def cancel(self, run: RunRow, row: ActivityRow) -> None:
+        """An activity is to be stopped, and its outcome recorded all the same."""
+        row = msgspec.structs.replace(row, cancel_requested=True)
+        self._write(activity_key(run.run_id, row.scheduled.step), row)
+        self._changes.call_for(CancelActivity(run.run_id, row))
+
+    def drop(self, run: RunRow, row: ActivityRow) -> None:
+        """An activity's outcome is recorded."""
+        run.open_steps -= 1
+        self._drop(run, row)
+
+    def drop_all(self, run: RunRow) -> None:
+        """Nobody waits for the run's activities any more. Its count of open steps is the caller's."""
+        for activity in self.of(run.run_id):
+            self._drop(run, activity.row)
+            self._changes.call_for(ForgetActivity(run.run_id, activity.row.scheduled.step))
+
+    def _drop(self, run: RunRow, row: ActivityRow) -> None:
+        key = activity_key(run.run_id, row.scheduled.step)
+        self._changes.put(key, None)
+        self._forget(key)
+        self._drop_retry(run, row)
+
+    def _drop_retry(self, run: RunRow, row: ActivityRow) -> None:
+        if row.retry_at:
+            self._timers.drop(row.retry_at, run.run_id, row.scheduled.step)
+
+    def _write(self, key: bytes, row: ActivityRow) -> None:
+        self._changes.put(key, _encode(row))
+        self._forget(key)
+        self._cache[key] = row
+        self._cache_bytes += len(row.scheduled.input)
+        while self._cache and (len(self._cache) > self._cached or self._cache_bytes > self._cached_bytes):
+            self._forget(next(iter(self._cache)))
+
+    def _forget(self, key: bytes) -> None:
+        row = self._cache.pop(key, None)
+        if row is not None:
+            self._cache_bytes -= len(row.scheduled.input)

@@ -1,0 +1,239 @@
+"""Runs: the newest of each workflow id, and earlier ones until they are retired.
+
+A workflow id has at most one open run, its newest. When another begins over a closed one, that one's row moves from
+the workflow id to its run id: a request that started it is still answered with it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+from sagaline._engine.changes import Changes
+from sagaline._model.events import RunStarted
+from sagaline._model.failure import Failure
+from sagaline._model.records import PARKED, RUNNING
+
+PREFIX, PAST_PREFIX, UNFINISHED_PREFIX = b"r/", b"b/", b"u/"
+_CACHED_RESULT_BYTES = 4_096
+
+
+class RunView(Protocol):
+    """A run as it stands, for reading: a decision or a host that writes it is a type error."""
+
+    @property
+    def workflow_id(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def workflow(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def reply_to(self) -> str: ...
+    @property
+    def reply_partition(self) -> int: ...
+    @property
+    def reply_when(self) -> str: ...
+    @property
+    def started_at(self) -> int: ...
+    @property
+    def last_at(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def next_event_id(self) -> int: ...
+    @property
+    def open_steps(self) -> int: ...
+    @property
+    def cancel_requested(self) -> bool: ...
+    @property
+    def more(self) -> bool: ...
+    @property
+    def closed_at(self) -> int | None: ...
+    @property
+    def result(self) -> bytes | None: ...
+    @property
+    def failure(self) -> Failure | None: ...
+    @property
+    def parked_at(self) -> int | None: ...
+    @property
+    def ended_by(self) -> str: ...
+    @property
+    def held(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+
+
+class RunRow(msgspec.Struct, array_like=True, gc=False):
+    """A run as it stands, in milliseconds since 1970. Only emitting and appliers write it.
+
+    ``more``: the last activation is not all written. ``ended_by``: the request that terminated it. ``held``: its
+    history goes on in a way that this code does not know, so nothing is decided on it (docs/decisions/0015).
+    """
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    request_id: str
+    reply_to: str
+    reply_partition: int
+    reply_when: str
+    started_at: int
+    last_at: int
+    status: str
+    next_event_id: int = 1
+    open_steps: int = 0
+    cancel_requested: bool = False
+    more: bool = False
+    unfinished: bool = False
+    closed_at: int | None = None
+    result: bytes | None = None
+    failure: Failure | None = None
+    parked_at: int | None = None
+    ended_by: str = ""
+    held: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """True once a terminal event is applied; nothing follows it."""
+        return self.closed_at is not None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(RunRow).decode
+
+
+def run_key(workflow_id: str) -> bytes:
+    """Key of the newest run of a workflow id."""
+    return PREFIX + workflow_id.encode()
+
+
+def past_key(run_id: str) -> bytes:
+    """Key of an earlier run."""
+    return PAST_PREFIX + run_id.encode()
+
+
+def unfinished_key(workflow_id: str) -> bytes:
+    """Key in the index of open runs that an owner looks at when it starts."""
+    return UNFINISHED_PREFIX + workflow_id.encode()
+
+
+def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
+    """The row of a run that begins with ``started``."""
+    return RunRow(
+        workflow_id=workflow_id,
+        run_id=run_id,
+        workflow=started.workflow,
+        request_id=started.request_id,
+        reply_to=started.reply_to,
+        reply_partition=started.reply_partition,
+        reply_when=started.reply_when,
+        started_at=at_ms,
+        last_at=at_ms,
+        status=RUNNING,
+    )
+
+
+class Runs:
+    """Rows that change within a record are encoded once, when its writes are drained."""
+
+    def __init__(self, changes: Changes, cached: int) -> None:
+        self._changes, self._cached = changes, cached
+        self._cache: OrderedDict[str, RunRow] = OrderedDict()
+        self._dirty: dict[str, RunRow] = {}
+
+    def resize(self, cached: int) -> None:
+        """Bounds how many are kept decoded."""
+        self._cached = cached
+
+    # Reading
+
+    def newest(self, workflow_id: str) -> RunRow | None:
+        """The newest run of a workflow id."""
+        run = self._cache.get(workflow_id) or self._dirty.get(workflow_id)
+        if run is None:
+            data = self._changes.get(run_key(workflow_id))
+            if data is None:
+                return None
+            run = _decode(data)
+            self._remember(run)
+        return run
+
+    def by_id(self, workflow_id: str, run_id: str) -> RunRow | None:
+        """A run of a workflow id, the newest or an earlier one."""
+        run = self.newest(workflow_id)
+        if run is not None and run.run_id == run_id:
+            return run
+        data = self._changes.get(past_key(run_id))
+        if data is None:
+            return None
+        past = _decode(data)
+        return past if past.workflow_id == workflow_id else None
+
+    def all(self, after: bytes = b"") -> Iterator[tuple[bytes, RunRow]]:
+        """Every run with the key of its row, earlier ones first, lazily; with ``after``, those behind it."""
+        for prefix in (PAST_PREFIX, PREFIX):
+            for key, data in self._changes.scan(prefix, after):
+                yield key, _decode(data)
+
+    def unfinished(self) -> Iterator[RunRow]:
+        """Open runs that wait for an owner's attention: parked, held, or with an activation that is not all written."""
+        for key, _ in self._changes.scan(UNFINISHED_PREFIX):
+            run = self.newest(key[2:].decode())
+            if run is None:
+                raise ValueError(f"Expected a run for {key!r} but the index has a row without one")
+            yield run
+
+    # Writing
+
+    def begin(self, run: RunRow) -> None:
+        """A run begins; the closed one that was the newest of its id is an earlier one from now on."""
+        before = self.newest(run.workflow_id)
+        if before is not None:
+            self._set_unfinished(before, False)
+            self._changes.put(past_key(before.run_id), _encode(before))
+            self._forget(run.workflow_id)
+        self._dirty[run.workflow_id] = run
+
+    def put(self, run: RunRow) -> None:
+        """The newest run of an id has changed."""
+        self._dirty[run.workflow_id] = run
+        self._set_unfinished(run, not run.closed and (run.more or run.status == PARKED))
+
+    def remove(self, run: RunRow) -> None:
+        """The run is retired."""
+        self._set_unfinished(run, False)
+        newest = self.newest(run.workflow_id)
+        if newest is not None and newest.run_id == run.run_id:
+            self._changes.put(run_key(run.workflow_id), None)
+            self._forget(run.workflow_id)
+        else:
+            self._changes.put(past_key(run.run_id), None)
+
+    def write_changed(self) -> None:
+        """Writes the rows that have changed."""
+        for run in self._dirty.values():
+            self._changes.put(run_key(run.workflow_id), _encode(run))
+            self._remember(run)
+        self._dirty.clear()
+
+    def _set_unfinished(self, run: RunRow, unfinished: bool) -> None:
+        if unfinished != run.unfinished:
+            run.unfinished = unfinished
+            self._changes.put(unfinished_key(run.workflow_id), b"" if unfinished else None)
+
+    def _forget(self, workflow_id: str) -> None:
+        self._dirty.pop(workflow_id, None)
+        self._cache.pop(workflow_id, None)
+
+    def _remember(self, run: RunRow) -> None:
+        if run.result is not None and len(run.result) > _CACHED_RESULT_BYTES:
+            self._cache.pop(run.workflow_id, None)
+            return
+        self._cache[run.workflow_id] = run
+        while len(self._cache) > self._cached:
+            self._cache.popitem(last=False)

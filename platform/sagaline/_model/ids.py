@@ -1,0 +1,26 @@
+"""Ids that follow from others: the run that a request starts, the key that a participant sees."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+
+class StartRequest(Protocol):
+    """What the id of a run is made of."""
+
+    @property
+    def workflow_id(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+
+
+def run_id_of(request: StartRequest) -> str:
+    """The id of the run that a request starts: the same for a repeat, unlike any other's."""
+    text = f"{request.workflow_id}\0{request.request_id}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def idempotency_key(run_id: str, step: int) -> str:
+    """The key a participant sees: the same for every attempt of a step."""
+    return f"{run_id}/{step}"
