@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = [ROOT / "platform", ROOT / "schemas", ROOT / "sagas", ROOT / "connectors"]
 SOURCES = sorted(file for folder in PACKAGES for file in folder.rglob("*.py"))
 ALL = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglob("*.py")])
-PURE = [file for file in SOURCES if file.parent.name in ("_engine", "_runtime", "appliers")]
+PURE = [file for file in SOURCES if {"_engine", "_model", "_runtime"} & set(file.parts)]
 FORBIDDEN_MODULES = {
     "time",
     "socket",

@@ -259,14 +259,14 @@ async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_othe
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug of ours costs the one input: the partition is claimed anew, and next time the input is dead."""
-    real = decide._PROCESSORS[TerminateRun]
+    real = decide.PROCESSORS[TerminateRun]
 
     def broken(state: Any, given: TerminateRun, now_ms: int) -> Any:
         if given.reason == "boom":
             raise ZeroDivisionError("a bug")
         return real(state, given, now_ms)
 
-    monkeypatch.setitem(decide._PROCESSORS, TerminateRun, broken)
+    monkeypatch.setitem(decide.PROCESSORS, TerminateRun, broken)
     async with running(url, [one], [act]) as (_, client):
         with pytest.raises(RequestRefused, match="there is none"):
             await client.handle("nobody").terminate("boom")
@@ -283,14 +283,14 @@ async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_othe
 async def test_a_run_whose_result_makes_the_engine_fail_is_quarantined(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = decide._PROCESSORS[ActivityResult]
+    real = decide.PROCESSORS[ActivityResult]
 
     def broken(state: Any, given: ActivityResult, now_ms: int) -> Any:
         if given.workflow_id == "bad":
             raise ZeroDivisionError("a bug")
         return real(state, given, now_ms)
 
-    monkeypatch.setitem(decide._PROCESSORS, ActivityResult, broken)
+    monkeypatch.setitem(decide.PROCESSORS, ActivityResult, broken)
     async with running(url, [one], [act]) as (_, client):
         bad = await client.start(one, "bad", id="bad")
         assert await client.execute(one, "good", id="good") == "good"
@@ -404,7 +404,7 @@ async def test_a_start_that_is_read_after_the_retention_but_was_written_within_i
 async def test_a_quarantined_run_is_listed_and_goes_on_when_it_is_retried(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = decide._PROCESSORS[ActivityResult]
+    real = decide.PROCESSORS[ActivityResult]
     mended = False
 
     def broken(state: Any, given: ActivityResult, now_ms: int) -> Any:
@@ -412,7 +412,7 @@ async def test_a_quarantined_run_is_listed_and_goes_on_when_it_is_retried(
             raise ZeroDivisionError("a bug")
         return real(state, given, now_ms)
 
-    monkeypatch.setitem(decide._PROCESSORS, ActivityResult, broken)
+    monkeypatch.setitem(decide.PROCESSORS, ActivityResult, broken)
     async with running(url, [one], [act]) as (_, client):
         bad = await client.start(one, "bad", id="bad")
         async with asyncio.timeout(10):
@@ -468,11 +468,10 @@ async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the
         partition = worker._host.live[0]
         retention, run = partition._retention, partition._state.run("w")
         assert run is not None
-        assert run.closed_at is not None
-        retention._due = [("w", run.closed_at - 60_000)]  # a run before this one
+        retention._due = [("w", "0" * 32)]  # a run before this one
         assert retention._due_runs() == []
         assert (await client.handle("w").describe()).status == "completed"
-        retention._due = [("w", run.closed_at)]
+        retention._due = [("w", run.run_id)]
         retention._retire_due(retention._due_runs())
         with pytest.raises(RequestRefused):
             await client.handle("w").describe()
@@ -490,7 +489,7 @@ async def test_retention_keeps_up_with_many_closed_runs(url: str) -> None:
     async with await Client.connect(url) as client:
         await asyncio.gather(*(client.execute(one, "ok", id=f"w-{number}") for number in range(700)))
         partition._retention._sweep()
-        await eventually(lambda: not list(partition._durable.closed_runs("one")))
+        await eventually(lambda: not list(partition._durable.closed.runs("one")))
     await host.stop()
     await log.close()
 

@@ -51,7 +51,7 @@ def test_what_is_left_of_a_run_that_a_store_knows_in_part_is_not_forgotten() -> 
     """Found by the simulation (seed 64 of its day): the last records kept their place in the log for ever."""
     records = log()
     whole = applied(MemoryStore(), records)
-    assert [key for key in whole if key.startswith(b"h/")] == [b"h/%b/00000007" % RUN.encode()]
+    assert [key for key in whole if key.startswith(b"h/")] == [b"h/%b/00000007/0" % RUN.encode()]
     for known in range(len(records)):
         for gone in ([2], [2, 3], [1, 2, 3], [3]):
             store = MemoryStore()
@@ -94,7 +94,7 @@ async def test_a_restore_that_stood_still_while_the_cleaner_went_by_begins_anew(
     assert cleaned.stood_still
     found = state_rows(restore.store)
     assert not [key for key in found if key.startswith((b"r/", b"w/", b"t/"))], "the run is long gone"
-    assert [key for key in found if key.startswith(b"h/")] == [b"h/%b/00000007" % RUN.encode()]
+    assert [key for key in found if key.startswith(b"h/")] == [b"h/%b/00000007/0" % RUN.encode()]
     assert not recovery.is_too_old(restore)
     cleaned.now_ms += 9_000
     assert recovery.is_too_old(restore), "a standby that has stood still for so long is opened anew"
