@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sagaline import ActivityError, Retry, activity, saga, workflow
+from sagaline import Activity, ActivityError, Retry, Workflow, activity, saga, workflow
 
 QUICK = Retry(attempts=2, first_interval=0.001, maximum_interval=0.002)
 SLOW = Retry(attempts=5, first_interval="1d", maximum_interval="1d")
@@ -110,5 +110,5 @@ async def brief(what: str) -> str:
     return await reserve(what)
 
 
-WORKFLOWS = [steps, strict, undoing, together, sleeper, waiting, buggy, brief]
-ACTIVITIES = [reserve, tomorrow, hang]
+WORKFLOWS: list[Workflow[Any, Any]] = [steps, strict, undoing, together, sleeper, waiting, buggy, brief]
+ACTIVITIES: list[Activity[Any, Any]] = [reserve, tomorrow, hang]

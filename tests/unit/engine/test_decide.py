@@ -1,0 +1,306 @@
+"""What each input leads to, by the state that it meets."""
+
+from __future__ import annotations
+
+import pytest
+from engine_states import NOW, Partition, scheduled
+
+from sagaline._engine.decide import Input, Joined, Rejected, Replaced, TimerDue, decide, run_id_of
+from sagaline._engine.held import hold
+from sagaline._engine.tables.runs import RunRow
+from sagaline._model import events
+from sagaline._model.events import Event
+from sagaline._model.failure import Failure
+from sagaline._model.records import ActivityResult, CancelRun, Refusal, RetryRun, StartRun, TerminateRun
+
+RUN = "0" * 32
+FIRST = StartRun("first", "w", "pay", b"[1]")
+LATER = StartRun("later", "w", "pay", b"[1]")
+BOOM = Failure("Boom", "why")
+ENDS: dict[str, Event] = {
+    "completed": events.RunCompleted(b"1"),
+    "failed": events.RunFailed(BOOM, False),
+    "compensated": events.RunFailed(BOOM, True),
+    "cancelled": events.RunCancelled("why", True),
+    "terminated": events.RunTerminated("somebody", "why"),
+}
+
+
+def start(conflict: str = "join", reuse: str = "join", workflow: str = "pay") -> StartRun:
+    return StartRun("later", "w", workflow, b"[1]", id_conflict=conflict, id_reuse=reuse)
+
+
+def short(decision: object) -> str:
+    """A decision in a word."""
+    if isinstance(decision, Rejected):
+        return decision.failure.type
+    if isinstance(decision, Joined):
+        return "joined if same" if decision.unless_same else "joined"
+    if isinstance(decision, Replaced):
+        return "replaced"
+    assert isinstance(decision, list)
+    return " ".join(type(event).__name__ for event in decision)
+
+
+# Starts
+
+
+@pytest.mark.parametrize(
+    ("conflict", "reuse", "workflow", "expected"),
+    [
+        ("join", "join", "pay", "joined if same"),
+        ("join", "join", "refund", "IdInUse"),
+        ("join", "reject", "pay", "joined if same"),
+        ("use_existing", "join", "refund", "joined"),
+        ("use_existing", "reject", "pay", "joined"),
+        ("fail", "join", "pay", "IdInUse"),
+        ("fail", "allow", "pay", "IdInUse"),
+        ("terminate_existing", "join", "pay", "replaced"),
+        ("terminate_existing", "if_failed", "refund", "replaced"),
+        ("terminate_existing", "allow", "pay", "replaced"),
+        ("terminate_existing", "reject", "pay", "IdInUse"),
+    ],
+)
+def test_a_start_of_an_id_that_is_open(conflict: str, reuse: str, workflow: str, expected: str) -> None:
+    partition = Partition()
+    partition.start(FIRST)
+    assert short(decide(partition.state, start(conflict, reuse, workflow), NOW)) == expected
+
+
+@pytest.mark.parametrize("status", sorted(ENDS))
+@pytest.mark.parametrize(
+    ("reuse", "workflow", "completed", "other"),
+    [
+        ("join", "pay", "joined if same", "joined if same"),
+        ("join", "refund", "IdUsed", "IdUsed"),
+        ("allow", "refund", "RunStarted", "RunStarted"),
+        ("if_failed", "pay", "joined if same", "RunStarted"),
+        ("if_failed", "refund", "IdUsed", "RunStarted"),
+        ("reject", "pay", "IdUsed", "IdUsed"),
+    ],
+)
+@pytest.mark.parametrize("conflict", ["join", "use_existing", "fail", "terminate_existing"])
+def test_a_start_of_an_id_whose_newest_run_has_ended(
+    status: str, reuse: str, workflow: str, completed: str, other: str, conflict: str
+) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, ENDS[status])
+    assert run.status == status
+    decision = decide(partition.state, start(conflict, reuse, workflow), NOW)
+    assert short(decision) == (completed if status == "completed" else other)
+
+
+def test_a_start_of_a_new_id_carries_the_whole_request() -> None:
+    request = StartRun("r", "w", "pay", b"[1]", "client", 3, "closed")
+    want = [events.RunStarted("pay", b"[1]", "r", "client", 3, "closed")]
+    assert decide(Partition().state, request, NOW) == want
+
+
+def test_a_refusal_names_both_workflows_and_the_run() -> None:
+    partition = Partition()
+    run = partition.start(FIRST)
+    decision = decide(partition.state, start(workflow="refund"), NOW)
+    assert isinstance(decision, Rejected)
+    for word in ("'pay'", "'refund'", "'w'", run.run_id):
+        assert word in decision.failure.message
+    assert not decision.failure.retryable
+
+
+@pytest.mark.parametrize("conflict", ["join", "fail", "terminate_existing"])
+@pytest.mark.parametrize("reuse", ["join", "allow", "reject"])
+def test_the_same_request_is_answered_with_its_own_run_for_ever(conflict: str, reuse: str) -> None:
+    """Open, closed, and when a later run of the id has begun and ended."""
+    partition = Partition()
+    request = StartRun("first", "w", "pay", b"[1]", id_conflict=conflict, id_reuse=reuse)
+    own = Joined("w", run_id_of(request))
+    run = partition.start(request)
+    assert decide(partition.state, request, NOW) == own
+    partition.emit(run, ENDS["completed"])
+    assert decide(partition.state, request, NOW) == own
+    later = partition.start(start(reuse="allow"))
+    assert decide(partition.state, request, NOW) == own
+    partition.emit(later, ENDS["failed"])
+    assert decide(partition.state, request, NOW) == own
+    assert decide(partition.state, start(reuse="allow"), NOW) == Joined("w", later.run_id)
+
+
+def test_a_refused_request_stays_refused() -> None:
+    partition = Partition()
+    failure = Failure("UnknownWorkflow", "no such workflow", retryable=False)
+    partition.state.refusals.put(7, 1, NOW, [Refusal("later", "w", failure)])
+    assert decide(partition.state, LATER, NOW) == Rejected("later", "w", failure)
+    assert short(decide(partition.state, FIRST, NOW)) == "RunStarted"
+
+
+def test_a_replacement_that_was_cut_off_by_a_crash_goes_on() -> None:
+    """The first record is there, the second is not: the start is read again."""
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1))
+    request = start("terminate_existing", "join")
+    decision = decide(partition.state, request, NOW)
+    assert isinstance(decision, Replaced)
+    assert decision.terminated.request_id == request.request_id
+    partition.emit(run, decision.terminated)
+    assert decide(partition.state, request, NOW) == [decision.started]
+    assert short(decide(partition.state, start("join", "reject"), NOW)) == "RunStarted", "it is the same request"
+    other = StartRun("other", "w", "pay", b"[1]", id_reuse="reject")
+    assert short(decide(partition.state, other, NOW)) == "IdUsed"
+    partition.start(request)
+    assert decide(partition.state, request, NOW) == Joined("w", run_id_of(request))
+
+
+# Cancel, terminate, retry
+
+
+def requests(run_id: str = "") -> dict[str, Input]:
+    return {
+        "cancel": CancelRun("r", "w", "why", run_id=run_id),
+        "terminate": TerminateRun("r", "w", "why", run_id=run_id),
+        "retry": RetryRun("r", "w", run_id=run_id),
+    }
+
+
+ACCEPTED = {"cancel": "CancelRequested", "terminate": "RunTerminated", "retry": "NotParked"}
+
+
+@pytest.mark.parametrize("what", sorted(ACCEPTED))
+def test_a_command_means_the_open_run_of_the_id(what: str) -> None:
+    partition = Partition()
+    assert short(decide(partition.state, requests()[what], NOW)) == "WorkflowNotFound"
+    run = partition.start(FIRST)
+    assert short(decide(partition.state, requests()[what], NOW)) == ACCEPTED[what]
+    assert short(decide(partition.state, requests(run.run_id)[what], NOW)) == ACCEPTED[what]
+    assert short(decide(partition.state, requests(RUN)[what], NOW)) == "WorkflowNotFound"
+    partition.emit(run, ENDS["completed"])
+    assert short(decide(partition.state, requests()[what], NOW)) == "RunEnded"
+    assert short(decide(partition.state, requests(run.run_id)[what], NOW)) == "RunEnded"
+
+
+@pytest.mark.parametrize("what", sorted(ACCEPTED))
+def test_a_command_with_a_run_id_never_meets_the_run_that_followed(what: str) -> None:
+    partition = Partition()
+    first = partition.start(FIRST, ENDS["completed"])
+    second = partition.start(LATER)
+    assert short(decide(partition.state, requests(first.run_id)[what], NOW)) == "RunEnded"
+    assert short(decide(partition.state, requests(second.run_id)[what], NOW)) == ACCEPTED[what]
+    assert short(decide(partition.state, requests()[what], NOW)) == ACCEPTED[what]
+
+
+def test_a_run_is_asked_to_stop_once_only() -> None:
+    partition = Partition()
+    partition.start(FIRST, events.CancelRequested("r", "why"))
+    assert decide(partition.state, requests()["cancel"], NOW) == []
+
+
+def test_a_parked_run_may_be_retried() -> None:
+    partition = Partition()
+    partition.start(FIRST, events.RunParked("bug", BOOM))
+    assert decide(partition.state, requests()["retry"], NOW) == []
+
+
+@pytest.mark.parametrize("what", sorted(ACCEPTED))
+def test_nothing_is_decided_on_a_run_that_is_held(what: str) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1), events.TimerStarted(2, NOW))
+    assert isinstance(run, RunRow)
+    hold(partition.state, run, "RunStarted in version 9")
+    partition.settle()
+    assert short(decide(partition.state, requests()[what], NOW)) == "RunHeld"
+    assert short(decide(partition.state, start("terminate_existing"), NOW)) == "IdInUse"
+    assert decide(partition.state, ActivityResult("w", run.run_id, 1, 1, b"1"), NOW) == []
+    assert decide(partition.state, TimerDue("w", run.run_id, 2), NOW) == []
+
+
+# Results of activities
+
+
+@pytest.mark.parametrize(
+    ("attempt", "failure", "cancelled", "expected"),
+    [
+        (1, None, False, "ActivityCompleted"),
+        (1, None, True, "ActivityCompleted"),
+        (1, BOOM, False, "ActivityAttemptFailed"),
+        (1, BOOM, True, "ActivityFailed"),
+        (2, BOOM, False, "ActivityAttemptFailed"),
+        (3, BOOM, False, "ActivityFailed"),
+        (1, Failure("Declined", "no"), False, "ActivityFailed"),
+        (1, Failure("Boom", "why", retryable=False), False, "ActivityFailed"),
+    ],
+)
+def test_what_an_outcome_leads_to(attempt: int, failure: Failure | None, cancelled: bool, expected: str) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1, 3, ("Declined",)))
+    for number in range(1, attempt):
+        run = partition.emit(run, events.ActivityAttemptFailed(1, number, BOOM, NOW + number))
+    if cancelled:
+        run = partition.emit(run, events.ActivityCancelRequested(1))
+    result = ActivityResult("w", run.run_id, 1, attempt, b"2" if failure is None else None, failure)
+    assert short(decide(partition.state, result, NOW)) == expected
+
+
+@pytest.mark.parametrize(("step", "attempt"), [(1, 2), (2, 1), (1, 0)])
+def test_an_outcome_that_nobody_waits_for_leads_to_nothing(step: int, attempt: int) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1))
+    assert decide(partition.state, ActivityResult("w", run.run_id, step, attempt, b"1"), NOW) == []
+    assert decide(partition.state, ActivityResult("w", RUN, 1, 1, b"1"), NOW) == []
+
+
+def test_retries_wait_as_the_policy_says_less_up_to_a_tenth() -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1, attempts=0))
+    for attempt, interval in ((1, 1_000), (2, 2_000), (3, 4_000)):
+        result = ActivityResult("w", run.run_id, 1, attempt, None, BOOM)
+        decision = decide(partition.state, result, NOW)
+        assert isinstance(decision, list)
+        (event,) = decision
+        assert isinstance(event, events.ActivityAttemptFailed)
+        assert interval * 9 // 10 <= event.retry_at - NOW <= interval
+        assert decide(partition.state, result, NOW) == decision, "the same at every look"
+        run = partition.emit(run, event)
+
+
+def test_a_clean_failure_behind_another_is_not_clean() -> None:
+    partition = Partition()
+    clean = Failure("Declined", "no", retryable=False, clean=True)
+    run = partition.start(FIRST, scheduled(1))
+    first = decide(partition.state, ActivityResult("w", run.run_id, 1, 1, None, clean), NOW)
+    assert first == [events.ActivityFailed(1, 1, clean)]
+    run = partition.emit(run, events.ActivityAttemptFailed(1, 1, BOOM, NOW))
+    second = decide(partition.state, ActivityResult("w", run.run_id, 1, 2, None, clean), NOW)
+    assert second == [events.ActivityFailed(1, 2, Failure("Declined", "no", retryable=False, clean=False))]
+
+
+# Timers
+
+
+@pytest.mark.parametrize(("due_at", "expected"), [(NOW, "TimerFired"), (NOW - 1, "TimerFired"), (NOW + 1, "")])
+def test_a_timer_fires_at_its_time_and_never_before(due_at: int, expected: str) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, events.TimerStarted(1, due_at))
+    assert short(decide(partition.state, TimerDue("w", run.run_id, 1), NOW)) == expected
+
+
+def test_a_timer_fires_once_and_not_when_it_was_cancelled() -> None:
+    partition = Partition()
+    run = partition.start(FIRST, events.TimerStarted(1, NOW), events.TimerStarted(2, NOW))
+    partition.emit(run, events.TimerFired(1), events.TimerCancelled(2))
+    for step in (1, 2, 3):
+        assert decide(partition.state, TimerDue("w", run.run_id, step), NOW) == []
+
+
+def test_deciding_writes_nothing() -> None:
+    partition = Partition(cached_runs=0)
+    run = partition.start(FIRST, scheduled(1), events.TimerStarted(2, NOW))
+    before = partition.rows()
+    inputs: list[Input] = [
+        *requests().values(),
+        start("terminate_existing"),
+        ActivityResult("w", run.run_id, 1, 1, b"1"),
+        TimerDue("w", run.run_id, 2),
+    ]
+    for given in inputs:
+        decide(partition.state, given, NOW)
+    assert partition.state.drain_writes() == []
+    assert partition.state.drain_effects() == []
+    assert partition.rows() == before
