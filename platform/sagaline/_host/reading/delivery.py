@@ -111,7 +111,7 @@ class Delivery:
         try:
             made = answer.make()
         except Exception as error:
-            self._failed(answer.asker, error)
+            self.failed(answer.asker, error)
             return
         if isinstance(made, Reply):
             self._publish(answer.asker, made)
@@ -123,7 +123,7 @@ class Delivery:
         try:
             part = next(long.parts, _END)
         except Exception as error:
-            self._failed(long.answer.asker, error)
+            self.failed(long.answer.asker, error)
             return
         if part is _END:
             return
@@ -131,7 +131,7 @@ class Delivery:
         if isinstance(part, Reply):
             self._publish(long.answer.asker, part)
 
-    def _failed(self, asker: Asker, error: Exception) -> None:
+    def failed(self, asker: Asker, error: Exception) -> None:
         """A store that cannot be read is the partition's trouble; anything else costs this answer."""
         if isinstance(error, StoreUnavailable):
             self._guard.caught(error)

@@ -93,10 +93,14 @@ class Reads:
         asker = Asker(request.request_id, request.workflow_id, request.reply_to, request.reply_partition)
         if isinstance(request, StartRun):
             self._answer_start(asker, request, question.run_id)
-        else:
+            return
+        try:
             run_id = request.run_id or self._newest(request.workflow_id)
-            is_long = request.what in ("history", "runs", "parked")
-            self._delivery.send(Answer(asker, partial(self._answer, asker, request), run_id, is_long))
+        except Exception as error:
+            self._delivery.failed(asker, error)
+            return
+        is_long = request.what in ("history", "runs", "parked")
+        self._delivery.send(Answer(asker, partial(self._answer, asker, request), run_id, is_long))
 
     def _answer_start(self, asker: Asker, request: StartRun, run_id: str) -> None:
         run = self._run(request.workflow_id, run_id)
