@@ -21,6 +21,9 @@ from typing import Any
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
+from sagaline._host.watchdog.marks import Marks
+from sagaline._host.watchdog.running import Running
+from sagaline._host.watchdog.watchdog import StallBounds, Watchdog, Watched
 from sagaline._log import open_log
 from sagaline._payloads import NO_CODECS, Payloads, Sealer
 from sagaline._runtime.definitions import Registry
@@ -53,6 +56,14 @@ class WorkerOptions:
     memory_mb: int = 256
     """Bound on what piles up in a flood: payloads of instances, of open activities, and of appends on their way; and
     half as much for RocksDB. docs/operations.md says what a process takes in all."""
+    stall_warning: Duration = "5s"
+    """The event loop has stood still for so long: the log says where."""
+    stall_interrupt: Duration = "30s"
+    """After so long workflow code is interrupted, if it can be, and its run parked."""
+    stall_give_up: Duration = "60s"
+    """After so long the worker lets go of its partitions. docs/operations.md, "When a worker stands still"."""
+    end_when_stalled: bool = False
+    """End the process then, with exit code 75, so that its supervisor starts another. ``sagaline worker`` does."""
 
     def __post_init__(self) -> None:
         if self.memory_mb < 32:
@@ -89,6 +100,8 @@ class Worker:
         self._options = options
         self._payloads = Sealer(payloads)
         self._retention_ms = milliseconds(options.retention)
+        self._bounds = _stall_bounds(options)
+        self._running = Running()
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -111,7 +124,12 @@ class Worker:
         except BaseException:
             self._stores.close()
             raise
+        folder = None if self._state_dir is None else self._state_dir / "watchdog"
+        self._marks = Marks(folder)
         self._host = Host(self._log, self._stores, self._registry, self._host_options())
+        watched = Watched(asyncio.get_running_loop(), self._running, self._marks, self._host.suspend, self._host.rejoin)
+        self._watchdog = Watchdog(watched, self._bounds, folder)
+        self._watchdog.start()  # first: it finds the marks of an earlier process
         await self._host.start()
 
     def _host_options(self) -> HostOptions:
@@ -131,6 +149,8 @@ class Worker:
             write_back_bytes=share // 2,
             bytes_in_flight=share,
             activity_bytes=2 * share,
+            running=self._running,
+            marks=self._marks,
         )
 
     async def _connect(self) -> None:
@@ -166,5 +186,18 @@ class Worker:
     async def stop(self) -> None:
         """Stops gracefully: running activities get their grace, what they did is recorded, the rest goes elsewhere."""
         await self._host.stop()
+        self._watchdog.stop()
         await self._log.close()
         self._stores.close()
+
+
+def _stall_bounds(options: WorkerOptions) -> StallBounds:
+    warn_s, interrupt_s, give_up_s = (
+        milliseconds(bound) / 1_000 for bound in (options.stall_warning, options.stall_interrupt, options.stall_give_up)
+    )
+    if not warn_s <= interrupt_s < give_up_s:
+        raise ConfigurationError(
+            f"Expected stall_warning <= stall_interrupt < stall_give_up but they are {options.stall_warning}, "
+            f"{options.stall_interrupt} and {options.stall_give_up}."
+        )
+    return StallBounds(warn_s, interrupt_s, give_up_s, options.end_when_stalled)

@@ -100,6 +100,16 @@ class Host:
         if not self.failed.done():
             self.failed.set_result(error)
 
+    def suspend(self) -> None:
+        """Leaves the group, from any thread: the loop stands still, others are to take over."""
+        if self._membership is not None:
+            self._membership.suspend()
+
+    def rejoin(self) -> None:
+        """Takes part in the group again, from any thread."""
+        if self._membership is not None:
+            self._membership.resume()
+
     # One partition, as long as it is assigned
 
     def _is_free(self, number: int) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sagaline._host.watchdog.marks import Marks
+from sagaline._host.watchdog.running import Running
 from sagaline._payloads import PLAIN, Sealer
 
 PAYLOAD_LIMIT = 512_000
@@ -72,3 +74,8 @@ class HostOptions:
 
     clock: Callable[[], int] = wall_clock_ms
     """Milliseconds since 1970."""
+
+    running: Running = field(default_factory=Running)
+    """The user code that the loop is in, for the watchdog."""
+    marks: Marks = field(default_factory=Marks)
+    """Runs that made a worker of this state directory give up: they are parked before they run again."""

@@ -61,6 +61,11 @@ class Instance:
             commands.is_replaying = False
 
     @property
+    def info(self) -> RunInfo:
+        """The run."""
+        return self._loop.run
+
+    @property
     def finished(self) -> bool:
         """True when the code has returned or raised: it has nothing more to say."""
         return self._evicted

@@ -66,7 +66,9 @@ def worker(
         same += [] if payloads is None else ["--payloads", payloads]
         same += ["--retention", retention, "--standbys", str(standbys), "--memory", str(memory)]
         raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, stop_grace, processes)))
-    options = WorkerOptions(stop_grace_s=stop_grace, retention=retention, standbys=standbys, memory_mb=memory)
+    options = WorkerOptions(
+        stop_grace_s=stop_grace, retention=retention, standbys=standbys, memory_mb=memory, end_when_stalled=True
+    )
     _run(file, log, state_dir, as_json, id=worker_id, options=options, payloads=load_payloads(payloads))
 
 

@@ -46,6 +46,7 @@ from sagaline._host.recovery.write_back import WriteBack
 from sagaline._host.retention.sweep import Actions, Retention
 from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
+from sagaline._host.runs.stalled import is_stalled
 from sagaline._host.sizes import in_parts
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
@@ -142,6 +143,9 @@ class Partition:
     async def begin(self) -> None:
         """Takes up what the rows say is open: activities, timers, the outbox, runs that wait for attention."""
         open_activities = self._durable.activities.all()  # as of now: all of them are durable
+        for mark in self._services.options.marks.all():
+            if (marked := self._state.runs.by_id(mark.workflow_id, mark.run_id)) is not None:
+                self._take_up(marked, partial(self._activations.park_marked, mark))
         skipped = self._trouble.skipped
         unfinished = [run for run in self._state.runs.unfinished() if not run.held and run.run_id not in skipped]
         for run in unfinished:
@@ -152,7 +156,8 @@ class Partition:
         self._timers.begin()
         self.guard.task(self._take_up_activities(open_activities), "open activities")
         for run in unfinished:
-            if run.status == PARKED and not run.closed and run.workflow_id not in self._trouble.quarantined:
+            waits = is_stalled(run) or run.workflow_id in self._trouble.quarantined  # for a person
+            if run.status == PARKED and not run.closed and not waits:
                 self._take_up(run, self._activations.resume)
                 await asyncio.sleep(0)
         self._retention.begin()

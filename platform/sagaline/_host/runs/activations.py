@@ -13,7 +13,9 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import seal_commands
+from sagaline._host.runs.stalled import stalled
 from sagaline._host.sizes import RECORD_BYTES, size
+from sagaline._host.watchdog.marks import Mark
 from sagaline._model.events import Command, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
@@ -42,6 +44,11 @@ class Activations:
     def activate(self, emitter: Emitter) -> None:
         """Events have come in: the run's code is given those that concern it, unless it is parked."""
         run = emitter.run
+        if (mark := self._options.marks.find(run.run_id)) is not None:
+            self._options.marks.clear(run.run_id)
+            if not run.closed and run.status != PARKED:
+                self._park(emitter, stalled(mark.stack))
+                return
         jobs = [event for event in emitter.events if type(event) in JOBS]
         if run.closed:
             self._instances.forget(run.run_id)
@@ -82,6 +89,12 @@ class Activations:
         )
         emitter.emit(RunParked(bug.reason, bug.failure))
         self._append(emitter, False)
+
+    def park_marked(self, mark: Mark, run: RunView) -> None:
+        """Parks a run that has made a worker give up, before its code runs again."""
+        if not run.closed and run.status != PARKED:
+            self._park(Emitter(self._state, run, self._now_ms(run)), stalled(mark.stack))
+        self._options.marks.clear(mark.run_id)
 
     def finish_writing(self, run: RunView) -> None:
         """The last activation was cut off between two of its records: replay it and append the rest."""

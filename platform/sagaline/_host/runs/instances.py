@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
 from sagaline._host.runs.sealing import open_events, open_record
+from sagaline._host.runs.stalled import stalled
 from sagaline._host.sizes import size
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
@@ -17,8 +20,10 @@ from sagaline._runtime.bugs import WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance, new_instance
 from sagaline._runtime.replay import Replay, replay
-from sagaline.errors import PayloadUnavailable
+from sagaline.errors import InvalidInput, PayloadUnavailable
 
+_log = logging.getLogger("sagaline.partition")
+T = TypeVar("T")
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 
 
@@ -39,12 +44,17 @@ class Instances:
 
     def prepare(self, workflow: WorkflowDefinition, workflow_id: str, run_id: str, payload: bytes) -> None:
         """Keeps an instance for a run that is about to start. Raises InvalidInput."""
+        if self._options.marks.find(run_id) is not None:
+            return  # it starts, and is parked
         try:
             payload = self._options.payloads.open(payload)
         except (PayloadUnavailable, BlobsUnavailable):
             return  # the run starts, and is parked until it can be opened
         instance = new_instance(workflow, self._registry, workflow_id, run_id)
-        instance.take_input(payload)
+        try:
+            self._in_code(workflow_id, run_id, lambda: instance.take_input(payload))
+        except WorkflowBug as blocked:
+            raise InvalidInput(blocked.failure.message) from blocked
         self._remember(run_id, instance, 0)
 
     def activate(self, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
@@ -75,7 +85,7 @@ class Instances:
             record = decode(value)
             assert isinstance(record, History), "only history is kept for replay"
             records.append(open_record(self._options.payloads, record))
-        found = replay(self._registry, records)
+        found = self._in_code(run.workflow_id, run.run_id, lambda: replay(self._registry, records))
         found.weight = weight
         return found
 
@@ -84,7 +94,24 @@ class Instances:
         instance = self._cached.pop(run_id, None)
         self._unweigh(run_id)
         if instance is not None:
-            instance.evict()
+            self._evict(instance)
+
+    def _evict(self, instance: Instance) -> None:
+        try:
+            self._in_code(instance.info.workflow_id, instance.info.run_id, instance.evict)
+        except WorkflowBug as blocked:
+            _log.error(
+                "Run of %s, put away: %s\n%s", instance.info.workflow_id, blocked.failure.message, blocked.failure.stack
+            )
+
+    def _in_code(self, workflow_id: str, run_id: str, code: Callable[[], T]) -> T:
+        """Calls workflow code, watched. Raises WorkflowBug when it had to be interrupted, whatever came of it."""
+        running = self._options.running
+        try:
+            return running.call(workflow_id, run_id, code)
+        finally:
+            if running.interrupted:
+                raise stalled(running.interrupted)
 
     def close(self) -> None:
         """Puts all instances away."""
@@ -98,20 +125,21 @@ class Instances:
 
     def _step(self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         try:
-            commands = instance.activate(open_events(self._options.payloads, jobs), at_ms)
+            opened = open_events(self._options.payloads, jobs)
+            commands = self._in_code(run.workflow_id, run.run_id, lambda: instance.activate(opened, at_ms))
         except (WorkflowBug, BlobsUnavailable):
             self._unweigh(run.run_id)
-            instance.evict()
+            self._evict(instance)
             raise
         except Exception as error:  # a bug of the runtime's: it costs this run, not the partition
             self._unweigh(run.run_id)
-            instance.evict()
+            self._evict(instance)
             raise bug(error) from error
         if instance.finished:
             self._unweigh(run.run_id)
         elif instance.sleeps_beyond(at_ms + self._options.asleep_ms):
             self._unweigh(run.run_id)
-            instance.evict()
+            self._evict(instance)
         else:
             self._remember(run.run_id, instance, sum(map(size, jobs)) + sum(map(size, commands)))  # both are kept
         return commands
