@@ -13,6 +13,7 @@
     ├── PayloadTooLarge              a payload over the limit; nothing was written
     ├── PayloadUnavailable           a payload's key, codec or blob is not here
     ├── ConfigurationError           an option, URL, topic or module is not as it has to be; the message says what to do
+    │   ├── NamespaceNotFound        the log has no such namespace; clients never make one
     │   ├── TopicMismatch            a topic has the wrong partition count or settings
     │   └── StateDirectoryInUse      another process works in this state directory
     ├── RunParkedError               a run waits for a person; raised by waiting with ``on_parked="raise"``
@@ -36,6 +37,7 @@ __all__ = [
     "InvalidOutput",
     "LogUnavailable",
     "MemberIdInUse",
+    "NamespaceNotFound",
     "PayloadTooLarge",
     "PayloadUnavailable",
     "RequestRefused",
@@ -156,6 +158,11 @@ class PayloadUnavailable(SagalineError):
 
 class ConfigurationError(SagalineError):
     """Something is not set up as it has to be. The message says what was expected, what was found and what to do."""
+
+
+class NamespaceNotFound(ConfigurationError):
+    """The log has no such namespace. The message names those that are there. Clients never make one: check the URL,
+    start a worker, or run ``sagaline topics apply``."""
 
 
 class TopicMismatch(ConfigurationError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
 from sagaline._log.open import open_log
 from sagaline._log.port import Ack, Appender, Log, Membership, MembershipListener, Reader, Record
+from sagaline._log.sizes import RECORD_LIMIT
 from sagaline._log.topics import (
     COMMANDS,
     DEADLETTERS,
     HISTORY,
     KEYED,
-    RECORD_LIMIT,
     REPLIES,
     RESULTS,
     TOPICS,

@@ -18,14 +18,16 @@ from typing import Any
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.port import Ack, MembershipListener, Record
+from sagaline._log.sizes import RECORD_LIMIT, size_error
 from sagaline._log.threads import call
-from sagaline._log.topics import TOPICS, TopicPlan
+from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
-from sagaline.errors import MemberIdInUse
+from sagaline.errors import MemberIdInUse, NamespaceNotFound
 
 _ids = itertools.count(1)
-_ALL = 1_000_000
+_GIVEN_UP = "its appender was given up"
+_RECORDS_A_BATCH = 500
 
 
 class MemoryBroker:
@@ -73,7 +75,7 @@ class MemoryBroker:
             member.assign(set(), shares[member] - member.owned)
 
 
-_brokers: dict[str, MemoryBroker] = {}
+_brokers: dict[tuple[str, str], MemoryBroker] = {}
 
 
 class MemoryLog:
@@ -100,19 +102,33 @@ class MemoryLog:
     def tombstones_kept_s(self) -> float:
         return math.inf
 
+    @property
+    def record_limit(self) -> int:
+        return RECORD_LIMIT
+
     async def open(self, create: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
-        broker = _brokers.get(self._url.place)
+        name = (self._url.place, self.namespace)
+        broker = _brokers.get(name)
+        if broker is None and not create:
+            raise NamespaceNotFound(
+                f"Expected namespace {self.namespace!r} of {self._url.place!r} in the memory of this process but "
+                f"{self._what_is_there()}. {NOT_MADE_HERE}"
+            )
         if broker is None:
-            broker = _brokers[self._url.place] = MemoryBroker(int(self._url.number("partitions", 4)))
+            broker = _brokers[name] = MemoryBroker(int(self._url.number("partitions", 4)))
         self._broker = broker
+
+    def _what_is_there(self) -> str:
+        names = [f"{place}/{namespace}" for place, namespace in sorted(_brokers)[:NAMES_SHOWN]]
+        return f"there is {', '.join(names)}" if names else "it has none"
 
     async def close(self) -> None:
         pass
 
     async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
         count = self._broker.partitions
-        return [TopicPlan(one.name, "nothing", count, 1, {}) for one in TOPICS]
+        return [TopicPlan(spec.name, "nothing", count, 1, {}) for spec in TOPICS]
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         pass
@@ -124,8 +140,8 @@ class MemoryLog:
         return 0, len(self._broker.records.get((topic, partition), ()))
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
-        for first in range(start, end, 500):
-            yield self._broker.records.get((topic, partition), [])[first : min(first + 500, end)]
+        for first in range(start, end, _RECORDS_A_BATCH):
+            yield self._broker.records.get((topic, partition), [])[first : min(first + _RECORDS_A_BATCH, end)]
 
     def appender(self, on_acks: Callable[[list[Ack]], None]) -> MemoryAppender:
         return MemoryAppender(self._broker, self._fate, self._loop, on_acks)
@@ -146,11 +162,13 @@ class MemoryLog:
         on_done: Callable[[str | None], None] | None = None,
         headers: dict[str, bytes] | None = None,
     ) -> None:
-        if partition is None:
-            partition = partition_of(key.decode(errors="replace"), self.partitions)
-        self._broker.write(topic, partition, key, value)
+        error = size_error(RECORD_LIMIT, key, value, headers)
+        if error is None:
+            if partition is None:
+                partition = partition_of(key.decode(errors="replace"), self.partitions)
+            self._broker.write(topic, partition, key, value)
         if on_done is not None:
-            self._loop.call_soon(on_done, None)
+            self._loop.call_soon(on_done, error)
 
     def reader(self, sink: Callable[[list[Record]], None]) -> MemoryReader:
         return MemoryReader(self._broker, self._loop, sink)
@@ -175,29 +193,33 @@ class MemoryAppender:
         self._broker, self._fate, self._loop, self._on_acks = broker, fate, loop, on_acks
         self._acks: deque[Ack] = deque()
         self._broken: set[int] = set()
+        self._failed = False  # as a whole, as Kafka's producer is
         self._closed = False
         self._due = 0.0
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         if self._closed:
             return
+        too_large = size_error(RECORD_LIMIT, key, value)
+        self._failed = self._failed or too_large is not None
         lands, ack_lost, late = self._fate()
         if not lands:
             self._broken.add(partition)
-        lands = lands and partition not in self._broken
+        lands = lands and partition not in self._broken and not self._failed
         offset = self._broker.write("history", partition, key, value) if lands else -1
-        failed = ack_lost or not lands
-        ack = Ack(token, -1 if failed else offset, "timed out (injected)" if failed else None)
-        self._acks.append(ack)
+        if lands and not ack_lost:
+            self._acks.append(Ack(token, offset, None))
+        else:
+            self._acks.append(Ack(token, -1, too_large or (_GIVEN_UP if self._failed else "timed out (injected)")))
         if late:
             self._due = max(self._due, self._loop.time() + late)
             self._loop.call_at(self._due, self._deliver, 1)
         elif len(self._acks) == 1:
-            self._loop.call_soon(self._deliver, _ALL)
+            self._loop.call_soon(self._deliver, None)
 
-    def _deliver(self, count: int) -> None:
-        """Timers of the same time come in any order; acknowledgements do not."""
-        acks = [self._acks.popleft() for _ in range(min(count, len(self._acks)))]
+    def _deliver(self, count: int | None) -> None:
+        """Timers of the same time come in any order; acknowledgements do not. None: all that are there."""
+        acks = [self._acks.popleft() for _ in range(len(self._acks) if count is None else min(count, len(self._acks)))]
         if acks and not self._closed:
             self._on_acks(acks)
 
@@ -220,7 +242,7 @@ class MemoryReader:
         """There is something new."""
         if not self._scheduled and not self._paused:
             self._scheduled = True
-            self._loop.call_soon_threadsafe(self._deliver)
+            call(self._loop, self._deliver)
 
     def _deliver(self) -> None:
         self._scheduled = False
@@ -228,12 +250,12 @@ class MemoryReader:
             return
         batch: list[Record] = []
         for place, start in self._next.items():
-            found = self._broker.records.get(place, [])[start : start + 500]
-            self._next[place] = start + len(found)
-            batch += found
+            records = self._broker.records.get(place, [])[start : start + _RECORDS_A_BATCH]
+            self._next[place] = start + len(records)
+            batch += records
         if batch:
+            self.wake()  # first, for the sink may raise
             self._sink(batch)
-            self.wake()
 
     def add(self, topic: str, partition: int, offset: int) -> None:
         self._next[topic, partition] = offset

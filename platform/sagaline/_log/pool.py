@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -69,3 +70,24 @@ class DaemonPool(Executor):
         if wait:
             for thread in threads:
                 thread.join()
+
+
+class BlockingCalls:
+    """The blocking calls of one log, in threads of its own: a user's calls that hang in asyncio's shared pool do not
+    hold them up. After ``close`` it may be used again."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._threads, self._name = threads, name
+        self._pool: DaemonPool | None = None
+
+    async def run(self, fn: Callable[..., T], /, *args: Any) -> T:
+        """Calls ``fn(*args)`` in a thread. A caller that is cancelled leaves at once; the call goes on."""
+        if self._pool is None:
+            self._pool = DaemonPool(self._threads, self._name)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, fn, *args)
+
+    def close(self) -> None:
+        """Lets the threads end, each with the call that it is in."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()

@@ -138,10 +138,20 @@ class Log(Protocol):
         """Seconds for which a tombstone of history surely stays; a store that is older has to be rebuilt."""
         ...
 
+    @property
+    def record_limit(self) -> int:
+        """Bytes of key, value and headers that a record may have; known once opened.
+
+        Contract: an append of more fails, and its appender with it, as every append behind one that did not land. A
+        publish of more is an error to its ``on_done``.
+        """
+        ...
+
     async def open(self, create: bool = True) -> None:
         """Connects and checks the topics. Raises LogUnavailable, TopicMismatch.
 
-        ``create`` makes missing topics with the right settings.
+        ``create`` makes missing topics with the right settings: for workers. Without it, for clients, a namespace that
+        is not there is NamespaceNotFound, and nothing is made or left behind.
         """
         ...
 
@@ -182,7 +192,10 @@ class Log(Protocol):
         on_done: Callable[[str | None], None] | None = None,
         headers: dict[str, bytes] | None = None,
     ) -> None:
-        """Sends a record to any topic; without a partition, to that of the key. ``on_done`` gets an error or None."""
+        """Sends a record to any topic; without a partition, to that of the key. ``on_done`` gets an error or None.
+
+        Contract: never raises, and calls ``on_done`` once, from the loop.
+        """
         ...
 
     def reader(self, sink: Callable[[list[Record]], None]) -> Reader:

@@ -10,10 +10,14 @@ HISTORY = "history"
 REPLIES = "replies"
 DEADLETTERS = "deadletters"
 
+NOT_MADE_HERE = (
+    "Check the log's URL. Clients never make a namespace: start a worker on it, or run `sagaline topics apply`."
+)
+NAMES_SHOWN = 20
+"""Namespaces that a message lists at most."""
+
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
-RECORD_LIMIT = 900_000
-"""Bytes of a record's value at most, below the 1 MB that brokers take by default."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagaline._log import HISTORY, Ack, Inspection, Record
 from sagaline._log.port import MembershipListener
+from sagaline._log.sizes import RECORD_LIMIT, size_error
 from sagaline._log.topics import TopicPlan
 from sagaline._model.keys import partition_of
 from sagaline.errors import LogUnavailable
@@ -32,6 +33,10 @@ class SimLog:
     @property
     def tombstones_kept_s(self) -> float:
         return self.broker.tombstones_kept_s
+
+    @property
+    def record_limit(self) -> int:
+        return RECORD_LIMIT
 
     async def open(self, create: bool = True) -> None: ...
 
@@ -79,6 +84,11 @@ class SimLog:
         broker = self.broker
         if not self.process.alive:
             return
+        error = size_error(RECORD_LIMIT, key, value, headers)
+        if error is not None:
+            broker.marks["publish too large"] += 1
+            self._tell(broker.delay_s(), on_done, error)
+            return
         if partition is None:
             partition = partition_of(key.decode(), broker.partitions)
         if broker.draw.random() < broker.faults.not_published:
@@ -115,10 +125,16 @@ class SimAppender:
         self._lands_at: dict[int, float] = {}
         self._broken: set[int] = set()  # partitions that have missed one: nothing later may land (no gap)
         self._told_at = 0.0
+        self._failed: str | None = None
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
         broker = self._broker
         if self._closed or not self._process.alive:
+            return
+        self._failed = self._failed or size_error(RECORD_LIMIT, key, value)
+        if self._failed:  # the producer is given up as a whole
+            broker.marks["append too large"] += 1
+            self._tell(Ack(token, -1, self._failed))
             return
         at = max(self._lands_at.get(partition, 0.0) + 1e-9, broker.loop.now_s + broker.delay_s())
         self._lands_at[partition] = at

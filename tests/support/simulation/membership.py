@@ -60,7 +60,9 @@ class SimMembership:
         self._join()
 
     def take(self, wanted: set[int]) -> None:
-        """The group has shared out the partitions anew; the process hears of it later."""
+        """The group has shared out the partitions anew; the process hears of it later. One that is suspended has none."""
+        if self._suspended:
+            wanted = set()
         lost, gained = sorted(self._heard - wanted), sorted(wanted - self._heard)
         self._heard = wanted
         for listener, partitions in ((self._listener.on_revoked, lost), (self._listener.on_assigned, gained)):
@@ -82,6 +84,7 @@ class SimMembership:
 
     def suspend(self) -> None:
         self._suspended = True
+        self.take(set())
 
     def resume(self) -> None:
         self._suspended = False

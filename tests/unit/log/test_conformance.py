@@ -86,10 +86,10 @@ async def test_behind_an_append_that_failed_nothing_lands_in_sqlite(
     """The disk is full for one transaction, and has room again for those behind it."""
     insert, calls = SqliteWriter._insert, itertools.count()
 
-    def full_once(self: SqliteWriter, appends: Any) -> Any:
+    def full_once(self: SqliteWriter, connection: Any, appends: Any) -> Any:
         if next(calls) == 2:
             raise sqlite3.OperationalError("database or disk is full")
-        return insert(self, appends)
+        return insert(self, connection, appends)
 
     monkeypatch.setattr(SqliteWriter, "_insert", full_once)
     log = open_log(f"sqlite:///{tmp_path / 'log.db'}?partitions=1")

@@ -8,31 +8,40 @@ would delay every record, also the only one.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from sagaline._log.port import Ack
-from sagaline._log.threads import Mailbox
+from sagaline._log.sizes import RECORD_LIMIT, size_error
+from sagaline._log.threads import Mailbox, StepThread, attempt, tell_all
 
 _BUSY_FROM = 32
 _BUSY_LINGER_S = 0.002
-_OnDelivery = Callable[[KafkaError | None, Message], None]
+_POLL_S = 0.5
+_FLUSH_S = 5.0
+_CLOSE_S = 2.0
+_OnDelivery = Callable[[KafkaError | None, Message | None], None]
+
+
+def _error(reason: str) -> KafkaError:
+    return KafkaError(KafkaError._FAIL, reason)  # noqa: SLF001  # pyright: ignore
 
 
 class KafkaBatches:
-    """A producer, the batches that it will send, and a thread that polls it for delivery reports."""
+    """A producer, the batches that it will send, and a thread that polls it for delivery reports.
+
+    Contract: the report of each record is made once, whatever the producer raises.
+    """
 
     def __init__(self, config: dict[str, Any], name: str, loop: asyncio.AbstractEventLoop) -> None:
         self._producer = Producer(config)
         self._loop = loop
         self._batches: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._in_flight = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name=name, daemon=True)
+        self._thread = StepThread(name, self._poll, self.on_poll_error)
         self._thread.start()
 
     def add(self, topic: str, partition: int, key: bytes, value: bytes | None, on_delivery: _OnDelivery) -> None:
@@ -61,25 +70,23 @@ class KafkaBatches:
             try:
                 if self._producer.produce_batch(topic, messages, partition) == len(messages):
                     continue
-                failed = [(one["callback"], one["_error"]) for one in messages if "_error" in one]
-            except (BufferError, KafkaException) as error:
-                reason = KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001  # pyright: ignore
-                failed = [(one["callback"], reason) for one in messages]
-            for on_delivery, found in failed:
-                on_delivery(found, None)
+                failed = [(message["callback"], message["_error"]) for message in messages if "_error" in message]
+            except Exception as error:
+                failed = [(message["callback"], _error(f"{type(error).__name__}: {error}")) for message in messages]
+            for on_delivery, reason in failed:
+                on_delivery(reason, None)
 
     def _poll(self) -> None:
-        while not self._stopped.is_set():
-            if self._producer.poll(0.5):
-                self.reported()
+        if self._producer.poll(_POLL_S):
+            self.reported()
 
     def reported(self) -> None:
         """Delivery reports have been served."""
         raise NotImplementedError
 
-
-_OVERHEAD_BYTES = 10_000
-_GIVEN_UP = KafkaError(KafkaError._FAIL, "its producer was given up")  # noqa: SLF001  # pyright: ignore
+    def on_poll_error(self, error: BaseException) -> None:
+        """Polling has raised: reports may be lost."""
+        raise NotImplementedError
 
 
 class KafkaAppender(KafkaBatches):
@@ -97,37 +104,45 @@ class KafkaAppender(KafkaBatches):
         on_acks: Callable[[list[Ack]], None],
     ) -> None:
         self._topic, self._on_acks = topic, on_acks
-        self._failed = False
-        self._limit = int(config["message.max.bytes"]) - _OVERHEAD_BYTES
+        self._failed: str | None = None
         self._mailbox: Mailbox[Ack] = Mailbox(loop, self._deliver)
         super().__init__(config, "sagaline-appender", loop)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
-        if value is not None and len(value) > self._limit:  # a batch would leave it out and go on with the next one
-            self._failed = True
+        too_large = size_error(RECORD_LIMIT, key, value)
+        if too_large is not None:  # a batch would leave it out and go on with the next one
+            self._failed = self._failed or too_large
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))
 
     def send(self) -> None:
-        if self._failed:  # nothing may land behind a record that did not
-            batches, self._batches = self._batches, {}
-            for messages in batches.values():
-                for message in messages:
-                    message["callback"](_GIVEN_UP, None)
+        if self._failed is None:
+            super().send()
             return
-        super().send()
+        batches, self._batches = self._batches, {}  # nothing may land behind a record that did not
+        for messages in batches.values():
+            for message in messages:
+                message["callback"](_error(f"its producer was given up: {self._failed}"), None)
 
-    def _on_delivery(self, token: Any, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, token: Any, error: KafkaError | None, message: Message | None) -> None:
         if error is None:
-            offset = message.offset()
+            offset = None if message is None else message.offset()
             self._mailbox.put(Ack(token, -1 if offset is None else offset, None))
         else:
-            if not self._failed:
-                self._failed = True
-                self._producer.purge(blocking=False)
+            self._give_up(error.str())
             self._mailbox.put(Ack(token, -1, error.str()))
             self._mailbox.flush()
 
+    def _give_up(self, reason: str) -> None:
+        if self._failed is None:
+            self._failed = reason
+            self._producer.purge(blocking=False)
+
     def reported(self) -> None:
+        self._mailbox.flush()
+
+    def on_poll_error(self, error: BaseException) -> None:
+        """An acknowledgement may be lost: all that are under way are in doubt, and are told so by being purged."""
+        self._give_up(f"{type(error).__name__}: {error}")
         self._mailbox.flush()
 
     def _deliver(self, acks: list[Ack]) -> None:
@@ -135,12 +150,12 @@ class KafkaAppender(KafkaBatches):
         self._on_acks(acks)
 
     def close(self) -> None:
-        self._stopped.set()
+        self._thread.stop()
         self._batches.clear()
         self._producer.purge()
 
 
-_Done = tuple[Callable[[str | None], None] | None, str | None]
+_Done = tuple[Callable[[str | None], None], str | None]
 
 
 class KafkaPublisher(KafkaBatches):
@@ -160,18 +175,21 @@ class KafkaPublisher(KafkaBatches):
         headers: dict[str, bytes] | None,
     ) -> None:
         """Sends a record; ``on_done`` is called on the loop. Headers are rare, and cannot go with a batch."""
-        on_delivery = partial(self._on_delivery, on_done)
-        if not headers:
+        on_delivery = partial(self._on_delivery, on_done or _ignore)
+        too_large = size_error(RECORD_LIMIT, key, value, headers)
+        if too_large is None and not headers:
             self.add(topic, partition, key, value, on_delivery)
             return
         self._in_flight += 1
+        if too_large is not None:
+            on_delivery(_error(too_large), None)
+            return
         try:
-            self._producer.produce(topic, value, key, partition, headers=dict(headers), on_delivery=on_delivery)
-        except (BufferError, KafkaException) as error:
-            self._mailbox.put((on_done, str(error)))
-            self._mailbox.flush()
+            self._producer.produce(topic, value, key, partition, headers=dict(headers or {}), on_delivery=on_delivery)
+        except Exception as error:
+            on_delivery(_error(f"{type(error).__name__}: {error}"), None)
 
-    def _on_delivery(self, on_done: Callable[[str | None], None] | None, error: KafkaError | None, _: Message) -> None:
+    def _on_delivery(self, on_done: Callable[[str | None], None], error: KafkaError | None, _: Message | None) -> None:
         self._mailbox.put((on_done, None if error is None else error.str()))
         if error is not None:
             self._mailbox.flush()
@@ -179,15 +197,20 @@ class KafkaPublisher(KafkaBatches):
     def reported(self) -> None:
         self._mailbox.flush()
 
+    def on_poll_error(self, error: BaseException) -> None:
+        self._mailbox.flush()
+
     def _deliver(self, done: list[_Done]) -> None:
         self.delivered(len(done))
-        for on_done, error in done:
-            if on_done is not None:
-                on_done(error)
+        tell_all(done)
 
     def close(self) -> None:
         """Sends what is queued, within bounds."""
-        self.send()
-        self._producer.flush(5)
-        self._stopped.set()
-        self._thread.join(2)
+        attempt(self.send, "Sending what is queued")
+        attempt(lambda: self._producer.flush(_FLUSH_S), "Flushing")
+        self._thread.stop()
+        self._thread.join(_CLOSE_S)
+
+
+def _ignore(error: str | None) -> None:
+    """Nobody asks."""

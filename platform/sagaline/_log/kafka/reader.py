@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from sagaline._log.kafka.ranges import as_record
+from sagaline._log.kafka.settings import KafkaSettings
+from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Record
-from sagaline._log.threads import Gate, call
+from sagaline._log.threads import Gate, StepThread, call
 
 _POLL_S = 0.05
+_RECORDS_A_BATCH = 500
+_CLOSE_S = 5.0
 _log = logging.getLogger("sagaline.kafka")
 
 
@@ -22,47 +26,75 @@ class KafkaReader:
     """A consumer with manual assignment. ``poll`` then ``consume(n, 0)``: waiting for a full batch costs its time-out.
 
     Only the thread touches the consumer: an assignment from another thread waits for as long as a poll goes on.
+
+    Contract: a partition's next offset moves when its records are handed to the loop, not before: whatever goes wrong
+    until then, another consumer reads them again.
     """
 
     def __init__(
         self,
-        config: dict[str, Any],
-        namespace: str,
+        settings: KafkaSettings,
         loop: asyncio.AbstractEventLoop,
         sink: Callable[[list[Record]], None],
+        calls: BlockingCalls,
     ) -> None:
-        self._consumer = Consumer(config)
-        self._changes: deque[Callable[[], None]] = deque()
-        self._prefix = f"{namespace}."
-        self._loop, self._sink = loop, sink
+        self._settings, self._loop, self._sink, self._calls = settings, loop, sink, calls
+        self._prefix = settings.topic("")
+        self._changes: deque[tuple[str, int, int | None]] = deque()  # topic, partition, and where it begins; None ends
+        self._next: dict[tuple[str, int], int] = {}  # by full name and partition; the thread's own
+        self._consumer: Consumer | None = None
         self._gate = Gate()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sagaline-reader", daemon=True)
+        self._thread = StepThread("sagaline-reader", self._step, self._recover, self._disconnect)
         self._thread.start()
 
-    def _run(self) -> None:
-        consumer, cut = self._consumer, len(self._prefix)
-        while not self._stopped.is_set():
-            try:
-                while self._changes:
-                    self._changes.popleft()()
-                message = consumer.poll(_POLL_S)
-                if message is None:
-                    continue
-                records: list[Record] = []
-                for found in (message, *consumer.consume(499, 0)):
-                    error = found.error()
-                    if error is None:
-                        topic = (found.topic() or "")[cut:]
-                        records.append(Record(topic, found.partition(), found.offset(), found.key(), found.value()))  # type: ignore[arg-type]
-                    else:
-                        _log.warning("Reading %s: %s", self._prefix, error.str())
-            except KafkaException as error:
-                _log.warning("Reading %s: %s", self._prefix, error)
-                continue
-            if records and self._gate.enter(self._stopped):
-                call(self._loop, self._deliver, records)
-        consumer.close()
+    def _step(self) -> None:
+        consumer = self._consumer or self._connect()
+        self._change(consumer)
+        message = consumer.poll(_POLL_S)
+        if message is None:
+            return
+        records: list[Record] = []
+        for found in (message, *consumer.consume(_RECORDS_A_BATCH - 1, 0)):
+            error = found.error()
+            if error is None:
+                records.append(as_record(found, (found.topic() or "")[len(self._prefix) :]))
+            else:
+                _log.warning("Reading %s: %s", self._prefix, error.str())
+        if records and self._gate.enter(self._thread.stopped):
+            for record in records:
+                place = (self._prefix + record.topic, record.partition)
+                if place in self._next:
+                    self._next[place] = record.offset + 1
+            call(self._loop, self._deliver, records)
+
+    def _connect(self) -> Consumer:
+        """A consumer that goes on from where the records were handed over."""
+        consumer = self._consumer = Consumer(self._settings.reader())
+        places = [TopicPartition(topic, number, offset) for (topic, number), offset in self._next.items()]
+        if places:
+            consumer.incremental_assign(places)
+        return consumer
+
+    def _change(self, consumer: Consumer) -> None:
+        """Reads other partitions from now on. What is noted first outlives an error of the consumer's."""
+        while self._changes:
+            topic, number, offset = self._changes.popleft()
+            was_read = self._next.pop((topic, number), None) is not None
+            if offset is not None:
+                self._next[topic, number] = offset
+            if was_read:
+                consumer.incremental_unassign([TopicPartition(topic, number)])
+            if offset is not None:
+                consumer.incremental_assign([TopicPartition(topic, number, offset)])
+
+    def _recover(self, error: BaseException) -> None:
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with contextlib.suppress(KafkaException, RuntimeError):
+                consumer.close()
 
     def _deliver(self, records: list[Record]) -> None:
         try:
@@ -71,12 +103,10 @@ class KafkaReader:
             self._gate.leave()
 
     def add(self, topic: str, partition: int, offset: int) -> None:
-        place = TopicPartition(self._prefix + topic, partition, offset)
-        self._changes.append(lambda: self._consumer.incremental_assign([place]))
+        self._changes.append((self._prefix + topic, partition, offset))
 
     def remove(self, topic: str, partition: int) -> None:
-        place = TopicPartition(self._prefix + topic, partition)
-        self._changes.append(lambda: self._consumer.incremental_unassign([place]))
+        self._changes.append((self._prefix + topic, partition, None))
 
     def pause(self) -> None:
         self._gate.pause()
@@ -85,5 +115,5 @@ class KafkaReader:
         self._gate.resume()
 
     async def close(self) -> None:
-        self._stopped.set()
-        await asyncio.to_thread(self._thread.join, 5)
+        self._thread.stop()
+        await self._calls.run(self._thread.join, _CLOSE_S)

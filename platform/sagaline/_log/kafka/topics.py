@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -18,10 +18,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init_
     ResourceType,
 )
 
-from sagaline._log.topics import HISTORY, KEYED, TOPICS, TopicPlan, TopicSpec
-from sagaline.errors import LogUnavailable, TopicMismatch
+from sagaline._log.topics import HISTORY, KEYED, NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan, TopicSpec
+from sagaline.errors import LogUnavailable, NamespaceNotFound, TopicMismatch
 
 _TIMEOUT_S = 30.0
+_BEING_MADE_S = 5.0
 
 
 class KafkaTopics:
@@ -55,6 +56,30 @@ class KafkaTopics:
                     changes["min.insync.replicas"] = "2"
                 plans.append(TopicPlan(spec.name, "create", keyed, wanted_replication, changes))
         return plans
+
+    def require_all(self) -> None:
+        """Raises NamespaceNotFound when there are no topics of the namespace, TopicMismatch when some stay missing."""
+        deadline = time.monotonic() + _BEING_MADE_S
+        while True:
+            topics = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+            missing = [spec.name for spec in TOPICS if self._full(spec) not in topics]
+            if not missing:
+                return
+            if len(missing) == len(TOPICS):
+                raise NamespaceNotFound(self._not_found(topics))
+            if time.monotonic() > deadline:
+                raise TopicMismatch(
+                    f"Expected all topics of namespace {self._namespace!r} but {', '.join(missing)} are missing: run "
+                    f"`sagaline topics apply` to make them."
+                )
+            time.sleep(0.1)  # a worker may be making them
+
+    def _not_found(self, topics: Iterable[str]) -> str:
+        suffix = f".{HISTORY}"
+        names = sorted(name.removesuffix(suffix) for name in topics if name.endswith(suffix))
+        shown = ", ".join(repr(name) for name in names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
+        there = f"there is {shown}" if names else "there is none that this user may see"
+        return f"Expected namespace {self._namespace!r} on the cluster but {there}. {NOT_MADE_HERE}"
 
     def refuse_problems(self, plans: Sequence[TopicPlan]) -> None:
         """Raises TopicMismatch when a topic is there but not as the engine needs it."""

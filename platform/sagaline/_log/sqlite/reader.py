@@ -3,80 +3,112 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Record
-from sagaline._log.threads import Gate, call
+from sagaline._log.sqlite.connection import connect
+from sagaline._log.threads import Gate, StepThread, call
 
 _BUSY_POLL_S = 0.001
 _IDLE_POLL_S = 0.01
 _BUSY_FOR_S = 1.0
-_MOST = 500
+_RECORDS_A_PARTITION = 500
+_CLOSE_S = 5.0
+_Place = tuple[str, int]
 
 
 class SqliteReader:
-    """Polls the file's data version, which changes with every commit of another connection."""
+    """Polls the file's data version, which changes with every commit of another connection.
+
+    Contract: a partition's next offset moves when its records are handed to the loop, not before: whatever goes wrong
+    until then, they are read again.
+    """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        path: Path,
         namespace: str,
         written: threading.Event,
         loop: asyncio.AbstractEventLoop,
         sink: Callable[[list[Record]], None],
+        calls: BlockingCalls,
     ) -> None:
-        self._connection, self._namespace, self._written = connection, namespace, written
-        self._loop, self._sink = loop, sink
-        self._next: dict[tuple[str, int], int] = {}
+        self._path, self._namespace, self._written = path, namespace, written
+        self._loop, self._sink, self._calls = loop, sink, calls
+        self._connection: sqlite3.Connection | None = None
+        self._next: dict[_Place, int] = {}
         self._lock = threading.Lock()
         self._changed = True
+        self._version = -1
+        self._busy_until = 0.0
         self._gate = Gate()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sagaline-reader", daemon=True)
+        self._thread = StepThread("sagaline-reader", self._step, self._recover, self._disconnect)
         self._thread.start()
 
-    def _run(self) -> None:
-        version, busy_until = -1, 0.0
-        while not self._stopped.is_set():
-            found = self._connection.execute("PRAGMA data_version").fetchone()[0]
-            if found == version and not self._changed:
-                self._written.wait(_BUSY_POLL_S if time.monotonic() < busy_until else _IDLE_POLL_S)
-                self._written.clear()
-                continue
-            version, self._changed = found, False
-            records = self._read()
-            if records:
-                busy_until = time.monotonic() + _BUSY_FOR_S
-                self._changed = len(records) >= _MOST
-                if self._gate.enter(self._stopped):
-                    call(self._loop, self._deliver, records)
-        self._connection.close()
+    def _step(self) -> None:
+        if self._connection is None:
+            self._connection = connect(self._path)
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version and not self._changed:
+            self._written.wait(_BUSY_POLL_S if time.monotonic() < self._busy_until else _IDLE_POLL_S)
+            self._written.clear()
+            return
+        self._version, self._changed = version, False
+        batches, more = self._read(self._connection)
+        if batches:
+            self._busy_until = time.monotonic() + _BUSY_FOR_S
+            self._changed = self._changed or more
+            if self._gate.enter(self._thread.stopped):
+                self._hand_over(batches)
 
-    def _read(self) -> list[Record]:
-        records: list[Record] = []
+    def _read(self, connection: sqlite3.Connection) -> tuple[dict[_Place, tuple[int, list[Record]]], bool]:
+        """By partition: where reading began, and the records; and whether there are more."""
+        batches: dict[_Place, tuple[int, list[Record]]] = {}
+        more = False
         with self._lock:
-            places = list(self._next.items())
-        for (topic, partition), start in places:
-            rows = self._connection.execute(
+            starts = list(self._next.items())
+        for (topic, partition), start in starts:
+            rows = connection.execute(
                 "SELECT offset, key, value FROM record WHERE namespace = ? AND topic = ? AND partition = ? "
                 "AND offset >= ? ORDER BY offset LIMIT ?",
-                (self._namespace, topic, partition, start, _MOST),
+                (self._namespace, topic, partition, start, _RECORDS_A_PARTITION),
             ).fetchall()
             if rows:
-                records += [Record(topic, partition, *row) for row in rows]
-                with self._lock:
-                    if self._next.get((topic, partition)) == start:  # else it was taken away or moved
-                        self._next[topic, partition] = rows[-1][0] + 1
-        return records
+                batches[topic, partition] = (start, [Record(topic, partition, *row) for row in rows])
+                more = more or len(rows) == _RECORDS_A_PARTITION
+        return batches, more
+
+    def _hand_over(self, batches: dict[_Place, tuple[int, list[Record]]]) -> None:
+        records: list[Record] = []
+        with self._lock:
+            for place, (start, batch) in batches.items():
+                if self._next.get(place) == start:  # else it was removed or moved meanwhile
+                    self._next[place] = batch[-1].offset + 1
+                    records += batch
+        call(self._loop, self._deliver, records)
 
     def _deliver(self, records: list[Record]) -> None:
         try:
             self._sink(records)
         finally:
             self._gate.leave()
+
+    def _recover(self, error: BaseException) -> None:
+        """The next step reads everything with a connection of its own."""
+        self._disconnect()
+        self._version, self._changed = -1, True
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
 
     def add(self, topic: str, partition: int, offset: int) -> None:
         with self._lock:
@@ -94,5 +126,6 @@ class SqliteReader:
         self._gate.resume()
 
     async def close(self) -> None:
-        self._stopped.set()
-        await asyncio.to_thread(self._thread.join, 5)
+        self._thread.stop()
+        self._gate.resume()
+        await self._calls.run(self._thread.join, _CLOSE_S)

@@ -1,0 +1,24 @@
+"""The size that a record may have, the same on every log, so that what works embedded works on Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sagaline._model.limits import RECORD_BYTES
+
+RECORD_LIMIT = RECORD_BYTES + 90_000
+"""Bytes of key, value and headers; Kafka's own framing comes on top, within the megabyte that brokers take."""
+
+
+def record_bytes(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes] | None = None) -> int:
+    """Bytes of a record on the log."""
+    size = len(key or b"") + len(value or b"")
+    return size + sum(len(name) + len(content) for name, content in headers.items()) if headers else size
+
+
+def size_error(
+    limit: int, key: bytes | None, value: bytes | None, headers: Mapping[str, bytes] | None = None
+) -> str | None:
+    """Why the log does not take a record of this size; None when it does."""
+    size = record_bytes(key, value, headers)
+    return f"Expected a record of at most {limit} bytes but this one has {size}." if size > limit else None

@@ -1,0 +1,76 @@
+"""The SQLite file of the embedded log: how it is opened, and what is in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE
+from sagaline.errors import LogUnavailable, NamespaceNotFound
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS namespace (
+    name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, identity TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS head (
+    namespace TEXT, topic TEXT, partition INTEGER, next_offset INTEGER NOT NULL,
+    PRIMARY KEY (namespace, topic, partition)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    namespace TEXT, topic TEXT, partition INTEGER, offset INTEGER,
+    key BLOB, value BLOB, headers BLOB, at_ms INTEGER NOT NULL,
+    PRIMARY KEY (namespace, topic, partition, offset)
+) WITHOUT ROWID;
+"""
+
+
+def connect(path: Path, create: bool = False) -> sqlite3.Connection:
+    """A connection as all threads here use it. Raises LogUnavailable.
+
+    Only with ``create`` is a file or a table made; without it a file that is no log stays as it is.
+    """
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+            uri=True,
+            timeout=30,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if create:
+            connection.execute("PRAGMA journal_mode=WAL")  # a property of the file
+            connection.executescript(_SCHEMA)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise LogUnavailable(f"Expected a log in the SQLite file {path} but it cannot be used: {error}.") from error
+    return connection
+
+
+def find_namespace(path: Path, name: str) -> tuple[int, str]:
+    """Partition count and identity. Raises NamespaceNotFound, LogUnavailable; changes nothing."""
+    advice = NOT_MADE_HERE
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise LogUnavailable(f"Expected a log in the SQLite file {path} but it cannot be used: {error}.") from error
+    if not is_there:
+        raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but there is no such file. {advice}")
+    connection = connect(path)
+    try:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'namespace'").fetchone() is None:
+            raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but the file holds no log. {advice}")
+        row = connection.execute("SELECT partitions, identity FROM namespace WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            query = "SELECT name FROM namespace ORDER BY name LIMIT ?"
+            names = [repr(str(other[0])) for other in connection.execute(query, (NAMES_SHOWN,))]
+            there = f"there is {', '.join(names)}" if names else "it holds none"
+            raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but {there}. {advice}")
+    except sqlite3.Error as error:
+        raise LogUnavailable(f"Expected {path} to be a log of Sagaline but {error}.") from error
+    finally:
+        connection.close()
+    return int(row[0]), str(row[1])
