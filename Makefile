@@ -7,7 +7,7 @@ MINUTES ?= 10
 STARTS ?= 200000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-recovery simulate chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-growth bench-recovery simulate chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -46,6 +46,9 @@ kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 
 bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
 	$(BIN)/python bench/run.py
+
+bench-growth: venv ## What grows with what: doubling sizes, the cost of one item at each; ONLY="dead letters"
+	$(BIN)/python bench/growth.py $(if $(ONLY),$(ONLY))
 
 bench-recovery: venv ## What a crash costs: restore, restart, takeover, sleepers, a million open runs; ONLY=restore,half
 	$(BIN)/python bench/recovery.py $(if $(ONLY),--only $(ONLY))
