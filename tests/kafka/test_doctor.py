@@ -34,7 +34,7 @@ def doctor(url: str, *more: str) -> tuple[int, Any]:
 
 
 def codes(shown: Any) -> set[tuple[str, str]]:
-    return {(one["code"], one["subject"]) for one in shown["findings"]}
+    return {(finding["code"], subject) for finding in shown["findings"] for subject in finding["subjects"]}
 
 
 def alter(address: str, topic: str, name: str, value: str) -> None:
@@ -71,7 +71,9 @@ async def test_parked_runs_and_owners_that_do_not_answer_are_found(kafka_url: st
         code, shown = await asyncio.to_thread(doctor, kafka_url)
         assert code == 0, shown
         assert ("parked", "runs") in codes(shown)
-        assert [(run["workflow_id"], run["cause"]) for run in shown["parked"]] == [("b-1", "no such thing")]
+        assert [(run["workflow_id"], run["failure"]["message"]) for run in shown["parked"]] == [
+            ("b-1", "no such thing")
+        ]
     worker = WorkerProcess(kafka_url, "silent", tmp_path)
     try:
         await eventually(lambda: worker.text().count("claimed at offset") == 2)

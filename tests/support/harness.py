@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sagaline import Activity, Client, Worker, WorkerOptions, Workflow
+from sagaline import Activity, Client, RunHandle, Worker, WorkerOptions, Workflow
 from sagaline._model.codec import decode
 from sagaline._model.events import Event
 from sagaline._model.records import History
@@ -27,6 +27,22 @@ async def eventually(condition: Callable[[], Any], limit_s: float = 20) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def eventually_async(condition: Callable[[], Awaitable[Any]], limit_s: float = 20) -> None:
+    """As ``eventually``, for a condition that has to be asked for."""
+    async with asyncio.timeout(limit_s):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def eventually_status(handle: RunHandle[Any], status: str) -> None:
+    """Waits until the run stands so."""
+
+    async def stands() -> bool:
+        return (await handle.describe()).status == status
+
+    await eventually_async(stands)
 
 
 async def events_of(client: Client, workflow_id: str) -> list[Event]:

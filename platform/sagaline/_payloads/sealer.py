@@ -105,7 +105,7 @@ class Sealer:
         except FileNotFoundError as error:
             raise PayloadUnavailable(
                 f"Expected blob {header.blob} ({header.size} bytes) in the store but it is missing: put it back from a "
-                f"backup, then `sagaline quarantine retry`."
+                f"backup, then `sagaline runs retry`."
             ) from error
         except OSError as error:
             raise BlobsUnavailable(f"a payload could not be read: {error}") from error

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from sagaline.cli import demo, doctor, quarantine, run, show, start, topics
+from sagaline.cli import (
+    cancel,
+    demo,
+    dev,
+    doctor,
+    history,
+    list_runs,
+    result,
+    runs,
+    show,
+    start,
+    terminate,
+    topics,
+    worker,
+)
 from sagaline.cli.output import guarded
 
 __all__ = ["app", "main"]
@@ -16,14 +30,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("dev")(run.dev)
-app.command("worker")(run.worker)
+app.command("dev")(dev.dev)
+app.command("worker")(worker.worker)
 app.command("start")(start.start)
+app.command("result")(result.result)
+app.command("list")(list_runs.list_runs)
 app.command("show")(show.show)
+app.command("history")(history.history)
+app.command("cancel")(cancel.cancel)
+app.command("terminate")(terminate.terminate)
+app.add_typer(runs.app, name="runs")
 app.command("doctor")(doctor.doctor)
-app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(topics.app, name="topics")
+app.command("demo")(demo.demo)
 
 
 def main() -> None:

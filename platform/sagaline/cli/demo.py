@@ -12,7 +12,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sagaline.cli.output import FAILED, JSON_OPTION, err, out, print_json, set_up_logging
+from sagaline.cli import options
+from sagaline.cli.output import FAILED, err, out, print_json, set_up_logging
 from sagaline.errors import ConfigurationError
 
 
@@ -24,7 +25,7 @@ def demo(
     fresh_state: Annotated[
         bool, typer.Option("--fresh-state", help="Empty the worker's state directory after each kill.")
     ] = False,
-    as_json: Annotated[bool, JSON_OPTION] = False,
+    as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
     """Runs orders through a saga while its worker is killed twice, then checks the books. Exits 1 if anything is off.
 

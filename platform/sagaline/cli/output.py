@@ -1,7 +1,4 @@
-"""What the commands print, and how they end.
-
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 not found, 4 refused or in conflict, 5 unavailable, 124 timed out.
-"""
+"""What the commands print, and how they end. docs/cli.md has the table of exit codes; a test holds it."""
 
 from __future__ import annotations
 
@@ -11,18 +8,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import typer
 from rich.console import Console
 
 from sagaline.errors import (
+    ClientClosed,
     ConfigurationError,
+    FailureError,
     InvalidInput,
     LogUnavailable,
     MemberIdInUse,
     PayloadTooLarge,
+    PayloadUnavailable,
     RequestRefused,
     RequestTimeout,
-    RunError,
+    RunParkedError,
     SagalineError,
     StateDirectoryInUse,
 )
@@ -32,23 +31,44 @@ OK, FAILED, USAGE, NOT_FOUND, CONFLICT, UNAVAILABLE, TIMED_OUT = 0, 1, 2, 3, 4, 
 out = Console()
 err = Console(stderr=True)
 
-JSON_OPTION = typer.Option("--json", help="Print JSON.")
-LOG_OPTION = typer.Option(
-    "--log",
-    envvar="SAGALINE_LOG",
-    help="Where the log is: sqlite:///file.db or kafka://host:9092/namespace.",
+CODES: tuple[tuple[type[SagalineError], int], ...] = (
+    (RequestTimeout, TIMED_OUT),
+    (LogUnavailable, UNAVAILABLE),
+    (PayloadUnavailable, UNAVAILABLE),
+    (RunParkedError, CONFLICT),
+    (StateDirectoryInUse, CONFLICT),
+    (MemberIdInUse, CONFLICT),
+    (RequestRefused, CONFLICT),
+    (ConfigurationError, USAGE),
+    (InvalidInput, USAGE),
+    (PayloadTooLarge, USAGE),
+    (ClientClosed, FAILED),
+    (FailureError, FAILED),
 )
-
-PAYLOADS_OPTION = typer.Option(
-    "--payloads",
-    envvar="SAGALINE_PAYLOADS",
-    help="Codecs and the store of large payloads: module:name of a sagaline.payloads.Payloads.",
-)
+"""The first that an error is an instance of counts."""
+_REFUSALS = {"WorkflowNotFound": NOT_FOUND, "InvalidInput": USAGE, "UnknownWorkflow": USAGE, "PayloadTooLarge": USAGE}
 
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def print_json_line(value: Any) -> None:
+    """One JSON value on a line of its own, for a stream of them."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """A line for a person, as it is."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """A line on standard error, as it is."""
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def set_up_logging(verbose: bool) -> None:
@@ -63,21 +83,9 @@ def set_up_logging(verbose: bool) -> None:
 
 def exit_code(error: SagalineError) -> int:
     """The exit code that tells a script what went wrong."""
-    if isinstance(error, RequestRefused):
-        if error.type == "WorkflowNotFound":
-            return NOT_FOUND
-        return USAGE if error.type == "InvalidInput" else CONFLICT
-    codes: tuple[tuple[type[SagalineError], int], ...] = (
-        (RequestTimeout, TIMED_OUT),
-        (LogUnavailable, UNAVAILABLE),
-        (StateDirectoryInUse, CONFLICT),
-        (MemberIdInUse, CONFLICT),
-        (ConfigurationError, USAGE),
-        (InvalidInput, USAGE),
-        (PayloadTooLarge, USAGE),
-        (RunError, FAILED),
-    )
-    return next((code for kind, code in codes if isinstance(error, kind)), FAILED)
+    if isinstance(error, RequestRefused) and error.type in _REFUSALS:
+        return _REFUSALS[error.type]
+    return next((code for kind, code in CODES if isinstance(error, kind)), FAILED)
 
 
 def guarded(command: Callable[[], Any]) -> None:
@@ -86,7 +94,10 @@ def guarded(command: Callable[[], Any]) -> None:
         command()
     except SagalineError as error:
         err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads has enough
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,83 +1,114 @@
-"""sagaline show: how a run stands, and its history."""
+"""sagaline show: how a run stands and what it has done, once or live."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from sagaline.cli.loading import load_payloads
-from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, out, print_json, set_up_logging
-from sagaline.cli.shapes import plain
-from sagaline.client import Client, Description, HistoryEvent
-from sagaline.payloads import Payloads
+from sagaline.cli import options
+from sagaline.cli.history import print_history
+from sagaline.cli.live import Voice, standing, waiting
+from sagaline.cli.options import Link, connected
+from sagaline.cli.output import complain, out, print_json, print_json_line, say, set_up_logging
+from sagaline.cli.shapes import STYLES, plain
+from sagaline.client import Description, RunHandle, Status, words
+from sagaline.errors import RequestTimeout
 
-_STYLES = {"completed": "green", "compensated": "yellow", "failed": "red", "parked": "magenta", "running": "cyan"}
-_HIDDEN = frozenset({"retry", "timeout_s", "stack"})
+_LOOK_S, _REDRAW_S = 0.5, 0.2
 
 
 def show(
-    workflow_id: Annotated[str, typer.Argument(help="The run's business id.")],
-    log: Annotated[str, LOG_OPTION],
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the run's owner.")] = 30.0,
-    as_json: Annotated[bool, JSON_OPTION] = False,
-    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
+    workflow_id: Annotated[str, options.ID],
+    run_id: Annotated[str | None, options.RUN_ID] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show live what happens, until the run ends.")] = False,
+    timeout: Annotated[str, options.TIMEOUT] = "30s",
+    log: Annotated[str, options.LOG] = "",
+    as_json: Annotated[bool, options.JSON] = False,
+    payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Shows a run: status, then every event of its history.
+    """Shows a run: how it stands, what it waits for, then every event of its history. Works without a worker too.
 
-    Example: `sagaline show order-1 --log sqlite:///.sagaline/dev.db`
+    With --watch: step, attempt, failure, and when the next attempt is; with --json too, one line a change.
+
+    Example: `sagaline show order-1 --watch`
     """
     set_up_logging(verbose=False)
-    found, history = asyncio.run(_read(workflow_id, log, timeout, load_payloads(payloads)))
-    if as_json:
-        print_json(plain(found) | {"history": plain(history)})
-    else:
-        print_run(found, history)
+
+    async def run() -> None:
+        async with connected(Link(log, payloads)) as client:
+            handle = client.handle(workflow_id, run_id)
+            if watch:
+                async with waiting(f"an answer about {workflow_id}"):
+                    description = await handle.describe(timeout)
+                await _watch(handle, description, timeout, as_json)
+                return
+            async with waiting(f"an answer about {workflow_id}"):
+                description, events = await asyncio.gather(handle.describe(timeout), handle.history(timeout))
+        if as_json:
+            print_json(plain(description) | {"history": plain(events)})
+        else:
+            _print_run(description)
+            print_history(events)
+
+    asyncio.run(run())
 
 
-async def _read(
-    workflow_id: str, log: str, timeout_s: float, payloads: Payloads
-) -> tuple[Description, list[HistoryEvent]]:
-    async with await Client.connect(log, payloads=payloads) as client:
-        handle = client.handle(workflow_id)
-        return await handle.describe(timeout_s), await handle.history(timeout_s)
+def _print_run(description: Description) -> None:
+    now = datetime.now(UTC)
+    status = Text(description.status, STYLES.get(description.status, "bold"))
+    out.print(Text.assemble((description.workflow_id, "bold"), f"  {description.workflow}  ", status))
+    if description.unowned_since is not None:
+        say(words.unowned(description.unowned_since) + " This is read from the log itself.")
+    say(f"run {description.run_id}, started {words.clock(description.started_at)}{_ended(description)}")
+    if description.status is Status.PARKED:
+        out.print(Text(words.parked(description, now), "magenta"), soft_wrap=True)
+    elif description.failure is not None:
+        out.print(Text(f"{description.failure.type}: {description.failure.message}", "red"), soft_wrap=True)
+    if description.cancel_requested and description.status.is_open:
+        say("it was asked to stop")
+    for step in description.waits_for:
+        say(f"waits for {words.step(step, now)}")
+    if description.result is not None:
+        say(f"result: {json.dumps(description.result)}")
 
 
-def print_run(found: Description, history: list[HistoryEvent]) -> None:
-    """A run and its events, for a person."""
-    status = Text(found.status, _STYLES.get(found.status, "bold"))
-    out.print(Text.assemble((found.workflow_id, "bold"), f"  {found.workflow}  ", status))
-    if found.failure is not None:
-        out.print(Text(f"{found.failure.type}: {found.failure.message}", "red"))
-    if found.result is not None:
-        out.print(Text(f"result: {found.result}"))
-    print_history(history)
+def _ended(description: Description) -> str:
+    return "" if description.closed_at is None else f", ended {words.clock(description.closed_at)}"
 
 
-def print_history(history: list[HistoryEvent]) -> None:
-    """A line an event."""
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for name in ("event", "time (UTC)", "what", "details"):
-        table.add_column(name, no_wrap=name != "details")
-    for event in history:
-        at = event.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
-        table.add_row(str(event.id), at, event.type, Text(_details(event.details)))
-    out.print(table)
+async def _watch(handle: RunHandle[Any], description: Description, timeout: str, as_json: bool) -> None:
+    """Says each change until the run has ended."""
+    voice = Voice()
+    said: object = None
+    try:
+        while True:
+            _, news = standing(description)
+            if as_json and news != said:
+                print_json_line(plain(description))
+            said = news
+            if not description.status.is_open:
+                break
+            await (asyncio.sleep(_LOOK_S) if as_json else _redraw(voice, description))
+            try:
+                description = await handle.describe(timeout)
+            except RequestTimeout as error:
+                complain(str(error))
+    finally:
+        voice.stop()
+    if not as_json:
+        _print_run(description)
+        print_history(await handle.history(timeout))
 
 
-def _details(details: dict[str, Any]) -> str:
-    parts: list[str] = []
-    for name, value in details.items():
-        if name in _HIDDEN:
-            continue
-        if isinstance(value, datetime):
-            value = value.astimezone(UTC).strftime("%H:%M:%S")
-        elif name == "failure":
-            value = f"{value['type']}: {value['message']}"
-        text = str(value)
-        parts.append(f"{name}={text if len(text) < 100 else text[:97] + '...'}")
-    return "  ".join(parts)
+async def _redraw(voice: Voice, description: Description) -> None:
+    """The times in the line run on until it is time to look again."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _LOOK_S
+    while loop.time() < until:
+        voice.say(*standing(description))
+        await asyncio.sleep(_REDRAW_S)

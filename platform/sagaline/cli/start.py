@@ -6,73 +6,78 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from sagaline.cli.loading import load_payloads
-from sagaline.cli.output import JSON_OPTION, LOG_OPTION, PAYLOADS_OPTION, out, print_json, set_up_logging
-from sagaline.client import Client
+from sagaline.cli import options
+from sagaline.cli.live import result_of, waiting
+from sagaline.cli.options import Link, connected
+from sagaline.cli.output import print_json, say, set_up_logging
 from sagaline.errors import InvalidInput
-from sagaline.payloads import Payloads
 
-
-class Link(NamedTuple):
-    """Where the log is, and how its payloads are read."""
-
-    log: str
-    payloads: Payloads
+_JSON_VALUE = "a JSON value; @FILE reads a file, - standard input"
 
 
 def start(
     name: Annotated[str, typer.Argument(help="Name of the workflow.")],
-    log: Annotated[str, LOG_OPTION],
     workflow_id: Annotated[str, typer.Option("--id", help="Business id; the same id again gives the same run.")],
-    given: Annotated[
-        str,
-        typer.Option("--input", help="The arguments: a JSON array, or one JSON value; @file, or - for standard input."),
-    ] = "[]",
-    wait: Annotated[bool, typer.Option(help="Wait for the result.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for it.")] = 300.0,
-    as_json: Annotated[bool, JSON_OPTION] = False,
-    payloads: Annotated[str | None, PAYLOADS_OPTION] = None,
+    argument: Annotated[
+        str | None, typer.Option("--input", help=f"The argument of a workflow that has one: {_JSON_VALUE}.")
+    ] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Option("--arg", help=f"One argument of several, in their order: {_JSON_VALUE}.")
+    ] = None,
+    id_conflict: Annotated[
+        str, typer.Option(help="When a run of the id is open: join, use-existing, fail or terminate-existing.")
+    ] = "join",
+    id_reuse: Annotated[
+        str, typer.Option(help="When the newest run of the id has ended: join, allow, if-failed or reject.")
+    ] = "join",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the result, and say live what happens.")] = False,
+    timeout: Annotated[str, options.TIMEOUT] = "5m",
+    on_parked: Annotated[str, typer.Option(help="With --wait, when the run parks: wait, or raise.")] = "wait",
+    log: Annotated[str, options.LOG] = "",
+    as_json: Annotated[bool, options.JSON] = False,
+    payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
     """Starts a run, and with --wait prints its result.
 
-    Example: `sagaline start fulfil_order --input '[{"id": "1"}]' --id order-1 --log sqlite:///.sagaline/dev.db --wait`
+    Example: `sagaline start fulfil_order --id order-1 --input '{"id": "1", "cents": 500}' --wait`
     """
     set_up_logging(verbose=False)
-    link = Link(log, load_payloads(payloads))
-    asyncio.run(_start(name, link, workflow_id, _payload(given), timeout if wait else None, as_json))
+    if argument is not None and arguments:
+        raise InvalidInput("Expected --input, or --arg for each argument, but got both.")
+    texts = arguments or ([] if argument is None else [argument])
+    values = [_value(text, "--input" if argument is not None else "--arg") for text in texts]
+    words: dict[str, Any] = {"id_conflict": id_conflict.replace("-", "_"), "id_reuse": id_reuse.replace("-", "_")}
+
+    async def run() -> None:
+        async with connected(Link(log, payloads)) as client:
+            async with waiting(f"a worker to take {workflow_id}"):
+                handle = await client.start_by_name(name, *values, id=workflow_id, timeout=timeout, **words)
+            shown: dict[str, Any] = {"workflow_id": workflow_id, "run_id": handle.run_id}
+            if not wait:
+                print_json(shown) if as_json else say(f"Run of {workflow_id} has begun: {handle.run_id}")
+                return
+            result = await result_of(handle, timeout, on_parked)
+            print_json(shown | {"result": result} if as_json else result)
+
+    asyncio.run(run())
 
 
-async def _start(
-    name: str, link: Link, workflow_id: str, args: list[Any], timeout_s: float | None, as_json: bool
-) -> None:
-    async with await Client.connect(link.log, payloads=link.payloads) as client:
-        handle = await client.start_by_name(name, *args, id=workflow_id)
-        shown: dict[str, Any] = {"workflow_id": workflow_id, "run_id": handle.run_id}
-        if timeout_s is not None:
-            shown["result"] = await handle.result(timeout_s)
-    if as_json:
-        print_json(shown)
-    elif timeout_s is not None:
-        print_json(shown["result"])
-    else:
-        out.print(f"Run of {workflow_id} has begun: {handle.run_id}", markup=False, highlight=False)
-
-
-def _payload(given: str) -> list[Any]:
-    text = given
-    if given == "-":
+def _value(text: str, option: str) -> Any:
+    if text == "-":
         text = sys.stdin.read()
-    elif given.startswith("@"):
+    elif text.startswith("@"):
         try:
-            text = Path(given[1:]).read_text("utf-8")
-        except OSError as error:
-            raise InvalidInput(f"Expected --input @FILE to be readable but {error}.") from error
+            text = Path(text[1:]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"Expected {option} @FILE to be readable but {error}.") from error
     try:
-        value = json.loads(text)
+        return json.loads(text)
+    except RecursionError:
+        raise InvalidInput(f"Expected {option} to be JSON but it is nested too deep.") from None
     except ValueError as error:
-        raise InvalidInput(f"Expected --input to be JSON but {error}.") from error
-    return value if isinstance(value, list) else [value]
+        hint = "" if text[:1] in '[{"' else f""" (a string is written '"{text[:40]}"')"""
+        raise InvalidInput(f"Expected {option} to be JSON but {error}{hint}.") from error

@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 
 from sagaline._log import TopicPlan, open_log
-from sagaline.cli.output import CONFLICT, JSON_OPTION, LOG_OPTION, err, out, print_json, set_up_logging
+from sagaline.cli import options
+from sagaline.cli.output import CONFLICT, err, out, print_json, set_up_logging
 
 app = typer.Typer(help="The topics of a namespace.", no_args_is_help=True)
 
@@ -23,20 +24,20 @@ def topics() -> None:
 
 @app.command("apply")
 def apply(
-    log: Annotated[str, LOG_OPTION],
+    log: Annotated[str, options.LOG] = "",
     partitions: Annotated[int | None, typer.Option(help="Partition count of new topics; it can never change.")] = None,
     replication: Annotated[
         int | None, typer.Option(help="Replicas of new topics; by default 3, or all brokers.")
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,
-    as_json: Annotated[bool, JSON_OPTION] = False,
+    as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
     """Creates missing topics and corrects settings; never shrinks or deletes, and refuses what cannot be mended.
 
     Example: `sagaline topics apply --log kafka://broker:9092/orders --partitions 16`
     """
     set_up_logging(verbose=False)
-    plans = asyncio.run(_apply(log, partitions, replication, dry_run))
+    plans = asyncio.run(_apply(options.find_log(log), partitions, replication, dry_run))
     if as_json:
         print_json([asdict(plan) for plan in plans])
     else:

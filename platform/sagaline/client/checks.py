@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, get_args
 
 import pydantic_core
 
-from sagaline._model.limits import DURATION_MS, MESSAGE_BYTES, NAME_BYTES
+from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES
+from sagaline._runtime import durations
 from sagaline._runtime.definitions import WorkflowDefinition
-from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.durations import Duration
 from sagaline.activity import Activity
 from sagaline.client.types import Status
 from sagaline.errors import ConfigurationError, InvalidInput
@@ -40,20 +40,8 @@ def reason(value: Any) -> str:
 
 
 def seconds(value: Duration | None, what: str = "timeout") -> float | None:
-    """A time-out in seconds; None is without end. Raises ConfigurationError."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or (isinstance(value, int | float) and not math.isfinite(value)):
-        raise ConfigurationError(f"Expected {what} to be a duration, or None for as long as it takes, but got {value}.")
-    try:
-        found = milliseconds(value)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{what}: {error}") from error
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigurationError(
-            f'Expected {what} to be a duration such as 10 or "10s" but got {_shown(value)}.'
-        ) from None
-    return min(found, DURATION_MS) / 1_000
+    """A time-out in seconds; None is as long as it takes. Raises ConfigurationError."""
+    return None if value is None else durations.seconds(value, what)
 
 
 def word(value: Any, allowed: Any, what: str) -> str:

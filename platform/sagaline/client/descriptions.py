@@ -61,16 +61,6 @@ def summary_of(record: bytes) -> RunSummary:
     )
 
 
-def parked_of(record: bytes) -> RunSummary:
-    """One run of the list that asks for parked runs alone."""
-    shown = msgspec.json.decode(record, type=wire.ParkedRun)
-    at = at_ms(shown.parked_at_ms)
-    failure = Failure(shown.type, shown.cause)
-    return RunSummary(
-        shown.workflow_id, shown.run_id, shown.workflow, Status.PARKED, at, at, None, at, shown.event, failure
-    )
-
-
 def _open_step(shown: wire.OpenStep) -> OpenStep:
     failure = Failure(shown.failure_type, shown.failure_message) if shown.failure_type else None
     kind: Literal["activity", "timer"] = "timer" if shown.kind == wire.TIMER else "activity"

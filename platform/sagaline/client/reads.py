@@ -15,11 +15,12 @@ from sagaline.client.requests import Asking, Requests, new_id
 from sagaline.client.threads import Threads
 from sagaline.client.types import Description
 from sagaline.client.without_owner import Copy, answer, read_copy
-from sagaline.errors import LogUnavailable, RequestTimeout, SagalineError
+from sagaline.errors import LogUnavailable, RequestTimeout
 
 _log = logging.getLogger("sagaline.client")
 PATIENCE_S = 2.0
 """So long an owner has to answer before the log is read, when no worker is there."""
+_MEMBERS_S = 1.0
 OWNED_PATIENCE_S = 10.0
 """The same when there are workers: one of them will take the partition over."""
 
@@ -76,7 +77,7 @@ class Reads:
         raise RequestTimeout(await self.silence(request.workflow_id, timeout_s, asking))
 
     async def _from_log_in_time(self, request: ReadRun, partition: int | None) -> Answer:
-        if await self._workers() is not None:
+        if await self._workers():
             await asyncio.sleep(OWNED_PATIENCE_S - PATIENCE_S)
         return await self.from_log(request, partition)
 
@@ -96,16 +97,21 @@ class Reads:
         return Answer(answer(copy, request), copy.owned_at)
 
     async def _workers(self) -> list[str] | None:
-        """Ids of the workers that are there; None when there are none, or nobody can tell."""
+        """Ids of the workers that are there; None when nobody can tell."""
         try:
-            return await asyncio.wait_for(self._requests.log.members(), PATIENCE_S) or None
-        except (LogUnavailable, SagalineError, TimeoutError):
+            return await asyncio.wait_for(self._requests.log.members(), _MEMBERS_S)
+        except (LogUnavailable, TimeoutError):
             return None
 
     async def silence(self, workflow_id: str, timeout_s: float, asking: Asking) -> str:
         """Why there may be no answer, in words."""
         namespace = self._requests.log.namespace
-        text = f"Expected an answer about {workflow_id!r} within {timeout_s:g} s but none came. "
+        text = f"Expected an answer about {workflow_id!r} within {timeout_s:g} s but none came: "
         if asking.trouble:
-            return text + f"The log did not take the request: {asking.trouble}."
-        return text + f"Is a worker of namespace {namespace!r} running?"
+            return text + f"the log did not take the request ({asking.trouble})."
+        workers = await self._workers()
+        if workers is None:
+            return text + f"is a worker of namespace {namespace!r} running?"
+        if not workers:
+            return text + f"no worker of namespace {namespace!r} is running. Start one."
+        return text + f"{len(workers)} workers of namespace {namespace!r} are running, but none has answered."

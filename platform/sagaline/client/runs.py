@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sagaline.client.descriptions import parked_of, summary_of
+from sagaline.client.descriptions import summary_of
 from sagaline.client.reads import Reads
 from sagaline.client.types import RunSummary, Status
 
@@ -17,11 +17,9 @@ async def list_runs(reads: Reads, status: Status | None, timeout_s: float | None
 
     async def of_partition(number: int) -> list[RunSummary]:
         async with limit:
-            what = "parked" if status is Status.PARKED else "runs"
-            request = reads.request(f"partition {number}", "", what, "" if status is None else status.value)
-            found = await reads.read(request, timeout_s, number)
-        read = parked_of if what == "parked" else summary_of
-        return [read(record) for record in found.reply.records]
+            request = reads.request(f"partition {number}", "", "runs", "" if status is None else status.value)
+            answer = await reads.read(request, timeout_s, number)
+        return [summary_of(record) for record in answer.reply.records]
 
     parts = await asyncio.gather(*map(of_partition, range(reads.partitions)))
     runs = [run for part in parts for run in part]

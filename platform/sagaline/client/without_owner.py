@@ -6,27 +6,23 @@ is read by the records of its own workflow id alone: a copy is as large as what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
-from sagaline._engine.effects import SetTimer, StartActivity
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunView
+from sagaline._host.reading import answers
+from sagaline._host.reading.waiters import Asker
 from sagaline._host.recovery.restore import Restore
 from sagaline._log import HISTORY, Log, Record
-from sagaline._model import descriptions as wire
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.failure import Failure
 from sagaline._model.keys import HistoryKey, NumberedKey, parse_key
-from sagaline._model.limits import SUMMARY_BYTES, cut
 from sagaline._model.records import Claim, ReadRun, Reply
-from sagaline._payloads import is_sealed
 from sagaline._store.memory import MemoryStore
 from sagaline._store.port import Writes
 from sagaline.client.events import at_ms
@@ -34,7 +30,6 @@ from sagaline.client.threads import Threads
 from sagaline.errors import RequestRefused, SagalineError
 
 _COPY_BYTES = 256_000_000
-_STEPS_SHOWN = 100
 
 
 class CopyTooLarge(SagalineError):
@@ -45,7 +40,6 @@ class Copy(NamedTuple):
     """What the log says of a run, or of a partition's runs. ``owned_at`` is when a worker last claimed it."""
 
     state: State
-    store: MemoryStore
     owner: str
     owned_at: datetime | None
 
@@ -85,7 +79,7 @@ async def read_copy(log: Log, threads: Threads, partition: int, workflow_id: str
         await threads.run(_apply, restore, batch, concerns, claims)
     claim = claims[-1] if claims else None
     state = State(Overlay(store), restore.meta, cached_runs=0)
-    return Copy(state, store, "" if claim is None else claim.owner, None if claim is None else at_ms(claim.at))
+    return Copy(state, "" if claim is None else claim.owner, None if claim is None else at_ms(claim.at))
 
 
 def _apply(restore: Restore, batch: Sequence[Record], concerns: Callable[[Record], bool], claims: list[Claim]) -> None:
@@ -125,72 +119,24 @@ def _leave_unreadable(record: Record, cause: str) -> None:
 
 def answer(copy: Copy, request: ReadRun) -> Reply:
     """What the owner would answer. Raises RequestRefused when there is no such run."""
-    if request.what in ("runs", "parked"):
-        return Reply(request.request_id, "", "", "runs", "", records=tuple(_summaries(copy, request.filter)))
-    workflow_id, run_id = request.workflow_id, request.run_id
-    run = copy.state.run_by_id(workflow_id, run_id) if run_id else copy.state.run(workflow_id)
+    asker = Asker(request.request_id, request.workflow_id, "", 0)
+    state, run_id = copy.state, request.run_id
+    if request.what == "runs":
+        return _whole(answers.runs(asker, request.filter, state))
+    run = state.run_by_id(request.workflow_id, run_id) if run_id else state.run(request.workflow_id)
     if run is None:
-        message = f"Expected a run of workflow id {request.workflow_id!r} but there is none."
-        raise RequestRefused(Failure("WorkflowNotFound", message, retryable=False))
-    reply = outcome(run, request.request_id, request.what)
+        which = f" with run id {run_id!r}" if run_id else ""
+        message = f"Expected a run of workflow id {request.workflow_id!r}{which} but there is none."
+        raise RequestRefused(Failure(answers.NOT_FOUND, message, retryable=False))
     if request.what == "history":
-        return msgspec.structs.replace(reply, result=None, records=tuple(copy.state.history.records(run.run_id)))
+        return _whole(answers.history(asker, run, state, lambda: True))
     if request.what == "description":
-        return msgspec.structs.replace(reply, result=msgspec.json.encode(_description(copy.state, run)))
-    return reply
+        return answers.description(asker, run, state)
+    return outcome(run, request.request_id, request.what)
 
 
-def _description(state: State, run: RunView) -> wire.RunDescription:
-    sealed = run.result is not None and is_sealed(run.result)
-    return wire.RunDescription(
-        run.workflow,
-        run.started_at,
-        run.last_at,
-        run.closed_at,
-        run.next_event_id - 1,
-        run.open_steps,
-        run.cancel_requested,
-        msgspec.Raw(run.result) if run.result is not None and not sealed else None,
-        run.result if sealed else None,
-        run.parked_at,
-        tuple(map(_open_step, islice(state.open_steps(run), _STEPS_SHOWN))),
-    )
-
-
-def _open_step(step: StartActivity | SetTimer) -> wire.OpenStep:
-    if isinstance(step, SetTimer):
-        return wire.OpenStep(step.step, wire.TIMER, step.due_at)
-    row, scheduled = step.row, step.row.scheduled
-    failure = row.failure or Failure("", "")
-    return wire.OpenStep(
-        scheduled.step,
-        wire.ACTIVITY,
-        row.retry_at,
-        scheduled.activity,
-        row.attempt,
-        scheduled.compensates,
-        row.cancel_requested,
-        failure.type,
-        failure.message,
-    )
-
-
-def _summaries(copy: Copy, status: str) -> Iterator[bytes]:
-    for _, run in copy.state.runs.all():
-        if status in ("", run.status):
-            failure = run.failure or Failure("", "")
-            yield msgspec.json.encode(
-                wire.RunSummary(
-                    run.workflow_id,
-                    run.run_id,
-                    run.workflow,
-                    run.status,
-                    run.started_at,
-                    run.last_at,
-                    run.closed_at,
-                    run.next_event_id - 1,
-                    run.parked_at,
-                    failure.type,
-                    cut(failure.message, SUMMARY_BYTES),
-                )
-            )
+def _whole(parts: answers.Parts) -> Reply:
+    """An answer that is read where it is made needs no parts."""
+    replies = [part for part in parts if part is not None]
+    records = tuple(record for reply in replies for record in reply.records)
+    return msgspec.structs.replace(replies[0], records=records, more=False)

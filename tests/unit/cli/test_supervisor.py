@@ -16,7 +16,7 @@ from harness import eventually
 
 from sagaline import Client
 
-SAGAS = Path(__file__).parents[1] / "kafka" / "slow_sagas.py"
+SAGAS = Path(__file__).parents[2] / "kafka" / "slow_sagas.py"
 
 
 class Supervised:

@@ -80,7 +80,7 @@ def test_each_fault_is_found_with_what_to_do(
 ) -> None:
     shown = findings(found, partitions)
     assert (code, severity) in {(one.code, one.severity) for one in shown}
-    assert all(one.remedy and one.what and one.subject for one in shown)
+    assert all(one.remedy and one.what and one.subjects for one in shown)
 
 
 def parked(workflow_id: str, type: str) -> RunSummary:
@@ -115,3 +115,16 @@ def test_errors_come_first() -> None:
     found = with_topic("history", {"delete.retention.ms": "1000"})
     shown = findings(found, with_partition(commands_begin=101, commands_end=101))
     assert [one.severity for one in shown] == ["error", "warning"]
+
+
+def test_what_is_the_same_of_several_topics_is_one_finding_with_their_list() -> None:
+    topics = {name: replace(topic, replication=1) for name, topic in GOOD.topics.items()}
+    (finding,) = findings(replace(GOOD, topics=topics))
+    assert (finding.code, finding.subjects, finding.details) == ("replication", tuple(topics), ())
+
+
+def test_what_is_the_same_of_several_partitions_is_one_finding_that_says_what_differs() -> None:
+    behind = [replace(partition, commands_end=20_000 + partition.number) for partition in PARTITIONS]
+    (finding,) = findings(GOOD, behind)
+    assert (finding.code, finding.subjects) == ("lag", ("partition 0", "partition 1"))
+    assert finding.details == ("19,900", "19,901")

@@ -1,0 +1,61 @@
+"""sagaline list: the runs of a namespace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from sagaline.cli import options
+from sagaline.cli.live import waiting
+from sagaline.cli.options import Link, connected
+from sagaline.cli.output import out, print_json, say, set_up_logging
+from sagaline.cli.shapes import STYLES, plain
+from sagaline.client import RunSummary, words
+
+
+def list_runs(
+    status: Annotated[
+        str | None,
+        typer.Option(help="running, parked, completed, failed, compensated, cancelled or terminated; all without it."),
+    ] = None,
+    timeout: Annotated[str, options.TIMEOUT] = "30s",
+    log: Annotated[str, options.LOG] = "",
+    as_json: Annotated[bool, options.JSON] = False,
+) -> None:
+    """Lists runs, the oldest first. Works without a worker too.
+
+    Example: `sagaline list --status failed`
+    """
+    set_up_logging(verbose=False)
+    runs = asyncio.run(read_runs(log, status, timeout))
+    if as_json:
+        print_json(plain(runs))
+    else:
+        print_runs(runs, "No run is there." if status is None else f"No run is {status}.")
+
+
+async def read_runs(log: str, status: str | None, timeout: str) -> list[RunSummary]:
+    """The runs of every partition."""
+    async with connected(Link(log)) as client, waiting("the owners of all partitions"):
+        return await client.runs(status, timeout=timeout)
+
+
+def print_runs(runs: Sequence[RunSummary], none: str) -> None:
+    """A line a run; ``none`` is said when there is none."""
+    if not runs:
+        say(none)
+        return
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for name in ("id", "workflow", "status", "since (UTC)", "why"):
+        table.add_column(name, no_wrap=name in ("id", "status", "since (UTC)"))
+    for run in runs:
+        since = run.closed_at or run.parked_at or run.started_at
+        why = "" if run.failure is None else f"{run.failure.type}: {run.failure.message}"
+        status = Text(run.status, STYLES.get(run.status, ""))
+        table.add_row(Text(run.workflow_id), Text(run.workflow), status, words.clock(since)[:19], Text(why))
+    out.print(table)
