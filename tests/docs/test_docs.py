@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-QUARANTINE = [["quarantine", name] for name in ("list", "retry", "release")]
+COMMANDS = "demo dev worker start result list show history cancel terminate doctor".split()
+GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,37 +28,43 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
 
 def test_the_first_saga_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
     (code,) = blocks("README.md")
-    assert len([line for line in code.splitlines() if line.strip()]) <= 25
+    assert len([line for line in code.splitlines() if line.strip()]) <= 30
     (tmp_path / "first.py").write_text(code)
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.splitlines()) <= 150
-    dev, start, show = re.findall(r"^    \.venv/bin/sagaline ((?:dev|start|show) .*)$", text, re.MULTILINE)
+    dev, start, refused, show = re.findall(r"^    \.venv/bin/sagaline ((?:dev|start|show) .*)$", text, re.MULTILINE)
     tool = f"{Path(sys.executable).parent}/sagaline"
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(f"{tool} {command}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    early = run(start)
+    assert early.returncode == 2
+    assert "or the log of `sagaline dev FILE`" in early.stderr
     with subprocess.Popen(
-        f"exec {tool} {dev}", shell=True, cwd=tmp_path, stderr=subprocess.PIPE, env=os.environ
+        f"exec {tool} {dev}", shell=True, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
     ) as worker:
         try:
             deadline = time.monotonic() + 30
             while not (tmp_path / ".sagaline" / "dev.db").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
-            started = subprocess.run(
-                f"{tool} {start}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60
-            )
+            started = run(start)
             assert started.stdout.strip() == '"reservation-1, paid 500"', started.stderr
-            shown = subprocess.run(
-                f"{tool} {show}", shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60
-            )
-            assert "completed" in shown.stdout
+            declined = run(refused)
+            assert declined.returncode == 1
+            assert "run of order-2 compensated: CardDeclined: the bank says no" in declined.stderr
+            shown = run(show)
+            assert "compensated" in shown.stdout
             assert "activity scheduled" in shown.stdout
-            missing = subprocess.run(
-                f"{tool} {show.replace('order-1', 'order-2')}", shell=True, cwd=tmp_path, capture_output=True, text=True
-            )
+            missing = run(show.replace("order-2", "order-3"))
             assert missing.returncode == 3
-            assert "'order-2' but there is none" in missing.stderr
+            assert "'order-3' but there is none" in missing.stderr
         finally:
             worker.send_signal(signal.SIGTERM)
-            worker.communicate(timeout=30)
+            said, _ = worker.communicate(timeout=30)
     assert worker.returncode == 0
+    assert b"released reservation-2" in said
+    assert "CardDeclined" in run(show).stdout, "without a worker the log itself is read"
 
 
 def test_every_guarantee_names_a_test_that_exists() -> None:
@@ -76,7 +83,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    for command in (["demo"], ["dev"], ["worker"], ["start"], ["show"], ["topics", "apply"], *QUARANTINE):
+    for command in [*([name] for name in COMMANDS), *GROUPS]:
         done = subprocess.run(
             [sys.executable, "-m", "sagaline.cli", *command, "--help"], capture_output=True, text=True
         )
