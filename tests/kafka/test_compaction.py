@@ -95,7 +95,7 @@ async def load(client: Client, log: Log, name: str, count: int) -> None:
 
 def is_retired(partition: Partition) -> bool:
     """No closed run of ``short`` and nothing to tidy up is left, and all of it is acknowledged."""
-    left = rows(partition._write_back)
+    left = rows(partition.rows.acknowledged)
     pending = [key for key in left if key.startswith((b"c/short", b"x/", b"z/", b"o/"))]
     return not pending and partition.in_flight == 0
 
@@ -148,11 +148,11 @@ async def compare(worker: Worker, client: Client, url: str) -> None:
             # another record rolls the segment: only closed segments are cleaned
             await client.execute(short, "after", id=f"after-{uuid.uuid4().hex}")
             await eventually(lambda: is_retired(partition))
-            end = partition._write_back.meta.next_offset
-            partition._write_back.flush()
-            live = rows(partition._write_back)
+            end = partition.rows.acknowledged.meta.next_offset
+            partition.rows.acknowledged.flush()
+            live = rows(partition.rows.acknowledged)
             found, count = await rebuilt(url, end)
-            if end == partition._write_back.meta.next_offset:
+            if end == partition.rows.acknowledged.meta.next_offset:
                 assert found == live
                 if count < end * 0.7:
                     return

@@ -114,7 +114,7 @@ async def run_all(
     options = {"state_dir": state_dir, "worker_id": "w", "retention": retention}
     async with running(url, [plain, undoing], [act], **options) as (worker, client):
         await worker._host.wait_live(2)
-        live: dict[int, Snapshots] = {one.number: watch(one._write_back) for one in worker._host.live}
+        live: dict[int, Snapshots] = {one.number: watch(one.rows.acknowledged) for one in worker._host.live}
 
         async def one(number: int, plan: Plan) -> None:
             try:
@@ -125,7 +125,7 @@ async def run_all(
         await asyncio.gather(*(one(number, plan) for number, plan in enumerate(given_plans)))
         if retention != "7d":
             await eventually(lambda: all(is_quiet(one) for one in worker._host.live))
-        caches = [partition._write_back for partition in sorted(worker._host.live, key=lambda one: one.number)]
+        caches = [partition.rows.acknowledged for partition in sorted(worker._host.live, key=lambda one: one.number)]
         log = open_log(url)
         await log.open()
         histories = []
@@ -233,5 +233,5 @@ def test_retired_runs_leave_nothing_behind(kind: str, tmp_path: Path, given_plan
 
 def is_quiet(partition: Partition) -> bool:
     """Nothing is left to retire or to publish."""
-    left = {key[:2] for key in rows(partition._write_back)}
-    return left <= {b"m", b"p/"} and partition._overlay._above == {} and not partition._retention._awaited
+    left = {key[:2] for key in rows(partition.rows.acknowledged)}
+    return left <= {b"m", b"p/"} and partition.rows.overlay._above == {} and not partition.rooms.retention._awaited

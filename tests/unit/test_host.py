@@ -268,7 +268,7 @@ async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_othe
 
     monkeypatch.setitem(decide.PROCESSORS, TerminateRun, broken)
     async with running(url, [one], [act]) as (_, client):
-        with pytest.raises(RequestRefused, match="there is none"):
+        with pytest.raises(RequestRefused, match="put aside as a dead letter: The engine failed: ZeroDivisionError"):
             await client.handle("nobody").terminate("boom")
         assert await client.execute(one, "after", id="after") == "after"
         log = open_log(url)
@@ -358,7 +358,7 @@ async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_
             await asyncio.sleep(0.02)
     assert [(one.request_id, one.status) for one in found] == [("r", "completed")]
     partition = host.live[0]
-    await eventually(lambda: partition._outbox.is_empty and partition._state.outbox.oldest_offset() is None)
+    await eventually(lambda: partition.rooms.outbox.is_empty and partition.rows.decided.outbox.oldest_offset() is None)
     await host.stop()
 
 
@@ -386,16 +386,16 @@ async def test_a_start_that_is_read_after_the_retention_but_was_written_within_i
     start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
     log.publish(COMMANDS, 0, b"w", encode(start))
     partition = host.live[0]
-    await eventually(lambda: (run := partition._state.run("w")) is not None and run.closed)
+    await eventually(lambda: (run := partition.rows.decided.run("w")) is not None and run.closed)
     hold = True
     log.publish(COMMANDS, 0, b"w", encode(start))
     await eventually(lambda: held)
     await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
-    assert partition._state.run("w") is not None, "it waits for the command"
+    assert partition.rows.decided.run("w") is not None, "it waits for the command"
     hold = False
     for one_held in held:
         take(*one_held)
-    await eventually(lambda: partition._state.run("w") is None)
+    await eventually(lambda: partition.rows.decided.run("w") is None)
     assert attempts["twice?"] == 1
     await host.stop()
     await log.close()
@@ -466,7 +466,7 @@ async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the
     async with running(url, [one], [act]) as (worker, client):
         await client.execute(one, "first", id="w")
         partition = worker._host.live[0]
-        retention, run = partition._retention, partition._state.run("w")
+        retention, run = partition.rooms.retention, partition.rows.decided.run("w")
         assert run is not None
         retention._due = [("w", "0" * 32)]  # a run before this one
         assert retention._due_runs() == []
@@ -488,8 +488,8 @@ async def test_retention_keeps_up_with_many_closed_runs(url: str) -> None:
     (partition,) = host.live
     async with await Client.connect(url) as client:
         await asyncio.gather(*(client.execute(one, "ok", id=f"w-{number}") for number in range(700)))
-        partition._retention._sweep()
-        await eventually(lambda: not list(partition._durable.closed.runs("one")))
+        partition.rooms.retention._sweep()
+        await eventually(lambda: not list(partition.rows.durable.closed.runs("one")))
     await host.stop()
     await log.close()
 
@@ -499,13 +499,13 @@ async def test_a_run_stays_while_a_repeated_start_waits_to_be_answered_with_it(
 ) -> None:
     """Found by the simulation (seed 21981): the look at the log took long, the run was retired, the start done again."""
     open_door = asyncio.Event()
-    end_offset = Partition._end_offset
+    bounds = MemoryLog.bounds
 
-    async def slow_end_offset(self: Partition) -> int:
-        await open_door.wait()
-        return await end_offset(self)
+    async def slow_bounds(self: MemoryLog, topic: str, number: int) -> tuple[int, int]:
+        if topic == HISTORY:
+            await open_door.wait()
+        return await bounds(self, topic, number)
 
-    monkeypatch.setattr(Partition, "_end_offset", slow_end_offset)
     log = open_log(url)
     await log.open()
     options = HostOptions("w", retention_ms=300, sweep_s=0.05)
@@ -515,13 +515,14 @@ async def test_a_run_stays_while_a_repeated_start_waits_to_be_answered_with_it(
     start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
     log.publish(COMMANDS, 0, b"w", encode(start))
     (partition,) = host.live
-    await eventually(lambda: (run := partition._state.run("w")) is not None and run.closed)
+    await eventually(lambda: (run := partition.rows.decided.run("w")) is not None and run.closed)
+    monkeypatch.setattr(MemoryLog, "bounds", slow_bounds)
     log.publish(COMMANDS, 0, b"w", encode(start))
-    await eventually(lambda: bool(partition._reads.runs_in_use()))
+    await eventually(lambda: bool(partition.rooms.reads.runs_in_use()))
     await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
-    assert partition._state.run("w") is not None
+    assert partition.rows.decided.run("w") is not None
     open_door.set()
-    await eventually(lambda: partition._state.run("w") is None)
+    await eventually(lambda: partition.rows.decided.run("w") is None)
     assert attempts["twice?"] == 1
     await host.stop()
     await log.close()

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.inputs import Trouble
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition, Services
 from sagaline._host.partition.pipeline import Pending, Pipeline
+from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import ClaimFailed, Recovery
 from sagaline._host.recovery.standbys import Standbys
@@ -42,11 +42,12 @@ class Host:
     def __init__(self, log: Log, stores: Stores, registry: Registry, options: HostOptions) -> None:
         self._log, self._stores, self._registry, self._options = log, stores, registry, options
         self.pools = Pools()
+        self._resuming = asyncio.Lock()
         self._slots: dict[int, _Slot] = {}
         self._leaving: dict[int, asyncio.Task[None]] = {}  # of revoked partitions, while they let go
         self._standbys: Standbys | None = None
         self._claims: dict[asyncio.Future[Ack], None] = {}  # in order
-        self._trouble: dict[int, Trouble] = {}
+        self._quarantines: dict[int, Quarantine] = {}
         self._paused = self._stopping = False
         self._membership: Membership | None = None
         self._reporter: asyncio.Task[None] | None = None
@@ -155,19 +156,28 @@ class Host:
         except LogUnavailable as error:
             return Lost(Kind.LOG, f"it could not be claimed ({error})")
         services = Services(
-            self._log, self._appender, self._registry, self._activities, self._options, self._trouble_of, self.pools
+            self._log.namespace,
+            self._log,
+            self._appender,
+            self._registry,
+            self._activities,
+            self.pools,
+            self._options,
+            self._resuming,
         )
-        partition = Partition(number, claimed, services)
+        quarantine = self._quarantines.setdefault(number, Quarantine())
+        partition = Partition(number, claimed, services, quarantine)
         slot = self._slots[number]
         try:
-            await partition.begin()
+            partition.guard.run(partition.begin)
             slot.partition = partition
             results, slot.results = slot.results, []
             partition.on_results(results)
-            self._reader.add(COMMANDS, number, partition.consumed[0])
-            self._reader.add(RESULTS, number, partition.consumed[1])
+            self._reader.add(COMMANDS, number, partition.progress.consumed[0])
+            self._reader.add(RESULTS, number, partition.progress.consumed[1])
             self._changed.set()
             self._share_out()
+            partition.guard.run(partition.go_on)
             _log.info("Partition %d: claimed at offset %d", number, partition.epoch)
             lost = await partition.lost
             if lost.kind is Kind.PRODUCER and partition.uses(self._appender):
@@ -186,9 +196,6 @@ class Host:
         live = self.live
         for partition in live:
             partition.resize(1 / len(live))
-
-    def _trouble_of(self, number: int) -> Trouble:
-        return self._trouble.setdefault(number, Trouble())
 
     async def _append_claim(self, number: int, key: bytes, value: bytes) -> Ack:
         """Appends a claim and waits for its fate."""
@@ -211,7 +218,7 @@ class Host:
                 claim.set_result(Ack(claim, -1, "its producer was given up"))
         for partition in self.live:
             if not partition.lost.done() and partition.uses(old):
-                partition.lose(Lost(Kind.PRODUCER, "its producer was given up"))
+                partition.guard.lose(Lost(Kind.PRODUCER, "its producer was given up"))
         old.close()
 
     # Routes
@@ -222,7 +229,7 @@ class Host:
             if end == len(records) or records[end].partition != records[start].partition:
                 slot = self._slots.get(records[start].partition)
                 if slot is not None and slot.partition is not None:
-                    slot.partition.guard.run(slot.partition.on_records, records[start:end])
+                    slot.partition.on_records(records[start:end])
                 start = end
         self._press_back()
 
@@ -245,7 +252,7 @@ class Host:
         if slot.partition is None:
             slot.results += results
         else:
-            slot.partition.guard.run(slot.partition.on_results, results)
+            slot.partition.on_results(results)
 
     def _press_back(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""
@@ -267,9 +274,9 @@ class Host:
             await asyncio.sleep(_REPORT_EVERY_S)
             self._press_back()
             for partition in self.live:
-                partition.give_up_late(self._options.append_timeout_s)
+                partition.give_up_late(self._options.clock(), self._options.append_timeout_s)
             if self._membership is not None:
-                self._membership.report({one.number: one.consumed[0] for one in self.live})
+                self._membership.report({one.number: one.progress.consumed[0] for one in self.live})
 
     # The end
 

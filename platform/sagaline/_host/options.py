@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
+from sagaline._model import limits
 from sagaline._payloads import PLAIN, Sealer
 
-PAYLOAD_LIMIT = 512_000
+PAYLOAD_LIMIT = limits.PAYLOAD_BYTES
 """Bytes of one payload at most: two of them fit into a record."""
 
 

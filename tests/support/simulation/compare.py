@@ -23,8 +23,8 @@ def compare(broker: Broker, draw: random.Random, owners: dict[int, Partition]) -
         return [f"only {len(owners)} of {broker.partitions} partitions have an owner in the end"]
     for number, owner in owners.items():
         records = broker.records(HISTORY, number)
-        live = _rows(owner._write_back)
-        end = owner._write_back.meta.next_offset
+        live = _rows(owner.rows.acknowledged)
+        end = owner.rows.acknowledged.meta.next_offset
         if end != len(records):
             wrong.append(f"partition {number}: the owner has seen {end} of {len(records)} records")
             continue

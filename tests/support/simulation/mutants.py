@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import msgspec
@@ -15,10 +15,14 @@ from sagaline._engine.meta import Meta
 from sagaline._engine.processors import PROCESSORS
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.validity import Validity
-from sagaline._host.partition import partition as partitions
-from sagaline._host.partition.inputs import Intake
-from sagaline._host.partition.partition import _RELEASE, Partition
+from sagaline._host.partition import deciding
+from sagaline._host.partition import recorder as recorders
+from sagaline._host.partition.applying import Applying
+from sagaline._host.partition.deciding import Deciding
+from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.pipeline import Pipeline
+from sagaline._host.partition.recorder import Recorder
+from sagaline._host.partition.releasing import Releasing
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.recovery import restore as recoveries
 from sagaline._host.recovery.restore import Recovery
@@ -27,7 +31,7 @@ from sagaline._host.retention.sweep import Retention
 from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
-from sagaline._model.records import ActivityResult, Claim, History
+from sagaline._model.records import ActivityResult, Claim, History, StartRun
 from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
 
@@ -61,7 +65,7 @@ def skips_the_contiguity_check() -> list[Patch]:
     def on_acks(self: Pipeline, acks: Any) -> None:
         for ack in acks:
             if ack.error is None:
-                self.next_offset = ack.offset
+                self._progress.next_offset = ack.offset
             original(self, [ack])
 
     return [(Pipeline, "on_acks", on_acks)]
@@ -83,10 +87,11 @@ def applies_before_acknowledging() -> list[Patch]:
     original = Pipeline.send
 
     def send(self: Pipeline, key: bytes, value: Any, pending: Any) -> None:
-        partition: Partition = self._on_applied.__self__  # type: ignore[attr-defined]
-        cache = partition._write_back
+        applying, progress = cast(Applying, self._sink), self._progress
+        cache = applying._rows.acknowledged
         cache.add(pending.writes)
-        cache.reached(Meta(self.next_offset + self.in_flight + 1, self.epoch, *pending.recorded), 2**50)
+        end = progress.next_offset + progress.in_flight + 1
+        cache.reached(Meta(end, applying._epoch, *pending.watermarks), 2**50)
         cache.flush()
         original(self, key, value, pending)
 
@@ -98,18 +103,18 @@ def releases_effects_before_the_append() -> list[Patch]:
     original = Pipeline.send
 
     def send(self: Pipeline, key: bytes, value: Any, pending: Any) -> None:
-        partition: Partition = self._on_applied.__self__  # type: ignore[attr-defined]
+        releasing: Releasing = cast(Applying, self._sink)._release.__self__  # type: ignore[attr-defined]
         effects, pending = pending.effects, pending._replace(effects=[])
         original(self, key, value, pending)
         for effect in effects:
-            _RELEASE[type(effect)](partition, effect)
+            releasing.effect(effect)
 
     return [(Pipeline, "send", send)]
 
 
 @mutant
 def forgets_the_outbox_watermark() -> list[Patch]:
-    return [(Outbox, "released", property(lambda self: self._next_offset()))]
+    return [(Outbox, "released", property(lambda self: self._progress.next_offset))]
 
 
 @mutant
@@ -119,15 +124,15 @@ def shares_claim_keys() -> list[Patch]:
 
 @mutant
 def drops_the_dedupe_of_starts() -> list[Patch]:
-    def on_start(self: Partition, request: Any) -> None:
-        run = self._state.run(request.workflow_id)
+    def start(self: Deciding, request: Any) -> None:
+        run = self._decided.run(request.workflow_id)
         if run is not None and run.closed:
-            self._state.remove_run(_row_of(run))
-        failure = self._why_not(request)
+            self._decided.remove_run(_row_of(run))
+        failure = self._admission.why_not(request)
         if failure is None:
-            self._handle(request.workflow_id, [request])
+            self._decide(request.workflow_id, [request])
 
-    return [(Partition, "_on_start", on_start)]
+    return [(Deciding, "start", start), (deciding, "_HANDLERS", deciding._HANDLERS | {StartRun: start})]
 
 
 @mutant
@@ -145,17 +150,17 @@ def drops_the_dedupe_of_results() -> list[Patch]:
 
 @mutant
 def compacts_by_run_only() -> list[Patch]:
-    return [(partitions, "history_key", lambda w, run, first, epoch: history_key(w, run, 1, epoch))]
+    return [(recorders, "history_key", lambda w, run, first, epoch: history_key(w, run, 1, epoch))]
 
 
 @mutant
 def keys_without_epoch() -> list[Patch]:
-    return [(partitions, "history_key", lambda w, run, first, epoch: history_key(w, run, first, 0))]
+    return [(recorders, "history_key", lambda w, run, first, epoch: history_key(w, run, first, 0))]
 
 
 @mutant
 def shares_the_key_of_positions() -> list[Patch]:
-    return [(partitions, "positions_key", lambda epoch, number: positions_key(0, 0))]
+    return [(recorders, "positions_key", lambda epoch, number: positions_key(0, 0))]
 
 
 @mutant
@@ -180,7 +185,9 @@ def takes_a_failed_append_for_a_good_one() -> list[Patch]:
     original = Pipeline.on_acks
 
     def on_acks(self: Pipeline, acks: Any) -> None:
-        original(self, [ack._replace(error=None, offset=self.next_offset) if ack.error else ack for ack in acks])
+        original(
+            self, [ack._replace(error=None, offset=self._progress.next_offset) if ack.error else ack for ack in acks]
+        )
 
     return [(Pipeline, "on_acks", on_acks)]
 
@@ -228,7 +235,7 @@ def forgets_what_was_consumed() -> list[Patch]:
     def history(*fields: Any) -> Any:
         return msgspec.structs.replace(History(*fields), commands_position=0)
 
-    return [(partitions, "History", history)]
+    return [(recorders, "History", history)]
 
 
 @mutant
@@ -254,17 +261,21 @@ def compensates_in_the_order_of_start() -> list[Patch]:
 
 @mutant
 def answers_a_refusal_before_it_is_recorded() -> list[Patch]:
-    def record(self: Partition) -> None:
-        batch = self._refused.take()
-        for one in batch.answers if batch is not None else []:
-            self.answer(one)  # type: ignore[arg-type]
+    def record(self: Recorder) -> None:
+        releasing: Releasing = cast(Applying, self._pipeline._sink)._release.__self__  # type: ignore[attr-defined]
+        for batch in self._refused.take():
+            for answer in batch.answers:
+                releasing.effect(answer)
 
-    return [(Partition, "_record_refusals", record)]
+    return [(Recorder, "refusals", record)]
 
 
 @mutant
 def forgets_a_dead_letter_that_failed() -> list[Patch]:
-    return [(Intake, "settled", property(lambda self: self.consumed))]
+    def settle(self: Inputs) -> None:
+        self._progress.settled = self._progress.consumed
+
+    return [(Inputs, "_settle", settle)]
 
 
 @mutant

@@ -273,10 +273,10 @@ class World:
             and all(run.terminal is not None for run in self.watcher.runs.values())
             and all(
                 one.in_flight == 0
-                and one._outbox.is_empty
-                and one._intake.settled == tuple(len(self.broker.records(t, one.number)) for t in (COMMANDS, RESULTS))
-                and one._write_back.meta.next_offset == len(self.broker.records(HISTORY, one.number))
-                and (self.retention_ms > QUIET_S * 1_000 or not any(one._write_back.scan(b"h/")))
+                and one.rooms.outbox.is_empty
+                and one.progress.settled == tuple(len(self.broker.records(t, one.number)) for t in (COMMANDS, RESULTS))
+                and one.rows.acknowledged.meta.next_offset == len(self.broker.records(HISTORY, one.number))
+                and (self.retention_ms > QUIET_S * 1_000 or not any(one.rows.acknowledged.scan(b"h/")))
                 for one in owners.values()
             )
         )

@@ -33,15 +33,18 @@ _EXPECTED: tuple[tuple[type[BaseException], Kind], ...] = (
 
 
 class Guard:
-    """``lose`` gives the partition up; it is called in the turn of the loop in which something was raised."""
+    """``lose`` gives the partition up. It is called once, in the turn of the loop in which something was raised."""
 
     def __init__(self, lose: Callable[[Lost], None]) -> None:
         self._give_up = lose
+        self.given_up = False
         self._tasks: dict[asyncio.Task[Any], Coroutine[Any, Any, Any]] = {}
 
     def lose(self, lost: Lost) -> None:
-        """Gives the partition up."""
-        self._give_up(lost)
+        """Gives the partition up, with the first reason that comes."""
+        if not self.given_up:
+            self.given_up = True
+            self._give_up(lost)
 
     def run(self, callback: Callable[P, Any], *args: P.args, **options: P.kwargs) -> None:
         """Calls ``callback``; whatever it raises gives the partition up."""

@@ -8,103 +8,103 @@ there reads the inputs behind it again, and recognises them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from typing import Any, Protocol
 
-from sagaline._engine.meta import Meta
-from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.quarantine import Quarantine
+from sagaline._host.partition.unfit import unfit
 from sagaline._host.publishing.deadletters import DeadLetters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, StartRun, TerminateRun
 
-Given = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
+_INPUTS: frozenset[type] = frozenset((StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult))
 
 
-class Trouble:
-    """What has raised in the engine, kept while a partition is claimed anew: it is not tried for ever."""
+class Handler(Protocol):
+    """Who decides what an input means."""
 
-    def __init__(self) -> None:
-        self.records: dict[tuple[str, int], str] = {}
-        self.runs: dict[str, str] = {}  # workflow ids that are to be quarantined, with the cause
-        self.quarantined: set[str] = set()  # workflow ids whose inputs this process leaves alone
-        self.skipped: set[str] = set()  # run ids that could not even be taken up
+    def handle(self, request: Input) -> None:
+        """One input."""
+        ...
 
-    def release(self, workflow_id: str, run_id: str) -> None:
-        """The run is tried again."""
-        self.runs.pop(workflow_id, None)
-        self.quarantined.discard(workflow_id)
-        self.skipped.discard(run_id)
+    def refuse(self, request: Input, cause: str) -> None:
+        """It is a dead letter: whoever waits for an answer is told so."""
+        ...
+
+    def end_batch(self) -> None:
+        """That was the last of those that came together."""
+        ...
 
 
-class Intake:
-    """``handle`` takes one input. When it raises, the guard gives the partition up; next time it is dead."""
+class Inputs:
+    """Hands inputs to the handler. One that makes it raise gives the partition up; next time it is dead."""
 
     def __init__(
         self,
-        meta: Meta,
         log: Log,
-        options: HostOptions,
-        trouble: Trouble,
-        handle: Callable[[Given], None],
+        clock: Callable[[], int],
+        progress: Progress,
+        quarantine: Quarantine,
+        handler: Handler,
         guard: Guard,
     ) -> None:
-        self._trouble, self._handle, self._guard = trouble, handle, guard
-        self._next = {COMMANDS: meta.commands_position, RESULTS: meta.results_position}
-        self._dead = DeadLetters(log, options.clock, guard)
+        self._progress, self._quarantine = progress, quarantine
+        self._handler, self._guard = handler, guard
+        self._dead_letters = DeadLetters(log, clock, guard, self._settle)
+        self._next = {COMMANDS: progress.consumed[0], RESULTS: progress.consumed[1]}
 
-    @property
-    def consumed(self) -> tuple[int, int]:
-        """Positions behind what was taken."""
-        return self._next[COMMANDS], self._next[RESULTS]
+    def on_records(self, records: Sequence[Record]) -> None:
+        """Commands and results from the log, in order; those from before are skipped."""
+        if self._guard.given_up:
+            return
+        positions, progress = self._next, self._progress
+        for record in records:
+            if record.offset < positions[record.topic]:
+                continue
+            positions[record.topic] = record.offset + 1
+            progress.before = progress.settled
+            progress.consumed = (positions[COMMANDS], positions[RESULTS])
+            self._settle()
+            self._take(record)
+            if self._guard.given_up:
+                return
+        self._handler.end_batch()
 
-    @property
-    def settled(self) -> tuple[int, int]:
-        """Positions that a record may carry."""
-        commands, results = self._next[COMMANDS], self._next[RESULTS]
-        return self._dead.settled(COMMANDS, commands), self._dead.settled(RESULTS, results)
+    def _settle(self) -> None:
+        settled, (commands, results) = self._dead_letters.settled, self._progress.consumed
+        self._progress.settled = (settled(COMMANDS, commands), settled(RESULTS, results))
+
+    def _take(self, record: Record) -> None:
+        try:
+            request: Any = decode(record.value)
+        except UnreadableRecord as error:
+            self._bury(record, str(error))
+            return
+        if type(request) not in _INPUTS:
+            self._bury(record, f"Expected a command or a result but got a {type(request).__name__}")
+            return
+        cause = self._quarantine.cause(record.topic, record.offset) or unfit(request)
+        if cause is not None:
+            self._bury(record, cause)
+            self._handler.refuse(request, cause)
+            return
+        try:
+            self._handler.handle(request)
+        except BaseException as error:  # a bug of ours: it costs this input, not the partition
+            self._guard.caught(error, self._quarantine.input(record))
+
+    def _bury(self, record: Record, cause: str) -> None:
+        self._dead_letters.bury(record, cause)
+        self._settle()
 
     @property
     def bytes_waiting(self) -> int:
         """Bytes of dead letters on their way."""
-        return self._dead.bytes_waiting
-
-    def take(self, records: Sequence[Record]) -> None:
-        """Records of the log, in order; those from before are skipped."""
-        for record in records:
-            if record.offset < self._next[record.topic]:
-                continue
-            self._next[record.topic] = record.offset + 1
-            if not self._take(record):
-                return
-
-    def _take(self, record: Record) -> bool:
-        """Handles a record; False when the partition was given up for it."""
-        cause = self._trouble.records.get((record.topic, record.offset))
-        found: object = None
-        if cause is None:
-            try:
-                found = decode(record.value)
-            except UnreadableRecord as error:
-                cause = str(error)
-        if cause is None and not isinstance(found, Given):
-            cause = f"Expected a command or a result but got a {type(found).__name__}"
-        if cause is not None:
-            self._dead.bury(record, cause)
-            return True
-        assert isinstance(found, Given)
-        try:
-            self._handle(found)
-        except BaseException as error:  # a bug of ours: it costs this input, not the partition
-            self._guard.caught(error, partial(self._blame, record))
-            return False
-        return True
-
-    def _blame(self, record: Record, cause: str) -> Lost:
-        self._trouble.records[record.topic, record.offset] = f"The engine failed: {cause}"
-        return Lost(Kind.INPUT, f"{record.topic}@{record.offset} made the engine fail ({cause})")
+        return self._dead_letters.bytes_waiting
 
     def close(self) -> None:
         """Whoever goes on reads what is not settled again."""
-        self._dead.close()
+        self._dead_letters.close()

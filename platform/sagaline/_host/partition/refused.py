@@ -1,48 +1,78 @@
-"""Refusals that follow each other are one record, and are answered when it is durable."""
+"""Requests that are refused wait here until one record says so of all that follow each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from sagaline._engine.decide import Rejected
 from sagaline._engine.effects import Answer, Effect
+from sagaline._host.partition.progress import InputOffsets, Progress
+from sagaline._model import limits
 from sagaline._model.codec import encode
+from sagaline._model.failure import Failure
 from sagaline._model.records import CancelRun, Refusal, Reply, RetryRun, StartRun, TerminateRun
 
 Refusable = StartRun | CancelRun | TerminateRun | RetryRun
+_OVERHEAD_BYTES = 200
+_RECORD_BYTES = limits.RECORD_BYTES // 2
+"""Refusals of one record; their answers weigh as much again on their way out."""
+_REFUSALS = 500
+"""Refusals of one record."""
 
 
 class Batch(NamedTuple):
-    """What one record holds, the positions of its last refusal, and the answers that follow."""
+    """What one record holds, the positions that it carries, and the answers that follow."""
 
     refusals: tuple[Refusal, ...]
-    settled: tuple[int, int]
+    positions: InputOffsets
     answers: list[Effect]
 
 
-class Refused:
-    """``settled`` are the positions that a record may carry."""
+class _Waiting(NamedTuple):
+    refusal: Refusal
+    request: Refusable
+    settled: InputOffsets
+    bytes: int
 
-    def __init__(self, settled: Callable[[], tuple[int, int]]) -> None:
-        self._settled = settled
-        self._waiting: list[tuple[Refusal, Refusable]] = []
-        self._at = settled()
+
+class Refused:
+    """Refusals in the order of their requests."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._waiting: list[_Waiting] = []
 
     def add(self, rejected: Rejected, request: Refusable) -> None:
         """A request is refused; it is answered when that is on record."""
-        self._waiting.append((Refusal(rejected.request_id, rejected.workflow_id, rejected.failure), request))
-        self._at = self._settled()
+        failure = rejected.failure
+        if limits.size(failure.message) > limits.MESSAGE_BYTES:
+            failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
+        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
+        texts = (refusal.request_id, refusal.workflow_id, failure.type, failure.message, failure.stack)
+        size = _OVERHEAD_BYTES + sum(map(limits.size, texts))
+        self._waiting.append(_Waiting(refusal, request, self._progress.settled, size))
 
-    def take(self) -> Batch | None:
-        """All that wait. Their positions are those of the last one: what was read after it is not decided yet."""
+    def take(self) -> list[Batch]:
+        """All that wait, split by bytes. The positions of a batch are those behind its last request: what was read
+        after it is not decided yet."""
         if not self._waiting:
-            return None
+            return []
         waiting, self._waiting = self._waiting, []
-        answers: list[Effect] = [_answer(*one) for one in waiting if one[1].reply_to]
-        return Batch(tuple(refusal for refusal, _ in waiting), self._at, answers)
+        batches: list[Batch] = []
+        start = size = 0
+        for number, item in enumerate(waiting):
+            if number > start and (size + item.bytes > _RECORD_BYTES or number - start == _REFUSALS):
+                batches.append(_batch(waiting[start:number]))
+                start, size = number, 0
+            size += item.bytes
+        return [*batches, _batch(waiting[start:])]
+
+
+def _batch(waiting: list[_Waiting]) -> Batch:
+    answers: list[Effect] = [_answer(item.refusal, item.request) for item in waiting if item.request.reply_to]
+    return Batch(tuple(item.refusal for item in waiting), waiting[-1].settled, answers)
 
 
 def _answer(refusal: Refusal, request: Refusable) -> Answer:
-    reply = Reply(request.request_id, request.workflow_id, "", "refused", "", None, refusal.failure)
+    reply = Reply(request.request_id, refusal.workflow_id, "", "refused", "", None, refusal.failure)
     return Answer(request.reply_partition, request.reply_to, encode(reply))

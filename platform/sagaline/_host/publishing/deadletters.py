@@ -76,11 +76,14 @@ class _Unsettled:
 class DeadLetters:
     """The dead letters of a partition's inputs, each tried again until it is in the topic.
 
+    ``on_settled`` is called when ``settled`` may have moved on.
     ``bytes_waiting`` are those of letters on their way: the host reads no more inputs while they are too many.
     """
 
-    def __init__(self, log: Log, clock: Callable[[], int], guard: Guard) -> None:
-        self._log, self._clock, self._guard = log, clock, guard
+    def __init__(
+        self, log: Log, clock: Callable[[], int], guard: Guard, on_settled: Callable[[], None] = lambda: None
+    ) -> None:
+        self._log, self._clock, self._guard, self._on_settled = log, clock, guard, on_settled
         self._topics = {COMMANDS: _Unsettled(), RESULTS: _Unsettled()}
         self.bytes_waiting = 0
         self._closed = False
@@ -109,6 +112,7 @@ class DeadLetters:
         if error is None:
             self.bytes_waiting -= _bytes(record)
             self.bytes_waiting -= _ENTRY_BYTES * self._topics[record.topic].settle(record.offset)
+            self._on_settled()
             return
         failures += 1
         delay_s = wait_s(failures)

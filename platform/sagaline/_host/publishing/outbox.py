@@ -15,6 +15,7 @@ from sagaline._engine.effects import Publish
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard, describe
+from sagaline._host.partition.progress import Progress
 from sagaline._host.publishing.backoff import wait_s
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import Log, Record
@@ -38,7 +39,7 @@ class _Message:
 
 
 class Outbox:
-    """``stored`` gives the durable messages behind a number, in order; ``next_offset`` is that of history.
+    """``stored`` gives the durable messages behind a number, in order. Writes ``Progress.released``.
 
     Nothing leaves before ``begin``: until then all that was not known to have left counts as waiting.
     """
@@ -48,18 +49,17 @@ class Outbox:
         log: Log,
         options: HostOptions,
         guard: Guard,
-        released: int,
-        next_offset: Callable[[], int],
+        progress: Progress,
         stored: Callable[[Number | None], Iterator[Publish]],
     ) -> None:
         self._log, self._options, self._guard = log, options, guard
-        self._next_offset, self._stored = next_offset, stored
+        self._progress, self._stored = progress, stored
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Number] = deque()  # in order, without those that have left at its head
         self._left: set[Number] = set()
         self._last: Number | None = None  # of those that have been in the window
         self._more, self._filling, self._closed = True, False, False
-        self._released_before = released
+        self._released_before = progress.released
         self._window_bytes = self._bytes_behind = 0
 
     @property
@@ -69,7 +69,7 @@ class Outbox:
             return self._waiting[0][0]
         if self._more:
             return self._released_before if self._last is None else self._last[0]
-        return self._next_offset()
+        return self._progress.next_offset
 
     @property
     def bytes_waiting(self) -> int:
@@ -88,6 +88,11 @@ class Outbox:
     def begin(self) -> None:
         """Sends what an owner before has left behind."""
         self._fill()
+        self.advance()
+
+    def advance(self) -> None:
+        """History has been applied further, or messages have left."""
+        self._progress.released = self.released
 
     def publish(self, entry: Publish) -> None:
         """Sends an entry, now or in its turn. Contract: numbers increase, and its row is durable."""
@@ -183,6 +188,7 @@ class Outbox:
             self._left.remove(waiting.popleft())
         if self._more and self._window_bytes <= _WINDOW_BYTES // 2 and len(waiting) <= _WINDOW_MESSAGES // 2:
             self._fill()
+        self.advance()
 
     def close(self) -> None:
         """Publishes nothing more."""

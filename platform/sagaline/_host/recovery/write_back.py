@@ -9,13 +9,13 @@ that was written and deleted meanwhile costs nothing or one operation, and a run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sagaline._engine.meta import CURRENT_KEY, META_KEY, Meta, encode_meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables import ONCE_PREFIXES
 from sagaline._host import crash_points
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.guard import Guard
 from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
@@ -24,12 +24,12 @@ _SCAN_ROWS = 200
 
 
 class WriteBack(Overlay):
-    """Reads see what is acknowledged, up to ``meta``. ``on_failure`` hears why the store could not be written."""
+    """Reads see what is acknowledged, up to ``meta``. A store that cannot be written gives the partition up."""
 
-    def __init__(self, store: Store, meta: Meta, on_failure: Callable[[Lost], None]) -> None:
+    def __init__(self, store: Store, meta: Meta, guard: Guard) -> None:
         super().__init__(store)
         self.bytes_kept = 1_000_000
-        self._store, self._on_failure = store, on_failure
+        self._store, self._guard = store, guard
         self._loop = asyncio.get_running_loop()
         self.meta = meta
         self.current_at_ms = int(store.get(CURRENT_KEY) or 0)
@@ -53,7 +53,7 @@ class WriteBack(Overlay):
         if len(self._above) >= _ROWS or self._bytes >= self.bytes_kept:
             self.flush()
         elif self._handle is None:
-            self._handle = self._loop.call_later(_WAIT_S, self.flush)
+            self._handle = self._loop.call_later(_WAIT_S, self._guard.run, self.flush)
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         if len(self._above) > _SCAN_ROWS:  # a scan looks at all of them
@@ -73,7 +73,7 @@ class WriteBack(Overlay):
         try:
             self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
         except StoreUnavailable as error:
-            self._on_failure(Lost(Kind.STORE, f"{error}"))
+            self._guard.caught(error)
             return
         if crash_points.armed:
             crash_points.reach("after-store-write")

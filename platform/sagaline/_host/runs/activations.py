@@ -10,12 +10,15 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.progress import InputOffsets
+from sagaline._host.partition.recorder import Recorder
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import seal_commands
 from sagaline._host.runs.stalled import stalled
-from sagaline._host.sizes import RECORD_BYTES, size
+from sagaline._host.runs.weights import weight
 from sagaline._host.watchdog.marks import Mark
+from sagaline._model import limits
 from sagaline._model.events import Command, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
@@ -28,21 +31,24 @@ QUARANTINED = "quarantined"
 
 
 class Activations:
-    """``append`` takes a finished record; ``more`` says that another one of the same activation follows."""
+    """A run's code meets its events; what comes of it is recorded through ``recorder``."""
 
     def __init__(
         self,
         state: State,
         instances: Instances,
         options: HostOptions,
-        append: Callable[[Emitter, bool], None],
-        lose: Callable[[Lost], None],
+        recorder: Recorder,
+        guard: Guard,
     ) -> None:
         self._state, self._instances, self._options = state, instances, options
-        self._append, self._lose = append, lose
+        self._recorder, self._guard = recorder, guard
 
-    def activate(self, emitter: Emitter) -> None:
-        """Events have come in: the run's code is given those that concern it, unless it is parked."""
+    def activate(self, emitter: Emitter, positions: InputOffsets | None = None) -> None:
+        """Events have come in: the run's code is given those that concern it, unless it is parked or has ended.
+
+        ``positions``: those of the record that ends a run, when they are not the newest.
+        """
         run = emitter.run
         if (mark := self._options.marks.find(run.run_id)) is not None:
             self._options.marks.clear(run.run_id)
@@ -55,7 +61,7 @@ class Activations:
         elif jobs and run.status != PARKED:
             self._run_code(emitter, lambda: self._instances.activate(run, jobs, run.last_at))
             return
-        self._append(emitter, False)
+        self._recorder.activation(emitter, positions=positions)
 
     def _run_code(self, emitter: Emitter, code: Callable[[], list[Command]]) -> None:
         """Runs workflow code and records what it asks for; a bug in it parks the run."""
@@ -67,16 +73,16 @@ class Activations:
         except BlobsUnavailable as error:
             self._give_up(emitter.run, error)
             return
-        total = sum(map(size, emitter.events))
+        total = sum(map(weight, emitter.events))
         for command in commands:
-            grown = size(command)
+            grown = weight(command)
             total += grown
-            if total > RECORD_BYTES and emitter.events:
-                self._append(emitter, True)
+            if total > limits.ACTIVATION_BYTES and emitter.events:
+                self._recorder.activation(emitter, more=True)
                 emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
                 total = grown
             emitter.emit(command)
-        self._append(emitter, False)
+        self._recorder.activation(emitter)
 
     def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
         self._instances.forget(emitter.run.run_id)
@@ -88,7 +94,7 @@ class Activations:
             bug.failure.stack,
         )
         emitter.emit(RunParked(bug.reason, bug.failure))
-        self._append(emitter, False)
+        self._recorder.activation(emitter)
 
     def park_marked(self, mark: Mark, run: RunView) -> None:
         """Parks a run that has made a worker give up, before its code runs again."""
@@ -142,7 +148,7 @@ class Activations:
     def _give_up(self, run: RunView, error: BlobsUnavailable) -> None:
         """Nothing is recorded: whoever claims the partition next tries again."""
         self._instances.forget(run.run_id)
-        self._lose(Lost(Kind.PAYLOADS, f"{error}"))
+        self._guard.caught(error)
 
     def _now_ms(self, run: RunView) -> int:
         return max(self._options.clock(), run.last_at)

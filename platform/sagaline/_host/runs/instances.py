@@ -11,7 +11,7 @@ from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
 from sagaline._host.runs.sealing import open_events, open_record
 from sagaline._host.runs.stalled import stalled
-from sagaline._host.sizes import size
+from sagaline._host.runs.weights import weight
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
@@ -141,7 +141,7 @@ class Instances:
             self._unweigh(run.run_id)
             self._evict(instance)
         else:
-            self._remember(run.run_id, instance, sum(map(size, jobs)) + sum(map(size, commands)))  # both are kept
+            self._remember(run.run_id, instance, sum(map(weight, jobs)) + sum(map(weight, commands)))  # both are kept
         return commands
 
     def _remember(self, run_id: str, instance: Instance, grown: int) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sagaline._host.sizes import PAYLOADS
+from sagaline._host.runs.weights import PAYLOADS
 from sagaline._model.events import Command, Event
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import History

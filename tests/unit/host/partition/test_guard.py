@@ -54,16 +54,16 @@ def guard(losses: list[Lost]) -> Guard:
 
 @pytest.mark.parametrize("error", ANYTHING, ids=lambda error: type(error).__name__)
 async def test_whatever_a_callback_or_a_task_raises_gives_the_partition_up(
-    guard: Guard, losses: list[Lost], error: BaseException, caplog: pytest.LogCaptureFixture
+    losses: list[Lost], error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body() -> None:
         await asyncio.sleep(0)
         raise error
 
     caplog.set_level(logging.CRITICAL, "asyncio")
-    guard.run(raising(error), 1)
-    guard.wrap(raising(error))(1, 2)
-    assert await guard.task(body(), "body") is None
+    Guard(losses.append).run(raising(error), 1)
+    Guard(losses.append).wrap(raising(error))(1, 2)
+    assert await Guard(losses.append).task(body(), "body") is None
     assert [lost.kind for lost in losses] == [Kind.ENGINE] * 3
     assert all(type(error).__name__ in lost.text for lost in losses)
 
@@ -76,18 +76,25 @@ async def test_whatever_a_callback_or_a_task_raises_gives_the_partition_up(
         (BlobsUnavailable("bucket"), Kind.PAYLOADS),
     ],
 )
-def test_what_is_outside_is_nobodys_fault(guard: Guard, losses: list[Lost], error: Exception, kind: Kind) -> None:
+def test_what_is_outside_is_nobodys_fault(losses: list[Lost], error: Exception, kind: Kind) -> None:
     blamed: list[str] = []
 
     def isolate(cause: str) -> Lost:
         blamed.append(cause)
         return Lost(Kind.INPUT, cause)
 
-    guard.caught(error, isolate)
+    Guard(losses.append).caught(error, isolate)
     assert not blamed
-    guard.caught(ValueError("mine"), isolate)
+    Guard(losses.append).caught(ValueError("mine"), isolate)
     assert blamed == ["ValueError: mine"]
     assert [lost.kind for lost in losses] == [kind, Kind.INPUT]
+
+
+def test_the_first_reason_counts(guard: Guard, losses: list[Lost]) -> None:
+    guard.lose(Lost(Kind.CLOSED, "closed"))
+    guard.run(raising(RuntimeError("on its way out")))
+    assert losses == [Lost(Kind.CLOSED, "closed")]
+    assert guard.given_up
 
 
 def test_the_cause_is_bounded(guard: Guard, losses: list[Lost]) -> None:

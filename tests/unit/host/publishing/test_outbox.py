@@ -11,10 +11,12 @@ from scripted_log import Published, ScriptedLog
 from virtual_time import virtual
 
 from sagaline._engine.effects import Publish
+from sagaline._engine.meta import Meta
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.progress import Progress
 from sagaline._host.publishing import outbox as module
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._log import DEADLETTERS
@@ -30,13 +32,13 @@ class Room:
         self.rows: dict[tuple[int, int], Publish] = {}
         self.scans = 0
         self.lost: list[Lost] = []
-        self.next_offset = stored
+        self.progress = Progress.begin(Meta(next_offset=stored, released=released))
         for offset in range(stored):
             self.row(offset, b"%d" % offset + b"." * size)
         options = HostOptions("w", clock=lambda: 7, outbox_give_up_s=20)
         guard = Guard(self.lost.append)
         log: Any = self.log
-        self.outbox = Outbox(log, options, guard, released, lambda: self.next_offset, self.stored)
+        self.outbox = Outbox(log, options, guard, self.progress, self.stored)
 
     def row(self, offset: int, value: bytes) -> Publish:
         entry = Publish((offset, 0), OutboxRow("replies", 0, b"client", value))
@@ -48,9 +50,10 @@ class Room:
         yield from (self.rows[number] for number in sorted(self.rows) if after is None or number > after)
 
     def publish(self, value: bytes) -> None:
-        entry = self.row(self.next_offset, value)
-        self.next_offset += 1
+        entry = self.row(self.progress.next_offset, value)
+        self.progress.next_offset += 1
         self.outbox.publish(entry)
+        self.outbox.advance()
 
     @property
     def landed(self) -> list[int]:
@@ -60,14 +63,14 @@ class Room:
 @virtual
 async def test_what_was_left_behind_leaves_in_order_and_counts_as_waiting_until_then() -> None:
     room = Room(stored=3, released=1)
-    assert room.outbox.released == 1, "before it has begun nothing more is known to have left"
+    assert room.progress.released == 1, "before it has begun nothing more is known to have left"
     room.log.held = True
     room.outbox.begin()
-    assert room.outbox.released == 0
+    assert room.progress.released == 0
     room.log.release(2)
-    assert room.outbox.released == 2
+    assert room.progress.released == 2
     room.log.release()
-    assert room.outbox.released == 3
+    assert room.progress.released == 3
     assert room.outbox.is_empty
     assert room.landed == [0, 1, 2]
 
@@ -84,11 +87,11 @@ async def test_no_more_than_a_window_is_in_memory(monkeypatch: pytest.MonkeyPatc
     assert len(room.outbox._waiting) <= 11, "what is new waits behind the others, in the store"
     assert room.outbox.bytes_waiting > 50 * 100, "and counts, so that reading pauses"
     while not room.outbox.is_empty:
-        assert room.outbox.released == room.outbox._waiting[0][0]
+        assert room.progress.released == room.outbox._waiting[0][0]
         assert len(room.outbox._waiting) <= 11
         room.log.release(3)
     assert room.landed == list(range(150))
-    assert room.outbox.released == 150
+    assert room.progress.released == 150
     assert room.outbox.bytes_waiting == 0
     assert room.scans < 40, "a window at a time"
     assert not room.lost
@@ -106,7 +109,7 @@ async def test_one_that_stays_does_not_let_the_others_pile_up_in_memory(monkeypa
     await asyncio.sleep(1)
     assert len(room.outbox._waiting) <= 50
     assert len(room.outbox._left) <= 50
-    assert room.outbox.released == 0
+    assert room.progress.released == 0
     stuck = False
     await asyncio.sleep(60)
     assert room.outbox.is_empty
@@ -124,10 +127,10 @@ async def test_one_that_fails_is_tried_again_and_holds_no_other_up(trouble: str 
         room.publish(b"%d." % number)
     await asyncio.sleep(0.1)
     assert room.landed == [1, 2]
-    assert room.outbox.released == 0
+    assert room.progress.released == 0
     await asyncio.sleep(10)
     assert room.landed == [1, 2, 0]
-    assert room.outbox.released == 3
+    assert room.progress.released == 3
     assert not room.lost
 
 

@@ -1,0 +1,53 @@
+"""Whether a run may start: what is wrong with a request is found out before anything of it is recorded."""
+
+from __future__ import annotations
+
+from sagaline._engine.decide import run_id_of
+from sagaline._engine.state import State
+from sagaline._host.runs.instances import Instances
+from sagaline._model import limits
+from sagaline._model.codec import decode
+from sagaline._model.events import RunStarted
+from sagaline._model.failure import Failure
+from sagaline._model.records import History, StartRun
+from sagaline._payloads import Sealer, is_sealed
+from sagaline._runtime.definitions import Registry
+from sagaline.errors import InvalidInput, PayloadUnavailable
+
+
+class Admission:
+    """Refuses unknown workflows, and inputs that do not fit them."""
+
+    def __init__(self, decided: State, registry: Registry, instances: Instances, payloads: Sealer) -> None:
+        self._decided, self._registry, self._instances, self._payloads = decided, registry, instances, payloads
+
+    def is_same(self, request: StartRun, run_id: str) -> bool:
+        """True when the run began with the input that the request has. Sealed ones are compared opened; one that
+        cannot be opened is like no other. Raises BlobsUnavailable."""
+        record = decode(next(iter(self._decided.history.records(run_id)), None))
+        if not isinstance(record, History) or not isinstance(started := record.events[0], RunStarted):
+            return False
+        if started.input == request.input:
+            return True
+        if not (is_sealed(started.input) or is_sealed(request.input)):
+            return False
+        try:
+            return self._payloads.open(started.input) == self._payloads.open(request.input)
+        except PayloadUnavailable:
+            return False
+
+    def why_not(self, request: StartRun) -> Failure | None:
+        """The reason to refuse a start, or None."""
+        workflow = self._registry.workflows.get(request.workflow)
+        if workflow is None:
+            names = ", ".join(sorted(self._registry.workflows)) or "none"
+            message = f"Expected a workflow that the worker knows ({names}) but got {request.workflow!r}."
+            return Failure("UnknownWorkflow", limits.cut(message), retryable=False)
+        if len(request.input) > limits.PAYLOAD_BYTES:
+            message = f"Expected an input of at most {limits.PAYLOAD_BYTES} bytes but it has {len(request.input)}."
+            return Failure("PayloadTooLarge", message, retryable=False)
+        try:
+            self._instances.prepare(workflow, request.workflow_id, run_id_of(request), request.input)
+        except InvalidInput as error:
+            return Failure("InvalidInput", limits.cut(str(error)), retryable=False)
+        return None

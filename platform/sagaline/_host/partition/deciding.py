@@ -1,0 +1,252 @@
+"""What an input means: inputs of one run that come together are one activation, and one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from sagaline._engine.decide import Joined, Rejected, Replaced, TimerDue, decide, run_id_of
+from sagaline._engine.effects import Answer, SetTimer
+from sagaline._engine.emit import Emitter
+from sagaline._engine.tables.runs import RunView, new_run
+from sagaline._host.partition.admission import Admission
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.inputs import Input
+from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.quarantine import Quarantine
+from sagaline._host.partition.recorder import Recorder
+from sagaline._host.partition.releasing import Attempts, Releasing
+from sagaline._host.partition.rows import Rows
+from sagaline._host.partition.unfit import bounded, bounded_result, is_answerable
+from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.weights import in_parts
+from sagaline._model import limits
+from sagaline._model.codec import encode
+from sagaline._model.events import Event, RunStarted
+from sagaline._model.failure import Failure
+from sagaline._model.records import (
+    PARKED,
+    RUNNING,
+    ActivityResult,
+    CancelRun,
+    ReadRun,
+    Reply,
+    RetryRun,
+    StartRun,
+    TerminateRun,
+)
+
+RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
+
+
+class Outside(NamedTuple):
+    """Who is told of what needs no record."""
+
+    ask: Callable[[ReadRun | StartRun, str], None]
+    attempts: Attempts
+    releasing: Releasing
+    progress: Progress
+
+
+class ProtocolError(Exception):
+    """A bug of the engine's: two of its parts do not agree. It costs the input or the run, not the partition."""
+
+
+class Deciding:
+    """Takes inputs of the log, of local activities and of timers."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        recorder: Recorder,
+        activations: Activations,
+        admission: Admission,
+        quarantine: Quarantine,
+        outside: Outside,
+        guard: Guard,
+        clock: Callable[[], int],
+    ) -> None:
+        self._decided, self._durable = rows.decided, rows.durable
+        self._recorder, self._activations, self._admission = recorder, activations, admission
+        self._quarantine, self._outside, self._guard, self._clock = quarantine, outside, guard, clock
+
+    # Inputs of the log
+
+    def handle(self, request: Input) -> None:
+        """One input of the log."""
+        _HANDLERS[type(request)](self, request)
+
+    def end_batch(self) -> None:
+        """The refusals among the inputs that came together are recorded, and answered when that is durable."""
+        self._recorder.refusals()
+
+    def start(self, request: StartRun) -> None:
+        """Starts a run, answers with the one that is there, or refuses."""
+        decision = decide(self._decided, request, self._clock())
+        if isinstance(decision, Joined):
+            self._join(request, decision)
+        elif isinstance(decision, Rejected):
+            self._recorder.refuse(decision, request)
+        elif (failure := self._admission.why_not(request)) is not None:
+            self._refuse(request, failure)
+        elif isinstance(decision, Replaced):
+            self._replace(request, decision)
+        else:
+            self._begin(request, decision)
+
+    def _join(self, request: StartRun, decision: Joined) -> None:
+        failure = decision.unless_same
+        if failure is not None and not self._admission.is_same(request, decision.run_id):
+            self._refuse(request, failure)
+        else:
+            self._outside.ask(request, decision.run_id)
+
+    def _replace(self, request: StartRun, decision: Replaced) -> None:
+        """Two records of one input: the first carries the positions from before it, for a crash between them."""
+        run = self._decided.run(request.workflow_id)
+        if run is None:
+            raise ProtocolError("a run is to be replaced that is not there")
+        self._recorder.refusals()
+        emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
+        emitter.emit(decision.terminated)
+        self._activations.activate(emitter, self._outside.progress.before)
+        self._begin(request, [decision.started])
+
+    def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
+        self._recorder.refusals()
+        now = self._clock()
+        started, *_ = events
+        if not isinstance(started, RunStarted):
+            raise ProtocolError(f"a run is to begin with {type(started).__name__}")
+        emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
+        for event in events:
+            emitter.emit(event)
+        self._activations.activate(emitter)
+
+    def _refuse(self, request: StartRun | RetryRun, failure: Failure) -> None:
+        self._recorder.refuse(Rejected(request.request_id, request.workflow_id, failure), request)
+
+    def _read(self, request: ReadRun) -> None:
+        self._outside.ask(request, request.run_id)
+
+    def _stop(self, request: CancelRun | TerminateRun) -> None:
+        self._decide(request.workflow_id, [bounded(request)])
+
+    def _result(self, result: ActivityResult) -> None:
+        self._decide(result.workflow_id, [bounded_result(result)])
+
+    def _retry(self, request: RetryRun) -> None:
+        """A person asks for a parked run to be tried again, e.g. when what it lacked is there now."""
+        decision = decide(self._decided, request, self._clock())
+        if isinstance(decision, Rejected):
+            self._recorder.refuse(decision, request)
+            return
+        run = self._decided.run(request.workflow_id)
+        if run is None:
+            raise ProtocolError("a run is to be retried that is not there")
+        self._recorder.refusals()
+        self._quarantine.release(run.workflow_id, run.run_id)
+        reply = Reply(request.request_id, run.workflow_id, run.run_id, "accepted", RUNNING)
+        answer = Answer(request.reply_partition, request.reply_to, encode(reply)) if request.reply_to else None
+        self.take_up(run, lambda run: self._activations.resume(run, answer))
+        for effect in self._durable.open_steps(run):  # what came of them while it was left alone was not heard
+            self._outside.releasing.effect(effect)
+        if run.status == PARKED and run.failure is not None:
+            message = f"Expected the run of {run.workflow_id!r} to go on but: {run.failure.message}"
+            failure = Failure("StillParked", message, retryable=False)
+            self._refuse(request, failure)
+
+    def refuse(self, request: Input, cause: str) -> None:
+        """The request is a dead letter: whoever waits for an answer is told so."""
+        if isinstance(request, ActivityResult) or not is_answerable(request):
+            return
+        message = f"Expected a request that can be handled but it was put aside as a dead letter: {cause}"
+        failure = Failure("DeadLetter", limits.cut(message), retryable=False)
+        workflow_id = limits.cut(request.workflow_id, limits.NAME_BYTES)
+        if not isinstance(request, ReadRun):
+            self._recorder.refuse(Rejected(request.request_id, workflow_id, failure), request)
+        elif request.reply_to:
+            reply = Reply(request.request_id, workflow_id, "", "refused", "", None, failure)
+            self._outside.releasing.answer(Answer(request.reply_partition, request.reply_to, encode(reply)))
+
+    # Inputs of this process
+
+    def on_results(self, results: Sequence[ActivityResult]) -> None:
+        """Results of local activities: those of one run are one activation."""
+        by_run: dict[str, list[RunInput]] = {}
+        for result in results:
+            by_run.setdefault(result.workflow_id, []).append(result)
+        for workflow_id, of_run in by_run.items():
+            self._decide_guarded(workflow_id, in_parts(of_run))
+
+    def on_due(self, due: Sequence[SetTimer]) -> None:
+        """Timers of code, and of retries."""
+        by_run: dict[str, list[RunInput]] = {}
+        for item in due:
+            row = self._durable.activity(item.run_id, item.step)
+            if row is None:
+                timer = TimerDue(item.workflow_id, item.run_id, item.step)
+                by_run.setdefault(item.workflow_id, []).append(timer)
+            elif row.retry_at == item.due_at and not self._quarantine.leaves_alone(row.workflow_id):
+                self._outside.attempts.start_if_open(item.run_id, row)
+        for workflow_id, of_run in by_run.items():
+            self._decide_guarded(workflow_id, [of_run])
+
+    def _decide_guarded(self, workflow_id: str, parts: Sequence[Sequence[RunInput]]) -> None:
+        """A bug of the engine's costs the run, not the partition: it is claimed anew, and the run quarantined."""
+        if self._quarantine.leaves_alone(workflow_id):
+            return  # what is open stays open: a fixed worker attempts it again
+        try:
+            for part in parts:
+                self._decide(workflow_id, part)
+        except BaseException as error:
+            self._guard.caught(error, self._quarantine.run(workflow_id))
+
+    def take_up(self, run: RunView, how: Callable[[RunView], None]) -> None:
+        """One run that cannot be taken up is left as it is, until another worker tries."""
+        if self._guard.given_up:
+            return
+        try:
+            how(run)
+        except BaseException as error:
+            self._guard.caught(error, self._quarantine.resumption(run.workflow_id, run.run_id))
+
+    # One activation
+
+    def _decide(self, workflow_id: str, inputs: Sequence[RunInput]) -> None:
+        if self._guard.given_up:
+            return
+        self._recorder.refusals()  # a later record must not say that they were read while they are nowhere
+        now = self._clock()
+        emitter: Emitter | None = None
+        for item in inputs:
+            run = self._decided.run(workflow_id)
+            at_ms = max(now, run.last_at) if run is not None else now
+            decision = decide(self._decided, item, at_ms)
+            if isinstance(decision, Rejected):
+                self._reject(decision, item)
+                continue
+            for event in decision:
+                if emitter is None:
+                    if run is None:
+                        raise ProtocolError(f"{type(event).__name__} of {type(item).__name__} has no run")
+                    emitter = Emitter(self._decided, run, at_ms)
+                if not emitter.run.closed:
+                    emitter.emit(event)
+        if emitter is not None:
+            self._activations.activate(emitter)
+
+    def _reject(self, decision: Rejected, item: RunInput) -> None:
+        if not isinstance(item, CancelRun | TerminateRun):
+            raise ProtocolError(f"a {type(item).__name__} cannot be refused")
+        self._recorder.refuse(decision, item)
+
+
+_HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
+    StartRun: Deciding.start,
+    ReadRun: Deciding._read,  # noqa: SLF001
+    CancelRun: Deciding._stop,  # noqa: SLF001
+    TerminateRun: Deciding._stop,  # noqa: SLF001
+    RetryRun: Deciding._retry,  # noqa: SLF001
+    ActivityResult: Deciding._result,  # noqa: SLF001
+}

@@ -1,0 +1,53 @@
+"""How far one partition has come, as plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sagaline._engine.meta import Meta
+
+InputOffsets = tuple[int, int]
+"""An offset in the commands topic, and one in the results topic."""
+
+
+class Watermarks(NamedTuple):
+    """What a record says of inputs and messages: those below need not be looked at again."""
+
+    commands_position: int
+    results_position: int
+    released: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """Each number has one writer, named here; everybody may read all of them. They never go back."""
+
+    consumed: InputOffsets
+    """Inputs: next command and next result to be taken."""
+    settled: InputOffsets
+    """Inputs: what a record may carry. Below it everything is recorded or a durable dead letter."""
+    before: InputOffsets
+    """Inputs: what ``settled`` was before the input that is being handled."""
+    recorded: Watermarks
+    """Recorder: what the newest record says."""
+    next_offset: int
+    """Pipeline: next offset of history; everything below is acknowledged and applied."""
+    released: int
+    """Outbox: whatever records of history below this offset asked to send has left."""
+    appended: int = field(default=0)
+    """Pipeline: appends that were made."""
+    acknowledged: int = field(default=0)
+    """Pipeline: appends that were acknowledged in sequence; their rows count."""
+
+    @classmethod
+    def begin(cls, meta: Meta) -> Progress:
+        """Where the state stands when the partition is claimed."""
+        offsets = (meta.commands_position, meta.results_position)
+        recorded = Watermarks(meta.commands_position, meta.results_position, meta.released)
+        return cls(offsets, offsets, offsets, recorded, meta.next_offset, meta.released)
+
+    @property
+    def in_flight(self) -> int:
+        """Appends that are not acknowledged."""
+        return self.appended - self.acknowledged

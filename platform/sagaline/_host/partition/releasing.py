@@ -1,0 +1,114 @@
+"""Effects of records that are durable: attempts start, messages leave, timers run, those who wait are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sagaline._engine.effects import (
+    Answer,
+    CancelActivity,
+    CloseRun,
+    CoverPositions,
+    Effect,
+    ForgetActivity,
+    Publish,
+    SetTimer,
+    StartActivity,
+)
+from sagaline._engine.replies import REPLIES
+from sagaline._engine.state import State
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._host import crash_points
+from sagaline._host.activities.runner import ActivityRunner, Place
+from sagaline._host.partition.progress import Progress
+from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.reading.reads import Reads
+from sagaline._host.timers import Timers
+from sagaline._log import Log
+
+
+class Attempts:
+    """Attempts of the partition's activities: now, or when a retry is due."""
+
+    def __init__(
+        self, place: Place, decided: State, activities: ActivityRunner, timers: Timers, clock: Callable[[], int]
+    ) -> None:
+        self._place, self._decided, self._activities = place, decided, activities
+        self._timers, self._clock = timers, clock
+
+    def start(self, effect: StartActivity) -> None:
+        """Runs an attempt, now or at its time."""
+        retry_at = effect.row.retry_at
+        if retry_at and retry_at > self._clock():
+            self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
+        else:
+            self._activities.start(self._place, effect)
+
+    def start_if_open(self, run_id: str, durable: ActivityRow) -> None:
+        """Runs an attempt that is on record, unless what follows it is decided already."""
+        row = self._decided.activity(run_id, durable.scheduled.step)
+        if row is not None and row.attempt == durable.attempt:
+            self._activities.start(self._place, StartActivity(run_id, row))
+
+    async def room(self) -> None:
+        """Waits until there is room for more."""
+        await self._activities.room()
+
+    def cancel(self, effect: CancelActivity) -> None:
+        """Stops an attempt; its outcome is reported."""
+        self._activities.start(self._place, StartActivity(effect.run_id, effect.row))
+        self._activities.cancel(self._place, effect.run_id, effect.row.scheduled.step)
+
+    def forget(self, effect: ForgetActivity) -> None:
+        """Stops an attempt whose outcome nobody hears."""
+        self._activities.forget(self._place, effect.run_id, effect.step)
+
+
+class Releasing:
+    """Where effects go. ``on_positions`` hears that a record of positions is durable."""
+
+    def __init__(
+        self,
+        log: Log,
+        progress: Progress,
+        attempts: Attempts,
+        timers: Timers,
+        outbox: Outbox,
+        reads: Reads,
+        on_positions: Callable[[int, int], None],
+    ) -> None:
+        self._log, self._progress, self._outbox, self._reads = log, progress, outbox, reads
+        self._release: dict[type[Any], Callable[[Any], None]] = {
+            StartActivity: attempts.start,
+            CancelActivity: attempts.cancel,
+            ForgetActivity: attempts.forget,
+            SetTimer: timers.add,
+            Publish: outbox.publish,
+            Answer: self.answer,
+            CloseRun: lambda effect: reads.closed(effect.workflow_id, effect.run_id),
+            CoverPositions: lambda effect: on_positions(effect.epoch, effect.number),
+        }
+
+    def release(self, messages: Sequence[Publish], effects: Sequence[list[Effect]]) -> None:
+        """The effects of records that are applied, and their messages, which leave first."""
+        if crash_points.armed:
+            crash_points.reach("before-effects")
+        for message in messages:
+            self._outbox.publish(message)
+        self._outbox.advance()
+        release = self._release
+        for of_record in effects:
+            for effect in of_record:
+                release[type(effect)](effect)
+        if crash_points.armed:
+            crash_points.reach("after-effects")
+        self._reads.proven(self._progress.acknowledged, idle=not self._progress.in_flight)
+
+    def effect(self, effect: Effect) -> None:
+        """One effect that the rows call for again."""
+        self._release[type(effect)](effect)
+
+    def answer(self, effect: Answer) -> None:
+        """Answers a request directly."""
+        self._log.publish(REPLIES, effect.partition, effect.client.encode(), effect.value)

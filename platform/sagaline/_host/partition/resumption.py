@@ -1,0 +1,86 @@
+"""What a new owner takes up: it is found in the rows, for effects are lost with the process that released them.
+
+What has to come before any input comes first: activations that were cut off, runs that made the engine fail. Then
+the partition is live, and the rest follows beside its work: attempts as there is room, parked runs a few at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from sagaline._engine.effects import StartActivity
+from sagaline._engine.tables.runs import RunView
+from sagaline._host.partition.deciding import Deciding
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.quarantine import Quarantine
+from sagaline._host.partition.releasing import Attempts
+from sagaline._host.partition.rows import Rows
+from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.stalled import is_stalled
+from sagaline._host.watchdog.marks import Marks
+from sagaline._model.records import PARKED
+
+
+class Resumption:
+    """``begin`` before the first input, ``go_on`` when the partition is live. Whoever holds ``turn`` replays one parked
+    run; it is shared by all partitions of the process, so that other work has every other turn of the loop."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        activations: Activations,
+        deciding: Deciding,
+        attempts: Attempts,
+        quarantine: Quarantine,
+        guard: Guard,
+        marks: Marks,
+        turn: asyncio.Lock,
+    ) -> None:
+        self._decided, self._durable = rows.decided, rows.durable
+        self._activations, self._deciding, self._attempts = activations, deciding, attempts
+        self._quarantine, self._guard, self._marks, self._turn = quarantine, guard, marks, turn
+        self._parked: list[str] = []  # workflow ids
+
+    def begin(self) -> None:
+        """Finishes what was cut off, parks what made the engine fail, and starts the attempts that were open."""
+        open_activities = self._durable.activities.all()  # as of now: all of them are durable
+        for mark in self._marks.all():
+            if (marked := self._decided.run_by_id(mark.workflow_id, mark.run_id)) is not None:
+                self._deciding.take_up(marked, partial(self._activations.park_marked, mark))
+        for run in list(self._unfinished()):
+            if run.more:  # before any input of it can come
+                self._deciding.take_up(run, self._activations.finish_writing)
+            if run.status == PARKED and not run.closed and not is_stalled(run):  # that one waits for a person
+                self._parked.append(run.workflow_id)
+        for workflow_id, cause in self._quarantine.take_runs_to_park().items():
+            parked = self._decided.run(workflow_id)
+            if parked is not None and not parked.closed and not parked.more:
+                self._activations.quarantine(parked, cause)
+        self._guard.task(self._start_attempts(open_activities), "open activities")
+
+    def go_on(self) -> None:
+        """Tries the parked runs again: this worker's code may be the right one."""
+        if self._parked:
+            self._guard.task(self._resume_parked(), "parked runs")
+
+    def _unfinished(self) -> Iterator[RunView]:
+        runs = self._decided.runs.unfinished()
+        return (run for run in runs if not run.held and not self._quarantine.skips(run.run_id))
+
+    async def _start_attempts(self, effects: Iterable[StartActivity]) -> None:
+        """No more at once than there is room for. Waits for a retry are with the timers."""
+        for effect in effects:
+            if not effect.row.retry_at and not self._quarantine.leaves_alone(effect.row.workflow_id):
+                await self._attempts.room()
+                self._attempts.start_if_open(effect.run_id, effect.row)
+
+    async def _resume_parked(self) -> None:
+        for workflow_id in self._parked:
+            async with self._turn:
+                await asyncio.sleep(0)
+                run = self._decided.run(workflow_id)
+                if run is not None and run.status == PARKED and not self._quarantine.leaves_alone(workflow_id):
+                    self._deciding.take_up(run, self._activations.resume)
+        self._parked.clear()

@@ -1,0 +1,71 @@
+"""What other programs may write into the topics of inputs, and no client or worker of ours does: texts too long."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from sagaline._model import limits
+from sagaline._model.failure import Failure
+from sagaline._model.records import ActivityResult, CancelRun, StartRun, TerminateRun
+
+_NAMES = ("workflow_id", "request_id", "reply_to", "run_id")
+T = TypeVar("T", bound=CancelRun | TerminateRun)
+
+
+def unfit(request: object) -> str | None:
+    """Why an input cannot be taken, or None. What may have any length, such as a reason, is cut by ``bounded``."""
+    names: tuple[str, ...]
+    if isinstance(request, StartRun):
+        names = (request.workflow_id, request.request_id, request.reply_to, request.workflow)
+    else:
+        names = tuple(getattr(request, name, "") for name in _NAMES)
+    for name in names:
+        if len(name) > limits.NAME_BYTES // 4 and (size := limits.size(name)) > limits.NAME_BYTES:
+            shown = limits.cut(name, limits.NAME_BYTES)
+            return f"Expected ids and names of at most {limits.NAME_BYTES} bytes but got one of {size:,}: {shown}"
+    return None
+
+
+def is_answerable(request: object) -> bool:
+    """True when an answer to the request, however unfit it is, fits into a record."""
+    names = (getattr(request, "request_id", ""), getattr(request, "reply_to", ""))
+    return all(limits.size(name) <= limits.NAME_BYTES for name in names)
+
+
+def bounded(request: T) -> T:
+    """The request with its reason cut."""
+    if len(request.reason) <= limits.MESSAGE_BYTES // 4:
+        return request
+    return msgspec.structs.replace(request, reason=limits.cut(request.reason))
+
+
+def bounded_result(result: ActivityResult) -> ActivityResult:
+    """The result of an attempt with its texts cut; one that is too large is a failure."""
+    if result.result is not None and len(result.result) > limits.PAYLOAD_BYTES:
+        message = (
+            f"Expected a result of at most {limits.PAYLOAD_BYTES:,} bytes but it has {len(result.result):,}: store "
+            f"the data elsewhere and return a reference."
+        )
+        return msgspec.structs.replace(
+            result, result=None, failure=Failure("PayloadTooLarge", message, retryable=False)
+        )
+    if result.failure is not None:
+        return msgspec.structs.replace(result, failure=bounded_failure(result.failure))
+    return result
+
+
+def bounded_failure(failure: Failure, causes: int = limits.CAUSES) -> Failure:
+    """The failure with its texts cut, and of its causes the first ones."""
+    cause = None
+    if failure.cause is not None and causes > 1:
+        cause = bounded_failure(failure.cause, causes - 1)
+    return msgspec.structs.replace(
+        failure,
+        type=limits.cut(failure.type, limits.NAME_BYTES),
+        message=limits.cut(failure.message),
+        kind=limits.cut(failure.kind, limits.NAME_BYTES),
+        stack=limits.cut_start(failure.stack),
+        cause=cause,
+    )
