@@ -15,6 +15,7 @@ from sagaline._engine.state import State
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.progress import Progress
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._store import Store
 
@@ -41,7 +42,7 @@ def left_behind(size: int) -> float:
         store.write([state.outbox.entry(offset, 0, row) for offset in range(size)])
         log: Any = _LateLog()
         guard = Guard(lambda lost: None)
-        outbox = Outbox(log, HostOptions("w"), guard, 0, lambda: size, state.outbox.messages)
+        outbox = Outbox(log, HostOptions("w"), guard, Progress.begin(Meta(size)), state.outbox.messages)
         began = time.perf_counter()
         outbox.begin()
         while log.waiting:
