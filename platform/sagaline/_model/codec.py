@@ -6,13 +6,14 @@ version are known from ten bytes. Source: Avro 1.12 specification, "Single-objec
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import fastavro
 import fastavro.schema
 
 from sagaline._model import events, failure, records
-from sagaline._model.avro import AvroError, Decoder, Encoder, compile_schema
+from sagaline._model.avro import BROKEN, UNFIT, AvroError, Decoder, Encoder, compile_schema
 from sagaline._model.records import RECORDS, Record
 from sagaline_schemas import schema_files
 
@@ -22,6 +23,10 @@ _HEADER_SIZE = 10
 
 class UnreadableRecord(ValueError):
     """These bytes are not a record of ours; the message says what was expected and what came."""
+
+
+class Unencodable(ValueError):
+    """This record cannot be written so that it is read as the same; the message says what does not fit."""
 
 
 def fingerprint(schema: dict[str, Any]) -> bytes:
@@ -35,16 +40,16 @@ def _types() -> dict[str, type]:
     return found | {kind.__name__: kind for kind in (failure.Failure, failure.RetryPolicy, records.Refusal)}
 
 
-def _registry() -> tuple[dict[type, tuple[bytes, Encoder]], dict[bytes, Decoder]]:
+def _registry() -> tuple[dict[type, Encoder], dict[bytes, Decoder]]:
     types = _types()
     newest = {file.name: file for file in schema_files()}
-    encoders: dict[type, tuple[bytes, Encoder]] = {}
+    encoders: dict[type, Encoder] = {}
     decoders: dict[bytes, Decoder] = {}
     for file in schema_files():
         header = _MAGIC + fingerprint(file.schema)
-        encode, decoders[header] = compile_schema(file.schema, types)
+        encode, decoders[header] = compile_schema(file.schema, types, header)
         if file == newest[file.name]:
-            encoders[RECORDS[file.name]] = (header, encode)
+            encoders[RECORDS[file.name]] = encode
     return encoders, decoders
 
 
@@ -52,13 +57,17 @@ _ENCODERS, _DECODERS = _registry()
 
 
 def encode(record: Record) -> bytes:
-    """The record's bytes: header and Avro body."""
-    header, write = _ENCODERS[type(record)]
-    return header + write(record)
+    """The record's bytes: header and Avro body. Raises :class:`Unencodable` for what ``decode`` would not give back."""
+    try:
+        return _ENCODERS[type(record)](record)
+    except UNFIT as error:
+        raise Unencodable(
+            f"Expected a {type(record).__name__} that can be read again but it cannot be written: {_described(error)}"
+        ) from error
 
 
 def decode(data: bytes | None) -> Record:
-    """The record in ``data``; raises :class:`UnreadableRecord`."""
+    """The record in ``data``; raises :class:`UnreadableRecord` and nothing else, whatever the bytes."""
     if data is None:
         raise UnreadableRecord("Expected an Avro record but the value is null")
     read = _DECODERS.get(data[:_HEADER_SIZE])
@@ -69,6 +78,12 @@ def decode(data: bytes | None) -> Record:
         )
     try:
         record: Record = read(data, _HEADER_SIZE)
-    except (AvroError, ValueError, IndexError, EOFError) as error:
-        raise UnreadableRecord(f"{error}") from error
+    except BROKEN as error:
+        raise UnreadableRecord(f"Expected a record that can be read but: {_described(error)}") from error
     return record
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, IndexError | struct.error):
+        return "the bytes end or break off"
+    return f"{error}" if isinstance(error, AvroError) else f"{type(error).__name__}: {error}"

@@ -1,63 +1,15 @@
-"""Compiles an Avro schema to straight-line Python that encodes a type's attributes and decodes into it.
-
-fastavro walks the schema for every value; code written out for one schema makes the same bytes 2 to 2.5
-times faster (docs/decisions/0004) and needs no dicts in between. fastavro stays the reference: it parses the
-schemas, reads records of older versions, and tests hold both to the same bytes.
-Format: Apache Avro 1.12 specification, "Binary encoding".
-"""
+"""Writes Python source for a schema: two functions a record, straight-line code with no walk of the schema in it."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-Encoder = Callable[[Any], bytes]
-Decoder = Callable[[bytes, int], Any]
+from sagaline._model.avro.primitives import AvroError, varint
+from sagaline._model.limits import DEPTH
 
 
-class AvroError(ValueError):
-    """These bytes are not a value of this schema."""
-
-
-@lru_cache(maxsize=8192)
-def _varint(number: int) -> bytes:
-    """Zig-zag variable-length encoding of a 64-bit integer."""
-    rest = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while rest > 0x7F:
-        out.append((rest & 0x7F) | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
-
-
-class _Longs(dict[int, bytes]):
-    """Varints by number: the small ones are there, any other is made."""
-
-    def __missing__(self, number: int) -> bytes:
-        return _varint(number)
-
-
-_LONGS = _Longs((number, _varint(number)) for number in range(8192))
-
-
-def _long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
-    """The rest of a varint whose first byte had its high bit set: (still zig-zagged value, next position)."""
-    value, shift = first & 0x7F, 7
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise AvroError("Expected a 64-bit number but it has more bytes")
-
-
-class _Source:
+class Source:
     """Python source under construction: two functions a record, and the tables of the unions after them."""
 
     def __init__(self, schema: dict[str, Any], types: Mapping[str, type]) -> None:
@@ -65,8 +17,10 @@ class _Source:
         self.lines: list[str] = []
         self.tables: list[str] = []
         self.names = 0
+        self.inside = ""
         self.records: dict[str, dict[str, Any]] = {}
         self._collect(schema)
+        self.recursive = {name for name in self.records if name in _reachable(self.records, name)}
         for name, record in self.records.items():
             self._define(name, record["fields"])
 
@@ -84,15 +38,26 @@ class _Source:
                 self._collect(node["items"])
 
     def _define(self, name: str, fields: list[dict[str, Any]]) -> None:
-        self.add(0, f"def encode_{name}(value, add):")
+        is_recursive = name in self.recursive
+        depth = ", depth=1" if is_recursive else ""
+        self.inside = name
+        self.add(0, f"def encode_{name}(value, add{depth}):")
+        if is_recursive:
+            self.add(1, f"if depth > {DEPTH}: refuse_depth()")
         for field in fields:
             _encode(self, 1, field["type"], f"value.{field['name']}")
-        self.add(0, f"def decode_{name}(data, at):")
+        self.add(0, f"def decode_{name}(data, at{depth}):")
+        if is_recursive:
+            self.add(1, f"if depth > {DEPTH}: refuse_depth()")
         found = [_decode(self, 1, field["type"]) for field in fields]
         names, known = [field["name"] for field in fields], _field_names(self.types[name])
         if names != known:  # an older version: what it lacks has the type's default, what is gone is skipped
             found = [f"{name}={value}" for name, value in zip(names, found, strict=True) if name in known]
         self.add(1, f"return types['{name}']({', '.join(found)}), at")
+
+    def deeper(self, name: str) -> str:
+        """The argument that counts how deep a record within itself is."""
+        return ", depth + 1" if name in self.recursive and self.inside in self.recursive else ""
 
     def add(self, depth: int, line: str) -> None:
         self.lines.append("    " * depth + line)
@@ -100,6 +65,22 @@ class _Source:
     def fresh(self) -> str:
         self.names += 1
         return f"v{self.names}"
+
+
+def _reachable(records: dict[str, dict[str, Any]], start: str) -> set[str]:
+    """Names of the records that a record can hold, at any depth."""
+    reached: set[str] = set()
+    waiting: list[Any] = [field["type"] for field in records[start]["fields"]]
+    while waiting:
+        schema = waiting.pop()
+        if (branches := _branches(schema)) is not None:
+            waiting += branches
+        elif (kind := _kind(schema)) == "array":
+            waiting.append(schema["items"])
+        elif kind in records and kind not in reached:
+            reached.add(kind)
+            waiting += [field["type"] for field in records[kind]["fields"]]
+    return reached
 
 
 def _field_names(kind: type) -> list[str]:
@@ -120,7 +101,7 @@ def _kind(schema: Any) -> str:
     return str(node["name"] if node["type"] == "record" else node["type"])
 
 
-def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
+def _encode(src: Source, depth: int, schema: Any, value: str) -> None:
     """Adds the lines that write ``value``, an expression, as ``schema`` says."""
     branches = _branches(schema)
     if branches is not None:
@@ -128,21 +109,23 @@ def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
         return
     kind = _kind(schema)
     if kind in src.records:
-        src.add(depth, f"encode_{kind}({value}, add)")
+        src.add(depth, f"encode_{kind}({value}, add{src.deeper(kind)})")
     elif kind in ("string", "bytes"):
         data = src.fresh()
         src.add(depth, f"{data} = {value}.encode()" if kind == "string" else f"{data} = {value}")
-        src.add(depth, f"add(long[len({data})]); add({data})")
+        src.add(depth, f"add(longs[len({data})]); add({data})")
     elif kind in ("int", "long"):
-        src.add(depth, f"add(long[{value}])")
+        src.add(depth, f"add({kind}s[{value}])")
     elif kind == "boolean":
-        src.add(depth, f"add(b'\\x01' if {value} else b'\\x00')")
+        src.add(depth, f"add(false_true[{value}])")
     elif kind == "double":
+        src.add(depth, f"if type({value}) is not float: check_double({value})")
         src.add(depth, f"add(pack_double({value}))")
     elif kind == "array":
         item = src.fresh()
+        src.add(depth, f"if type({value}) is not tuple: check_list({value})")
         src.add(depth, f"if {value}:")
-        src.add(depth + 1, f"add(long[len({value})])")
+        src.add(depth + 1, f"add(longs[len({value})])")
         src.add(depth + 1, f"for {item} in {value}:")
         _encode(src, depth + 2, schema["items"], item)
         src.add(depth, "add(b'\\x00')")
@@ -150,21 +133,23 @@ def _encode(src: _Source, depth: int, schema: Any, value: str) -> None:
         raise AvroError(f"Expected a supported Avro type but got {kind}")
 
 
-def _encode_union(src: _Source, depth: int, branches: list[Any], value: str) -> None:
+def _encode_union(src: Source, depth: int, branches: list[Any], value: str) -> None:
     if len(branches) == 2 and branches[0] == "null":
         src.add(depth, f"if {value} is None: add(b'\\x00')")
         src.add(depth, "else:")
         src.add(depth + 1, "add(b'\\x02')")
         _encode(src, depth + 1, branches[1], value)
         return
+    if src.inside in src.recursive:
+        raise AvroError("Expected no union of records within a record that can hold itself")
     table, index, encode = src.fresh(), src.fresh(), src.fresh()
-    pairs = (f"types['{_kind(b)}']: ({_varint(i)!r}, encode_{_kind(b)})" for i, b in enumerate(branches))
+    pairs = (f"types['{_kind(b)}']: ({varint(i)!r}, encode_{_kind(b)})" for i, b in enumerate(branches))
     src.tables.append(f"{table} = {{{', '.join(pairs)}}}")
     src.add(depth, f"{index}, {encode} = {table}[type({value})]")
     src.add(depth, f"add({index}); {encode}({value}, add)")
 
 
-def _decode(src: _Source, depth: int, schema: Any) -> str:
+def _decode(src: Source, depth: int, schema: Any) -> str:
     """Adds the lines that read one value; returns the variable that holds it."""
     out = src.fresh()
     branches = _branches(schema)
@@ -173,9 +158,9 @@ def _decode(src: _Source, depth: int, schema: Any) -> str:
         return out
     kind = _kind(schema)
     if kind in src.records:
-        src.add(depth, f"{out}, at = decode_{kind}(data, at)")
+        src.add(depth, f"{out}, at = decode_{kind}(data, at{src.deeper(kind)})")
     elif kind == "boolean":
-        src.add(depth, f"{out} = data[at] == 1; at += 1")
+        src.add(depth, f"{out} = (False, True)[data[at]]; at += 1")
     elif kind == "double":
         src.add(depth, f"{out} = unpack_double(data, at)[0]; at += 8")
     elif kind in ("int", "long"):
@@ -191,13 +176,13 @@ def _decode(src: _Source, depth: int, schema: Any) -> str:
     return out
 
 
-def _decode_long(src: _Source, depth: int, out: str) -> None:
+def _decode_long(src: Source, depth: int, out: str) -> None:
     src.add(depth, f"{out} = data[at]; at += 1")
     src.add(depth, f"if {out} > 127: {out}, at = tail(data, at, {out})")
     src.add(depth, f"{out} = ({out} >> 1) ^ -({out} & 1)")
 
 
-def _decode_array(src: _Source, depth: int, items: Any, count: str) -> None:
+def _decode_array(src: Source, depth: int, items: Any, count: str) -> None:
     found, index = src.fresh(), src.fresh()
     src.add(depth, f"{found} = []")
     _decode_long(src, depth, count)
@@ -212,7 +197,7 @@ def _decode_array(src: _Source, depth: int, items: Any, count: str) -> None:
     src.add(depth, f"{count} = tuple({found})")
 
 
-def _decode_union(src: _Source, depth: int, branches: list[Any], out: str) -> None:
+def _decode_union(src: Source, depth: int, branches: list[Any], out: str) -> None:
     src.add(depth, f"{out} = data[at]; at += 1")
     if len(branches) == 2 and branches[0] == "null":
         src.add(depth, f"if {out} == 0: {out} = None")
@@ -226,40 +211,3 @@ def _decode_union(src: _Source, depth: int, branches: list[Any], out: str) -> No
     last = 2 * len(branches) - 2
     src.add(depth, f"if {out} & 1 or {out} > {last}: raise AvroError('Expected a known branch of a union')")
     src.add(depth, f"{out}, at = {table}[{out} >> 1](data, at)")
-
-
-def compile_schema(schema: dict[str, Any], types: Mapping[str, type]) -> tuple[Encoder, Decoder]:
-    """Encoder and decoder of a record schema.
-
-    ``types`` maps each record's name to a struct whose fields are those of the newest schema, in its order; an older
-    schema decodes into the same type, with the type's defaults for what it lacks. ``encode(value) -> bytes``;
-    ``decode(data, start) -> value`` reads to the end of ``data`` and raises :class:`AvroError` when the bytes are not
-    exactly one value.
-    """
-    src = _Source(schema, types)
-    scope: dict[str, Any] = {
-        "types": types,
-        "long": _LONGS,
-        "tail": _long_tail,
-        "AvroError": AvroError,
-        "pack_double": struct.Struct("<d").pack,
-        "unpack_double": struct.Struct("<d").unpack_from,
-    }
-    exec(compile("\n".join(src.lines + src.tables), f"<avro {schema['name']}>", "exec"), scope)
-    encode_record, decode_record = scope[f"encode_{schema['name']}"], scope[f"decode_{schema['name']}"]
-
-    def encode(value: Any) -> bytes:
-        parts: list[bytes] = []
-        encode_record(value, parts.append)
-        return b"".join(parts)
-
-    def decode(data: bytes, start: int) -> Any:
-        try:
-            value, at = decode_record(data, start)
-        except (IndexError, UnicodeDecodeError, struct.error) as error:
-            raise AvroError(f"Expected a {schema['name']} but the bytes end or break off: {error}") from error
-        if at != len(data):
-            raise AvroError(f"Expected a {schema['name']} of {len(data)} bytes but it ends at {at}")
-        return value
-
-    return encode, decode

@@ -1,0 +1,103 @@
+"""What the compiled code calls: numbers as bytes and back, and the checks that Python does not make by itself.
+
+Format: Apache Avro 1.12 specification, "Binary encoding".
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Any
+
+from sagaline._model.limits import DEPTH
+
+
+class AvroError(ValueError):
+    """These bytes are not a value of this schema, or this value has no bytes in it."""
+
+
+UNFIT = (AvroError, AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError, struct.error)
+"""What an encoder raises for a value that is not of its schema: it has no checks of its own where Python has them."""
+BROKEN = (AvroError, IndexError, OverflowError, RecursionError, ValueError, struct.error)
+"""What a decoder raises for bytes that are not of its schema."""
+
+
+def varint(number: int) -> bytes:
+    """Zig-zag variable-length encoding of a 64-bit integer."""
+    rest = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append((rest & 0x7F) | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def _checked(number: int, bits: int) -> bytes:
+    if not isinstance(number, int):
+        raise AvroError(f"Expected a number without a fraction but got {type(number).__name__}")
+    if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
+        raise AvroError(f"Expected a number of {bits} bits but it has {number.bit_length() + 1}")
+    return varint(number)
+
+
+@lru_cache(maxsize=8192)
+def _int(number: int) -> bytes:
+    return _checked(number, 32)
+
+
+@lru_cache(maxsize=8192)
+def _long(number: int) -> bytes:
+    return _checked(number, 64)
+
+
+class _Ints(dict[int, bytes]):
+    """Varints by number: the small ones are there, any other is made if it has no more than 32 bits."""
+
+    def __missing__(self, number: int) -> bytes:
+        return _int(number)
+
+
+class _Longs(dict[int, bytes]):
+    """The same up to 64 bits."""
+
+    def __missing__(self, number: int) -> bytes:
+        return _long(number)
+
+
+INTS = _Ints((number, varint(number)) for number in range(8192))
+LONGS = _Longs(INTS)
+FALSE_TRUE = {False: b"\0", True: b"\1"}
+
+
+def long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
+    """The rest of a varint whose first byte had its high bit set: (still zig-zagged value, next position)."""
+    value, shift = first & 0x7F, 7
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if value >> 64:
+                raise AvroError("Expected a 64-bit number but it has more bits")
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise AvroError("Expected a 64-bit number but it has more bytes")
+
+
+def check_list(value: Any) -> None:
+    """Text is a sequence too, but none of ours."""
+    if not isinstance(value, tuple | list):
+        raise AvroError(f"Expected a tuple but got {type(value).__name__}")
+
+
+def check_double(value: Any) -> None:
+    """A whole number may stand for a fraction when it is the same number."""
+    if not isinstance(value, int | float) or float(value) != value:
+        raise AvroError(f"Expected a fraction but got {type(value).__name__}")
+
+
+def refuse_depth() -> None:
+    """A record within itself is too deep for code that recurses."""
+    raise AvroError(f"Expected records at most {DEPTH} deep but they are deeper")
