@@ -1,120 +1,54 @@
-"""Arguments and results as JSON: validated by pydantic, or by msgspec where it can. Never pickle.
+"""Arguments and results of one function as JSON, checked where they are made.
 
 The arguments of a call are one JSON array in the order of the parameters, whether they were given by position
-or by name, so that a worker in any language reads them alike.
+or by name, so that a worker in any language reads them alike. How a value stands in it, ``codecs`` says.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property
-from types import UnionType
-from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
-import pydantic
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from sagaline.errors import ConfigurationError, InvalidInput
+from sagaline._model.limits import DEPTH, cut
+from sagaline._runtime.carried import Misfit
+from sagaline._runtime.checks import place_of, shown
+from sagaline._runtime.codecs import Codec, PlainCodec, check_depth, codec_of, reader_of
+from sagaline._runtime.schemas import NoSchema, Undefined
+from sagaline.errors import ConfigurationError, InvalidInput, InvalidOutput
 
-
-class Unserialisable(TypeError):
-    """A value that cannot be written as the JSON of its declared type."""
-
-
-class _Codec(Protocol):
-    def encode(self, value: Any) -> bytes: ...
-
-    def decode(self, data: bytes) -> Any: ...
-
-    def check(self, value: Any) -> Any: ...
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class _Pydantic:
-    def __init__(self, kind: Any) -> None:
-        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(kind)
-        # the adapter's own methods cost more than the work that they pass on
-        self._to_json = adapter.serializer.to_json
-        self._from_json = adapter.validator.validate_json
-        self._from_python = adapter.validator.validate_python
+class _Codecs:
+    """Those of one function; the arguments are read as a whole where all of them are plain JSON."""
 
-    def encode(self, value: Any) -> bytes:
-        try:
-            return self._to_json(value, warnings="error")
-        except (PydanticSerializationError, UnicodeEncodeError, ValueError) as error:
-            raise Unserialisable(str(error)) from error
-
-    def decode(self, data: bytes) -> Any:
-        try:
-            return self._from_json(data)
-        except pydantic.ValidationError as error:
-            raise InvalidInput(_explain(error)) from error
-
-    def check(self, value: Any) -> Any:
-        try:
-            return self._from_python(value)
-        except pydantic.ValidationError as error:
-            raise InvalidInput(_explain(error)) from error
+    def __init__(self, parameters: list[inspect.Parameter], hints: dict[str, Any]) -> None:
+        kinds = [hints.get(parameter.name, Any) for parameter in parameters]
+        self.parameters: list[Codec] = []
+        for parameter, kind in zip(parameters, kinds, strict=True):
+            self.parameters.append(_codec(kind, f"its parameter {parameter.name}"))
+        self.output_kind = hints.get("return", Any)
+        self.output = _codec(self.output_kind, "its result")
+        self.reader = reader_of(tuple(kinds))
+        self.plain = self.reader if isinstance(self.reader, PlainCodec) else None
 
 
-class _Msgspec:
-    def __init__(self, kind: Any) -> None:
-        self._decoder = msgspec.json.Decoder(kind)
-        self._encoder = msgspec.json.Encoder(enc_hook=to_jsonable_python)
-
-    def encode(self, value: Any) -> bytes:
-        try:
-            return self._encoder.encode(value)
-        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
-            raise Unserialisable(str(error)) from error
-
-    def decode(self, data: bytes) -> Any:
-        try:
-            return self._decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise InvalidInput(_place_first(str(error))) from error
-
-    def check(self, value: Any) -> Any:
-        return self.decode(self.encode(value))
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    lines: list[str] = []
-    for one in error.errors(include_url=False, include_context=False):
-        where = ".".join(str(part) for part in one["loc"]) or "the value"
-        shown = repr(one["input"])
-        lines.append(f"{where}: {one['msg']}, got {shown if len(shown) < 80 else shown[:77] + '...'}")
-    return "; ".join(lines)
-
-
-def _place_first(message: str) -> str:
-    """msgspec's "Expected X - at `$[0].name`" as "0.name: Expected X", as pydantic's errors are shown."""
-    text, _, place = message.partition(" - at `$")
-    shown = place.rstrip("`").replace("[", ".").replace("]", "").lstrip(".")
-    return f"{shown or 'the value'}: {text}"
-
-
-_PLAIN = (Any, str, int, float, bool, None, type(None), dict, list, tuple, Union, UnionType)
-
-
-def _is_plain(kind: Any) -> bool:
-    """JSON's own types and no others: what msgspec reads and writes several times faster than pydantic."""
-    return (get_origin(kind) or kind) in _PLAIN and all(one is ... or _is_plain(one) for one in get_args(kind))
-
-
-def _has_struct(kind: Any) -> bool:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return True
-    return any(_has_struct(inner) for inner in get_args(kind))
-
-
-def _codec(kind: Any) -> _Codec:
-    return _Msgspec(kind) if _is_plain(kind) or _has_struct(kind) else _Pydantic(kind)
+def _codec(kind: Any, what: str) -> Codec:
+    try:
+        return codec_of(kind)
+    except NoSchema as error:
+        raise NoSchema(f"of {what}: {error}") from error
 
 
 class Signature:
-    """The payloads of one function: how its arguments and its result are written and read."""
+    """The payloads of one function: how its arguments and its result are written and read.
+
+    Raises ConfigurationError when its types cannot be carried, at decoration where they are known by then, and
+    otherwise when a worker calls ``resolve``.
+    """
 
     def __init__(self, fn: Callable[..., Any], name: str, *, is_method: bool = False) -> None:
         self._fn = fn
@@ -123,26 +57,73 @@ class Signature:
         if is_method:
             self._signature = self._signature.replace(parameters=list(self._signature.parameters.values())[1:])
         self.parameters = list(self._signature.parameters.values())
-        for one in self.parameters:
-            if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-                raise ConfigurationError(f"Expected {name} to name its parameters but it takes *{one.name}.")
-        self._positional = all(one.kind is not one.KEYWORD_ONLY for one in self.parameters)
+        for parameter in self.parameters:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                raise ConfigurationError(
+                    f"Expected {name} to name its parameters but it takes *{parameter.name} ({place_of(fn)})."
+                )
+        self._positional = all(parameter.kind is not parameter.KEYWORD_ONLY for parameter in self.parameters)
+        self._known: _Codecs | None = None
+        try:
+            self.resolve()
+        except Undefined:
+            pass  # a class that is written further down; the worker asks again
 
-    @cached_property
+    # Types
+
+    def resolve(self) -> None:
+        """Makes the codecs. Raises ConfigurationError, or Undefined when a name in the types is not there yet."""
+        if self._known is not None:
+            return
+        hints = self._hints()
+        try:
+            self._known = _Codecs(self.parameters, hints)
+        except NoSchema as error:
+            raise ConfigurationError(
+                f"Expected types of {self._name} ({place_of(self._fn)}) that can be written as JSON but not so {error}."
+            ) from error
+        self._check_defaults(self._known)
+
     def _hints(self) -> dict[str, Any]:
         try:
-            return get_type_hints(self._fn)
+            return get_type_hints(self._fn, include_extras=True)
         except NameError as error:
-            raise ConfigurationError(f"Expected the types of {self._name} to be importable but {error}.") from error
+            raise Undefined(str(error)) from error
+        except Exception as error:  # an annotation is an expression, and may raise anything
+            raise ConfigurationError(
+                f"Expected the types of {self._name} ({place_of(self._fn)}) to be types but {cut(str(error), 200)}."
+            ) from error
 
-    @cached_property
-    def _input(self) -> _Codec:
-        kinds = tuple(self._hints.get(one.name, Any) for one in self.parameters)
-        return _codec(tuple.__class_getitem__(kinds))
+    def require(self) -> None:
+        """As ``resolve``, but a name that is still not there is a ConfigurationError too."""
+        try:
+            self.resolve()
+        except Undefined as error:
+            raise ConfigurationError(
+                f"Expected the types of {self._name} ({place_of(self._fn)}) to be importable but {error}: define them "
+                f"in the module, not in a function, and import them outside of TYPE_CHECKING."
+            ) from error
 
-    @cached_property
-    def _output(self) -> _Codec:
-        return _codec(self._hints.get("return", Any))
+    def _check_defaults(self, codecs: _Codecs) -> None:
+        for parameter, codec in zip(self.parameters, codecs.parameters, strict=True):
+            if parameter.default is not parameter.empty:
+                try:
+                    codec.encode(parameter.default)
+                except Misfit as misfit:
+                    self._known = None
+                    raise ConfigurationError(
+                        f"Expected the default of {parameter.name} in {self._name} ({place_of(self._fn)}) to be of its "
+                        f"type but {misfit.text()}."
+                    ) from misfit
+
+    @property
+    def _codecs(self) -> _Codecs:
+        if self._known is None:
+            self.require()
+        assert self._known is not None  # require has raised otherwise
+        return self._known
+
+    # Arguments
 
     def ordered(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The call's arguments in the order of the parameters, defaults filled in."""
@@ -153,56 +134,109 @@ class Signature:
         except TypeError as error:
             raise InvalidInput(f"Expected the arguments of {self._name}{self._signature} but {error}.") from error
         bound.apply_defaults()
-        return tuple(bound.arguments[one.name] for one in self.parameters)
+        return tuple(bound.arguments[parameter.name] for parameter in self.parameters)
 
     def encode_input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """The arguments as a JSON array; raises Unserialisable or InvalidInput."""
-        return self._input.encode(self.ordered(args, kwargs))
+        """The arguments as a JSON array. Raises InvalidInput that names the parameter and the field."""
+        values, codecs = self.ordered(args, kwargs), self._codecs
+        if codecs.plain is not None:
+            data = codecs.plain.encode_fast(values)
+            if data is not None:
+                return data
+        parts: list[bytes] = []
+        for parameter, codec, value in zip(self.parameters, codecs.parameters, values, strict=True):
+            try:
+                parts.append(codec.encode(value))
+            except Misfit as misfit:
+                raise self._invalid(misfit.text(parameter.name)) from misfit
+        data = b"[" + b",".join(parts) + b"]"
+        if len(data) > DEPTH:
+            try:
+                check_depth(data)
+            except Misfit as misfit:
+                raise self._invalid(misfit.text("the arguments")) from misfit
+        return data
 
-    def check_input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """As ``encode_input``, but arguments are validated first; raises InvalidInput that names the field."""
-        try:
-            return self._input.encode(self._input.check(self.ordered(args, kwargs)))
-        except InvalidInput as error:
-            raise InvalidInput(f"Expected the input of {self._name} but {self._by_name(str(error))}.") from error
+    check_input = encode_input
 
     def decode_input(self, data: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and keyword arguments for the function; raises InvalidInput that names the field."""
-        try:
-            values: tuple[Any, ...] = self._input.decode(data)
-        except InvalidInput as error:
-            raise InvalidInput(f"Expected the input of {self._name} but {self._by_name(str(error))}.") from error
+        """Positional and keyword arguments for the function; trailing ones that are missing take their defaults.
+
+        Raises InvalidInput that names the parameter and the field.
+        """
+        codecs = self._codecs
+        values = None
+        if codecs.reader is not None:
+            values = codecs.reader.decode_fast(data)
+        if values is None:
+            values = self._decode_each(data, codecs)
         if self._positional:
             return values, {}
         pairs = list(zip(self.parameters, values, strict=True))
-        positional = tuple(value for one, value in pairs if one.kind is not one.KEYWORD_ONLY)
-        return positional, {one.name: value for one, value in pairs if one.kind is one.KEYWORD_ONLY}
+        positional = tuple(value for parameter, value in pairs if parameter.kind is not parameter.KEYWORD_ONLY)
+        return positional, {
+            parameter.name: value for parameter, value in pairs if parameter.kind is parameter.KEYWORD_ONLY
+        }
 
-    def encode_output(self, value: Any) -> bytes:
-        """The result as JSON; raises Unserialisable."""
+    def _decode_each(self, data: bytes, codecs: _Codecs) -> tuple[Any, ...]:
+        parts = self._parts(data)
+        values: list[Any] = []
+        for parameter, codec, part in zip(self.parameters, codecs.parameters, parts, strict=False):
+            try:
+                values.append(codec.decode(bytes(part)))
+            except Misfit as misfit:
+                raise self._invalid(misfit.text(parameter.name)) from misfit
+        values += [parameter.default for parameter in self.parameters[len(parts) :]]
+        return tuple(values)
+
+    def _parts(self, data: bytes) -> list[msgspec.Raw]:
+        """The JSON of each argument that is there; raises InvalidInput when they are too many or too few."""
         try:
-            return self._output.encode(value)
-        except Unserialisable as error:
-            kind = self._hints.get("return", Any)
-            shown = getattr(kind, "__name__", str(kind))
-            raise Unserialisable(
-                f"Expected {self._name} to return a {shown} that can be written as JSON "
-                f"but it returned {type(value).__name__}: {error}"
-            ) from error
+            check_depth(data)
+            parts = _split(data)
+        except Misfit as misfit:
+            raise self._invalid(misfit.text("the arguments")) from misfit
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise self._invalid(f"it is no JSON array: {cut(str(error), 200)}") from error
+        names = ", ".join(parameter.name for parameter in self.parameters) or "none"
+        if len(parts) > len(self.parameters):
+            raise self._invalid(f"there are {len(parts)} arguments where {len(self.parameters)} are taken ({names})")
+        missing = [p.name for p in self.parameters[len(parts) :] if p.default is p.empty]
+        if missing:
+            raise self._invalid(
+                f"there are {len(parts)} arguments where {len(self.parameters)} are taken ({names}): "
+                f"{', '.join(missing)} must be given"
+            )
+        return parts
+
+    def _invalid(self, problem: str) -> InvalidInput:
+        return InvalidInput(cut(f"Expected the input of {self._name} but {problem}."))
+
+    # The result
+
+    def check_output(self, value: Any) -> bytes:
+        """The result as JSON, if it is of the declared type. Raises InvalidOutput that names the value and field."""
+        codecs = self._codecs
+        try:
+            return codecs.output.encode(value)
+        except Misfit as misfit:
+            kind = getattr(codecs.output_kind, "__name__", None) or str(codecs.output_kind)
+            raise InvalidOutput(
+                cut(
+                    f"Expected {self._name} to return {cut(kind, 200)} but it returned {shown(value)}: {misfit.text()}."
+                )
+            ) from misfit
+
+    encode_output = check_output
 
     def decode_output(self, data: bytes) -> Any:
         """The result; raises InvalidInput when it does not fit the declared type."""
         try:
-            return self._output.decode(data)
-        except InvalidInput as error:
-            raise InvalidInput(f"Expected the result of {self._name} but {error}.") from error
+            if len(data) > DEPTH:
+                check_depth(data)
+            return self._codecs.output.decode(data)
+        except Misfit as misfit:
+            raise InvalidInput(cut(f"Expected the result of {self._name} but {misfit.text()}.")) from misfit
 
-    def _by_name(self, message: str) -> str:
-        """Argument numbers at the head of a message's places become parameter names."""
-        parts = message.split("; ")
-        for number, one in enumerate(self.parameters):
-            head = str(number)
-            parts = [
-                one.name + part[len(head) :] if part.startswith((f"{head}.", f"{head}:")) else part for part in parts
-            ]
-        return "; ".join(parts)
+
+Unserialisable = InvalidOutput

@@ -1,0 +1,75 @@
+"""Schemas of types, by pydantic: made once, at decoration, and refused there when values could not be carried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+from pydantic.errors import PydanticErrorMixin
+
+_SECRETS = (pydantic.Secret, pydantic.SecretStr, pydantic.SecretBytes)
+_FIELDS = ("model-field", "dataclass-field", "typed-dict-field")
+_MOST_NODES = 100_000
+
+
+class NoSchema(Exception):
+    """Values of a type cannot be carried; the text says why and what to do."""
+
+
+class Undefined(Exception):
+    """A name in a type is not defined yet."""
+
+
+def adapter_of(kind: Any, config: pydantic.ConfigDict | None) -> pydantic.TypeAdapter[Any]:
+    """The adapter of a type, complete. Raises NoSchema or Undefined."""
+    try:
+        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(kind, config=config)
+        if not adapter.pydantic_complete:
+            adapter.rebuild(raise_errors=True)
+    except pydantic.PydanticUndefinedAnnotation as error:
+        raise Undefined(error.message) from error
+    except pydantic.PydanticUserError as error:
+        if error.code in ("class-not-fully-defined", "undefined-annotation"):
+            raise Undefined(error.message) from error
+        raise NoSchema(_first_line(error)) from error
+    except Exception as error:  # a schema is made by code of the type's author too
+        raise NoSchema(_first_line(error)) from error
+    return adapter
+
+
+def _first_line(error: Exception) -> str:
+    text = error.message if isinstance(error, PydanticErrorMixin) else f"{type(error).__name__}: {error}"
+    return text.partition("\n")[0].partition(". Set `arbitrary")[0].rstrip(".")
+
+
+def check_schema(schema: Any) -> None:
+    """Raises NoSchema for what pydantic would write without its value: secrets, and fields that it leaves out."""
+    waiting: list[Any] = [schema]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST_NODES:
+        node = waiting.pop()
+        if isinstance(node, type):
+            if issubclass(node, _SECRETS):
+                raise NoSchema(
+                    f"a {node.__name__} is written as asterisks: pass a reference to the secret, or a str with a "
+                    f"codec that encrypts payloads (docs/payloads.md)"
+                )
+        elif isinstance(node, dict | list | tuple):
+            if id(node) not in seen:
+                seen.add(id(node))
+                if isinstance(node, dict):
+                    _check_fields(node)
+                    waiting.extend(node.values())
+                else:
+                    waiting.extend(node)
+
+
+def _check_fields(node: dict[str, Any]) -> None:
+    fields: Any = node.get("fields") or ()
+    named = fields.items() if isinstance(fields, dict) else [(None, field) for field in fields]
+    for name, field in named:
+        if isinstance(field, dict) and field.get("type") in _FIELDS and field.get("serialization_exclude") is True:
+            raise NoSchema(
+                f"its field {name or field.get('name')!r} is declared with exclude=True and would be lost: "
+                f"leave exclude out"
+            )
