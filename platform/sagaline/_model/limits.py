@@ -31,6 +31,15 @@ DURATION_MS = 100 * 365 * 86_400_000
 ATTEMPTS = 2**31 - 1
 """Attempts that a retry policy can count."""
 
+CALLBACKS = 1_000_000
+"""Callbacks of a run's event loop in one activation: about a second of work."""
+COMMANDS = 10_000
+"""Activities, timers and cancellations that a run asks for in one activation."""
+COMMAND_INPUT_BYTES = 128_000_000
+"""Arguments of the activities that a run asks for in one activation."""
+TASKS = 100_000
+"""Tasks that a run creates in one activation."""
+
 
 def size(text: str) -> int:
     """Bytes of the text in UTF-8."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from sagaline._model.events import Event
 from sagaline._model.failure import BUG, Failure
+from sagaline._model.limits import STACK_BYTES, cut_start
 from sagaline._runtime.failures import failure_of
+from sagaline._runtime.interrupt import Interrupted
 from sagaline.errors import FailureError
 
 COMPENSATION = "compensation"
 MISMATCH = "mismatch"
+NEWER = "newer_version"
 UNKNOWN_WORKFLOW = "unknown_workflow"
 
 
 class WorkflowBug(Exception):
     """The run cannot go on with this code: it is parked. ``failure`` describes why, for the history.
 
-    ``reason`` is one word for lists: "bug", "mismatch", "compensation", "unknown_workflow", "payload".
+    ``reason`` is one word for lists: "bug", "mismatch", "compensation", "unknown_workflow", "newer_version",
+    "payload".
     """
 
     def __init__(self, failure: Failure, reason: str = BUG) -> None:
@@ -32,8 +36,21 @@ class UnknownStep(Exception):
         self.job = job
 
 
+class ActivationTooLarge(BaseException):
+    """The code uses more than one activation may: it would never end, or not fit into memory.
+
+    No Exception, so that code which catches those and goes on does not go on with this.
+    """
+
+    def __init__(self, what: str, bound: int, place: str) -> None:
+        super().__init__(
+            f"Expected at most {bound:,} {what} between two waits for something durable but the code at {place} goes "
+            f"on. Wait for an activity or a timer (asyncio.sleep of more than 0) now and then, or do less at once."
+        )
+
+
 class Evicted(BaseException):
-    """Raised in code that still runs while its instance is evicted: nothing it does counts any more."""
+    """Raised where code waits when its instance is evicted: nothing that it does counts any more."""
 
 
 class CompensationFailed(FailureError):
@@ -50,3 +67,12 @@ def bug(error: BaseException) -> WorkflowBug:
 def stopped(type: str, message: str, reason: str = BUG) -> WorkflowBug:
     """The same for something that is not an exception of the code's own."""
     return WorkflowBug(Failure(type, message, BUG, retryable=False), reason)
+
+
+def interrupted(stack: str) -> WorkflowBug:
+    """The code has blocked the event loop and was interrupted; ``stack`` is where."""
+    message = (
+        "Expected workflow code that lets the event loop go on but it has blocked it for too long and was interrupted. "
+        "Move what takes long into an activity: an ordinary function runs in a thread."
+    )
+    return WorkflowBug(Failure(Interrupted.__name__, message, BUG, cut_start(stack, STACK_BYTES), retryable=False))

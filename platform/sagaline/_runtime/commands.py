@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 from sagaline._model.events import Command
-from sagaline._runtime.bugs import Evicted
-from sagaline._runtime.loop import caller
+from sagaline._runtime.bugs import ActivationTooLarge
+from sagaline._runtime.frames import caller
+from sagaline._runtime.setup import Bounds
 
 
 class Commands:
-    """``listed`` are the commands of the running activation; ``places``, kept in replay alone, where each was made."""
+    """``listed`` are the commands of the running activation; ``places``, kept in replay alone, where each was made.
 
-    __slots__ = ("closed", "is_replaying", "listed", "places")
+    When ``closed``, the instance is evicted: what its code asks for on its way out is dropped.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bounds", "_input_bytes", "broken", "closed", "is_replaying", "listed", "places")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._input_bytes = 0
         self.listed: list[Command] = []
         self.places: list[str] = []
         self.is_replaying = False
         self.closed = False
+        self.broken: ActivationTooLarge | None = None  # whatever the code has made of it
 
     def begin(self) -> None:
         """A new activation."""
         self.listed = []
         self.places = []
+        self._input_bytes = 0
 
-    def add(self, command: Command) -> None:
-        """Raises Evicted when nothing counts any more."""
+    def add(self, command: Command, input_bytes: int = 0) -> None:
+        """Raises ActivationTooLarge."""
         if self.closed:
-            raise Evicted
+            return
+        self._input_bytes += input_bytes
+        if len(self.listed) >= self._bounds.commands or self._input_bytes > self._bounds.input_bytes:
+            raise self._break()
         self.listed.append(command)
         if self.is_replaying:
             self.places.append(caller())
+
+    def _break(self) -> ActivationTooLarge:
+        if self._input_bytes > self._bounds.input_bytes:
+            self.broken = ActivationTooLarge("bytes of arguments", self._bounds.input_bytes, caller())
+        else:
+            self.broken = ActivationTooLarge("activities and timers", self._bounds.commands, caller())
+        return self.broken

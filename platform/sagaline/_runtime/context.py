@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from typing import cast
 
 from sagaline._runtime.activities import ActivityInfo
 from sagaline._runtime.calls import Calls
@@ -18,4 +17,4 @@ current_activity: contextvars.ContextVar[ActivityInfo] = contextvars.ContextVar(
 def current_instance() -> Calls | None:
     """The workflow instance that is running this code, or None outside a workflow."""
     loop = _running_loop()
-    return cast("Calls", loop) if isinstance(loop, DeterministicLoop) else None
+    return loop if isinstance(loop, DeterministicLoop) else None  # type: ignore[return-value]  # it is a RunLoop

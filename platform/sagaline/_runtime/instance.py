@@ -12,42 +12,68 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, cast
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event
-from sagaline._runtime.bugs import CompensationFailed, Evicted, bug
+from sagaline._runtime.bugs import CompensationFailed, UnknownStep, WorkflowBug, bug, interrupted
 from sagaline._runtime.calls import Calls
-from sagaline._runtime.definitions import Registry, WorkflowDefinition
+from sagaline._runtime.closing import close_all
+from sagaline._runtime.failures import failure_of
+from sagaline._runtime.interrupt import Interrupted
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
+from sagaline._runtime.setup import Setup
 from sagaline._runtime.signatures import Unserialisable
-from sagaline.errors import FailureError
+from sagaline.errors import FailureError, InvalidInput
+
+A = TypeVar("A")
+R = TypeVar("R")
+_get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_running_loop
 
 
 class Instance:
-    """A run's code in memory."""
+    """A run's code in memory. After WorkflowBug it may only be evicted."""
 
-    __slots__ = ("_context", "_evicted", "_loop")
+    __slots__ = ("_context", "_evicted", "_loop", "_watch")
 
-    def __init__(self, run: RunInfo, registry: Registry) -> None:
-        self._loop = _new_loop(run, registry)
+    def __init__(self, run: RunInfo, setup: Setup) -> None:
+        self._loop = _new_loop(run, setup)
         self._context = contextvars.Context()
         self._evicted = False
+        self._watch = setup.watch
 
     def take_input(self, payload: bytes) -> None:
         """Reads the run's input, before it starts. Raises InvalidInput."""
-        self._loop.take_input(payload)
+        loop = self._loop
+        try:
+            self._enter(loop.take_input, payload)
+        except InvalidInput:
+            raise
+        except BaseException as error:  # of a validator's, whatever it is: sys.exit() too
+            failure = failure_of(error)
+            raise InvalidInput(
+                f"Expected the input of {loop.run.workflow.name} to be read but its types raised {failure.type}: "
+                f"{failure.message}"
+            ) from error
 
     def activate(self, jobs: Sequence[Event], at_ms: int) -> list[Command]:
-        """Applies the jobs, runs the code until it is quiet, and returns what it asked for. Raises WorkflowBug."""
+        """Applies the jobs, runs the code until it is quiet, and returns what it asked for.
+
+        Raises WorkflowBug, whatever the code raises; UnknownStep.
+        """
         loop = self._loop
-        loop.advance(at_ms)
-        loop.commands.begin()
-        self._enter(self._run, in_order(jobs))
-        if loop.main is not None and loop.main.done():
+        loop.begin(at_ms)
+        try:
+            ended = self._enter(self._run, jobs if len(jobs) == 1 else in_order(jobs))
+        except (WorkflowBug, UnknownStep):
+            raise
+        except BaseException as error:  # sys.exit() and KeyboardInterrupt too: they end this run's turn, no more
+            raise bug(error) from error
+        if ended:
             self.evict()
         return loop.commands.listed
 
@@ -78,44 +104,59 @@ class Instance:
         return all(int(handle.when() * 1000) > limit_ms for handle in table.timers.values())
 
     def evict(self) -> None:
-        """Puts the instance away: coroutines are closed here and now, and cannot do anything on their way out."""
+        """Puts the instance away: coroutines are closed here and now, and what they do on their way out is dropped.
+
+        Never raises, whatever the code does.
+        """
         if self._evicted:
             return
         self._evicted = True
         loop = self._loop
         loop.commands.closed = True
-        if loop.tasks():
-            self._enter(self._close_tasks)
+        left = deque(loop.tasks())
+        while left:
+            try:
+                self._enter(close_all, left)
+            except BaseException:  # it was interrupted: the others are still to be closed
+                pass
         loop.clear()
 
-    def _run(self, jobs: Sequence[Event]) -> None:
+    def _run(self, jobs: Sequence[Event]) -> bool:
+        """True when the code has returned or raised."""
         loop = self._loop
         for job in jobs:
             JOBS[type(job)](loop, job)
         loop.drain()
-        if loop.unhandled is not None:
-            raise bug(loop.unhandled)
-        if loop.main is not None and loop.main.done():
-            loop.commands.add(_ending(loop, loop.main))
+        broken = loop.commands.broken or loop.broken
+        if broken is not None:
+            raise broken
+        main = loop.main
+        if main is None or not main.done():
+            return False
+        loop.commands.add(_ending(loop, main))
+        return True
 
-    def _close_tasks(self) -> None:
-        for task in self._loop.tasks():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            try:
-                cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
-            except (RuntimeError, Evicted):
-                pass  # it awaited or asked for something in a finally block
-
-    def _enter(self, code: Callable[..., None], *args: Any) -> None:
-        """Runs code as this instance: it is the running loop, in its own context."""
-        host_loop = asyncio._get_running_loop()
-        host_task = _leave_host_task(host_loop)
-        asyncio._set_running_loop(self._loop)
+    def _enter(self, code: Callable[[A], R], argument: A) -> R:
+        """Runs code as this instance: it is the running loop, in its own context. Raises what the code raises."""
+        loop, watch = self._loop, self._watch
+        host_loop = _get_running_loop()
+        host_task = _leave_host_task(host_loop) if _ONE_TASK_A_THREAD else None
+        _set_running_loop(loop)
         try:
-            self._context.run(code, *args)
+            try:
+                watch.enter(loop.run.workflow_id, loop.run.run_id)
+                return self._context.run(code, argument)
+            finally:
+                watch.leave()
+        except Interrupted:
+            watch.leave()  # it may have come just when the other was called
+            raise
         finally:
-            asyncio._set_running_loop(host_loop)
-            _return_to_host_task(host_loop, host_task)
+            _set_running_loop(host_loop)
+            if _ONE_TASK_A_THREAD:
+                _return_to_host_task(host_loop, host_task)
+            if watch.interrupted:
+                raise interrupted(watch.interrupted)
 
 
 def _ending(loop: RunLoop, main: asyncio.Task[Any]) -> Command:
@@ -135,25 +176,21 @@ def _ending(loop: RunLoop, main: asyncio.Task[Any]) -> Command:
     raise bug(error)
 
 
-def new_instance(workflow: WorkflowDefinition, registry: Registry, workflow_id: str, run_id: str) -> Instance:
-    """An instance that waits for its first activation."""
-    return Instance(RunInfo(workflow, workflow_id, run_id), registry)
-
-
-def _new_loop(run: RunInfo, registry: Registry) -> RunLoop:
+def _new_loop(run: RunInfo, setup: Setup) -> RunLoop:
     # typeshed calls the loop's other methods abstract; at run time they are there, and refuse
-    loop = RunLoop(run, registry)  # type: ignore[abstract]  # pyright: ignore
+    loop = RunLoop(run, setup)  # type: ignore[abstract]  # pyright: ignore
     _implements: Calls = loop  # checked by the type checkers
     return loop
 
 
+# From 3.14 a thread has one current task, not one a loop: the host's steps aside while the instance runs.
+_ONE_TASK_A_THREAD = sys.version_info >= (3, 14)
+
+
 def _leave_host_task(loop: asyncio.AbstractEventLoop | None) -> Any:
-    """From 3.14 a thread has one current task, not one a loop: the host's steps aside while the instance runs."""
-    if sys.version_info >= (3, 14) and loop is not None:
-        return asyncio.tasks._swap_current_task(loop, None)
-    return None
+    return None if loop is None else asyncio.tasks._swap_current_task(loop, None)  # type: ignore[attr-defined]
 
 
 def _return_to_host_task(loop: asyncio.AbstractEventLoop | None, task: Any) -> None:
-    if sys.version_info >= (3, 14) and loop is not None:
-        asyncio.tasks._swap_current_task(loop, task)
+    if loop is not None:
+        asyncio.tasks._swap_current_task(loop, task)  # type: ignore[attr-defined]

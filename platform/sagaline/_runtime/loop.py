@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, cast
+from itertools import repeat
+from typing import Any, NoReturn
+
+from sagaline._runtime.bugs import ActivationTooLarge
+from sagaline._runtime.frames import caller, place_of
+from sagaline._runtime.setup import Bounds
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -36,13 +40,16 @@ class WorkflowTask(asyncio.Task[Any]):
 class DeterministicLoop(asyncio.AbstractEventLoop):
     """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time."""
 
-    def __init__(self, hash_base: int) -> None:
+    def __init__(self, hash_base: int, bounds: Bounds) -> None:
         self._hash_base = hash_base
+        self._bounds = bounds
         self._now_ms = 0
         self._ready: deque[asyncio.Handle] = deque()
         self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
         self._task_count = 0
-        self.unhandled: BaseException | None = None
+        self._task_bound = 0
+        self._callbacks = repeat(None, 0)
+        self.broken: BaseException | None = None  # whatever the code has made of it
 
     # What a subclass gives
 
@@ -56,11 +63,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     # Running
 
-    def advance(self, at_ms: int) -> None:
+    def begin(self, at_ms: int) -> None:
         """An activation begins, at ``at_ms``."""
         if at_ms < self._now_ms:
             raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
         self._now_ms = at_ms
+        self._callbacks = repeat(None, self._bounds.callbacks)
+        self._task_bound = self._task_count + self._bounds.tasks
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks that are not done, in order of creation."""
@@ -72,12 +81,20 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._tasks.clear()
 
     def drain(self) -> None:
-        """Runs what is ready, and what that makes ready, until nothing is."""
+        """Runs what is ready, and what that makes ready, until nothing is.
+
+        Raises ActivationTooLarge, and what a callback raises: that is a bug. (What a task raises is the task's.)
+        """
         ready = self._ready
-        while ready:
+        handle: Any  # its slots are private; its method would report to the loop what it had better raise
+        for _ in self._callbacks:
+            if not ready:
+                return
             handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()
+            if not handle._cancelled:
+                handle._context.run(handle._callback, *handle._args)
+        if ready:
+            raise ActivationTooLarge("callbacks", self._bounds.callbacks, place_of(ready[0]))
 
     def call_soon(  # type: ignore[override]  # typeshed's variadic generics
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
@@ -113,6 +130,10 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        if self._task_count >= self._task_bound:
+            coro.close()
+            self.broken = ActivationTooLarge("new tasks", self._bounds.tasks, caller())
+            raise self.broken
         self._task_count += 1
         options.setdefault("name", f"task-{self._task_count}")
         options.pop("eager_start", None)
@@ -143,9 +164,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         return None
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """asyncio reports what nobody handled: an error in a callback is a bug, a task nobody awaited is not."""
-        if "handle" in context and self.unhandled is None:
-            self.unhandled = context.get("exception")
+        """asyncio reports what nobody handled: the failure of a task that nobody awaited is no bug."""
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         self.call_exception_handler(context)
@@ -168,14 +187,3 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 for _name in dir(asyncio.AbstractEventLoop):
     if not _name.startswith("_") and _name not in vars(DeterministicLoop):
         setattr(DeterministicLoop, _name, _refuse(_name))
-
-
-def caller() -> str:
-    """File and line of the innermost frame that belongs neither to asyncio nor to Sagaline."""
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith(("sagaline.", "asyncio")) and name != "contextvars":
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = cast("Any", frame.f_back)
-    return "the workflow"

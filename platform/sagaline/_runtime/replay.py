@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from sagaline._model import events
 from sagaline._model.events import COMMANDS, Command, Event
 from sagaline._model.records import History
-from sagaline._runtime.bugs import MISMATCH, UNKNOWN_WORKFLOW, UnknownStep, WorkflowBug, stopped
-from sagaline._runtime.definitions import Registry
-from sagaline._runtime.instance import Instance, new_instance
+from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, UnknownStep, WorkflowBug, stopped
+from sagaline._runtime.flags import KNOWN
+from sagaline._runtime.instance import Instance
 from sagaline._runtime.jobs import JOBS
+from sagaline._runtime.run import RunInfo
+from sagaline._runtime.setup import Setup
 
 
 class Replay:
@@ -60,17 +62,24 @@ class Replay:
         self._places = places[len(recorded) :]
 
 
-def replay(registry: Registry, history: Sequence[History]) -> Replay:
+def replay(setup: Setup, history: Sequence[History]) -> Replay:
     """Replays a run from its first record; raises WorkflowBug when the code cannot follow."""
     first = history[0]
     started = first.events[0]
     assert isinstance(started, events.RunStarted), "a run begins with RunStarted"
+    registry = setup.registry
     workflow = registry.workflows.get(started.workflow)
     if workflow is None:
         known = ", ".join(sorted(registry.workflows)) or "none"
         message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
         raise stopped("UnknownWorkflow", message, UNKNOWN_WORKFLOW)
-    found = Replay(new_instance(workflow, registry, first.workflow_id, first.run_id))
+    if not KNOWN.issuperset(first.flags):
+        message = (
+            f"Expected a run of this version or an older one but it was started by a newer one (behaviours "
+            f"{sorted(set(first.flags) - KNOWN)}). Upgrade this worker, and it goes on by itself."
+        )
+        raise stopped("NewerRun", message, NEWER)
+    found = Replay(Instance(RunInfo(workflow, first.workflow_id, first.run_id, first.flags), setup))
     for record in history:
         try:
             found.feed(record)

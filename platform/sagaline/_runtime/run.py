@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.flags import CURRENT
 
 
 @dataclass(slots=True)
 class RunInfo:
-    """A run's ids and workflow. ``started_ms``: milliseconds since 1970, 0 before the first activation."""
+    """A run's ids and workflow. ``flags``: the behaviours that it began with. ``started_ms``: since 1970, 0 before."""
 
     workflow: WorkflowDefinition
     workflow_id: str
     run_id: str
+    flags: Collection[int] = CURRENT
     started_ms: int = 0

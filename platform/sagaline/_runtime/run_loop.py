@@ -12,27 +12,31 @@ from typing import Any
 from sagaline._model import events
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.commands import Commands
-from sagaline._runtime.definitions import ActivityDefinition, Registry
+from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.flags import BOUNDED_ACTIVATIONS
 from sagaline._runtime.loop import DeterministicLoop
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps
 
+_OLD_BOUNDS = 10
 Body = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class RunLoop(DeterministicLoop):
     """Implements ``Calls`` for the code; ``main`` is the task that runs the workflow's function."""
 
-    def __init__(self, run: RunInfo, registry: Registry) -> None:
-        super().__init__(zlib.crc32(run.run_id.encode()) << 20)
+    def __init__(self, run: RunInfo, setup: Setup) -> None:
+        bounds = setup.bounds if BOUNDED_ACTIVATIONS in run.flags else setup.bounds.times(_OLD_BOUNDS)
+        super().__init__(zlib.crc32(run.run_id.encode()) << 20, bounds)
         self.run = run
-        self.commands = Commands()
+        self.commands = Commands(bounds)
         self.table = Steps()
         self.main: asyncio.Task[Any] | None = None
         self.cancel_reason: str | None = None
         self.is_rolling_back = False
         self.rolled_back = False
-        self._registry = registry
+        self._setup = setup
         self._body: Body | None = None
 
     # What the code asks for
@@ -80,8 +84,8 @@ class RunLoop(DeterministicLoop):
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""
-        if activity.name not in self._registry.activities:
-            known = ", ".join(sorted(self._registry.activities)) or "none"
+        if activity.name not in self._setup.registry.activities:
+            known = ", ".join(sorted(self._setup.registry.activities)) or "none"
             raise LookupError(
                 f"Expected activity {activity.name!r} to be registered with the worker but it has: {known}. "
                 f"Add it to Worker(activities=[...])."
@@ -97,7 +101,8 @@ class RunLoop(DeterministicLoop):
                 activity.compensation.name if activity.compensation else None,
                 compensates.number if compensates else None,
                 compensates.outcome if compensates else None,
-            )
+            ),
+            len(payload),
         )
         self.table.add_activity(step)
         return step
@@ -111,20 +116,28 @@ class RunLoop(DeterministicLoop):
 
     def stop_timer(self, handle: asyncio.TimerHandle) -> None:
         number = self.table.stop_timer(handle)
-        if number is not None and not self.commands.closed:
+        if number is not None:
             self.commands.add(events.TimerCancelled(number))
 
     # What jobs do to it
 
+    def read_input(self, payload: bytes) -> Body:
+        """The workflow's function with its input. Raises InvalidInput."""
+        args, kwargs = self.run.workflow.signature.decode_input(payload)
+        return partial(self.run.workflow.fn, *args, **kwargs)
+
     def take_input(self, payload: bytes) -> None:
         """Reads the run's input, before it starts. Raises InvalidInput."""
-        args, kwargs = self.run.workflow.signature.decode_input(payload)
-        self._body = partial(self.run.workflow.fn, *args, **kwargs)
+        self._body = self.read_input(payload)
 
     def release_body(self) -> Body | None:
-        """The workflow's function with its input, once; None when the input has not been read."""
+        """The function with its input, once; None when the input has not been read."""
         body, self._body = self._body, None
         return body
+
+    def begin(self, at_ms: int) -> None:
+        super().begin(at_ms)
+        self.commands.begin()
 
     def make_ready(self, handle: asyncio.Handle) -> None:
         """The handle runs in this activation."""

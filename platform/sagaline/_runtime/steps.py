@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sagaline._model.events import Event
@@ -29,14 +29,13 @@ class Step:
     future: asyncio.Future[Any]
     outcome: str | None = None
     result: bytes | None = None
-    settled: list[asyncio.Future[None]] = field(default_factory=list[asyncio.Future[None]])
+    settled: asyncio.Future[None] | None = None
 
     def settle(self, outcome: str, result: bytes | None = None) -> None:
         """Notes the outcome and wakes the rollback that may wait for it."""
         self.outcome, self.result = outcome, result
-        for waiter in self.settled:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self.settled is not None and not self.settled.done():
+            self.settled.set_result(None)
 
 
 class Steps:

@@ -18,8 +18,10 @@ from sagaline._model.records import History
 from sagaline._payloads import BlobsUnavailable
 from sagaline._runtime.bugs import WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
-from sagaline._runtime.instance import Instance, new_instance
+from sagaline._runtime.instance import Instance
 from sagaline._runtime.replay import Replay, replay
+from sagaline._runtime.run import RunInfo
+from sagaline._runtime.setup import Setup
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.partition")
@@ -31,7 +33,8 @@ class Instances:
     """``activate`` is the way into workflow code. WorkflowBug leaves it as the runtime raised it."""
 
     def __init__(self, registry: Registry, history: Callable[[str], Iterable[bytes]], options: HostOptions) -> None:
-        self._registry, self._history, self._options = registry, history, options
+        self._history, self._options = history, options
+        self._setup = Setup(registry)
         self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
         self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given
@@ -50,7 +53,7 @@ class Instances:
             payload = self._options.payloads.open(payload)
         except (PayloadUnavailable, BlobsUnavailable):
             return  # the run starts, and is parked until it can be opened
-        instance = new_instance(workflow, self._registry, workflow_id, run_id)
+        instance = Instance(RunInfo(workflow, workflow_id, run_id), self._setup)
         try:
             self._in_code(workflow_id, run_id, lambda: instance.take_input(payload))
         except WorkflowBug as blocked:
@@ -85,7 +88,7 @@ class Instances:
             record = decode(value)
             assert isinstance(record, History), "only history is kept for replay"
             records.append(open_record(self._options.payloads, record))
-        found = self._in_code(run.workflow_id, run.run_id, lambda: replay(self._registry, records))
+        found = self._in_code(run.workflow_id, run.run_id, lambda: replay(self._setup, records))
         found.weight = weight
         return found
 
@@ -121,7 +124,8 @@ class Instances:
     def _begin(self, run: RunView, job: Event) -> Instance | None:
         if not isinstance(job, RunStarted):
             return None
-        return new_instance(self._registry.workflows[run.workflow], self._registry, run.workflow_id, run.run_id)
+        workflow = self._setup.registry.workflows[run.workflow]
+        return Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
 
     def _step(self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         try:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from sagaline._model.events import ActivityCompleted
-from sagaline._runtime.bugs import bug
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.steps import COMPLETED
-from sagaline.errors import InvalidInput
 
 
 def apply(loop: RunLoop, job: ActivityCompleted) -> None:
     """Sets the result, unless the code has stopped waiting."""
     step = loop.table.settle(job, job.step, COMPLETED, job.result)
     if not step.future.done():
-        try:
-            step.future.set_result(step.activity.signature.decode_output(job.result))
-        except InvalidInput as error:
-            raise bug(error) from error
+        step.future.set_result(step.activity.signature.decode_output(job.result))

@@ -6,10 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sagaline._model.events import RunStarted
-from sagaline._runtime.bugs import bug
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.sagas import rollback
-from sagaline.errors import InvalidInput
 
 
 def apply(loop: RunLoop, job: RunStarted) -> None:
@@ -18,12 +16,7 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     run.started_ms = loop.now_ms
     body = loop.release_body()
     if body is None:
-        try:
-            loop.take_input(job.input)
-        except InvalidInput as error:
-            raise bug(error) from error
-        body = loop.release_body()
-    assert body is not None
+        body = loop.read_input(job.input)
     loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(body), name="main")
 
 

@@ -50,9 +50,8 @@ async def _roll_back(calls: Calls) -> None:
 async def _settled(calls: Calls, step: Step) -> None:
     """Waits for a step's outcome: undoing a step that still runs could undo it before it happens."""
     if step.outcome is None:
-        waiter = calls.create_future()
-        step.settled.append(waiter)
-        await waiter
+        step.settled = calls.create_future()
+        await step.settled
 
 
 async def _compensate(calls: Calls, step: Step, compensation: ActivityDefinition) -> None:

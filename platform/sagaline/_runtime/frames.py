@@ -1,0 +1,51 @@
+"""Where workflow code is: file and line, for messages."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from types import CodeType, FrameType
+from typing import Any, cast
+
+_AWAITS = 100  # coroutines that await each other
+
+
+def caller() -> str:
+    """The place in workflow code that has led here: of the innermost frame that is neither asyncio's nor Sagaline's.
+
+    A task that is nothing but a call, as gather makes of activities, has no such frame: it is named.
+    """
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_name != "drain":  # what is beyond has not asked for anything
+        if _is_users(frame):
+            return _place(frame.f_code, frame.f_lineno)
+        frame = cast("Any", frame.f_back)
+    task = asyncio.current_task()
+    return "the workflow" if task is None else f"task {task.get_name()!r:.100}"
+
+
+def place_of(handle: asyncio.Handle) -> str:
+    """Where the task waits that the handle belongs to; the name of the callback when it is no task's."""
+    callback: Any = getattr(handle, "_callback", None)
+    task = getattr(callback, "__self__", None)
+    if not isinstance(task, asyncio.Task):
+        return f"the callback {getattr(callback, '__qualname__', callback)!s:.200}"
+    place = ""
+    waits: Any = task.get_coro()
+    for _ in range(_AWAITS):
+        frame: FrameType | None = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
+        if frame is not None and _is_users(frame):
+            place = _place(frame.f_code, frame.f_lineno)
+        waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
+        if waits is None:
+            break
+    return f"{place or 'the workflow'} (task {task.get_name()!r:.100})"
+
+
+def _is_users(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return not name.startswith(("sagaline.", "asyncio")) and name != "contextvars"
+
+
+def _place(code: CodeType, line: int) -> str:
+    return f"{code.co_filename}:{line}"

@@ -1,0 +1,41 @@
+"""What the instances of a worker share: code, bounds, and who watches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagaline._model import limits
+from sagaline._runtime.definitions import Registry
+from sagaline._runtime.interrupt import UNWATCHED, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one activation of a run may use; more is a bug that parks the run.
+
+    Code can see these bounds, so they have to be the same in replay: they are counts, never time, and the same for
+    all workers of a namespace.
+    """
+
+    callbacks: int = limits.CALLBACKS
+    """Callbacks of the event loop: each time that a task goes on is one."""
+    commands: int = limits.COMMANDS
+    """Activities, timers and cancellations that are asked for."""
+    input_bytes: int = limits.COMMAND_INPUT_BYTES
+    """Bytes of the arguments of those activities."""
+    tasks: int = limits.TASKS
+    """Tasks that are created."""
+
+    def times(self, factor: int) -> Bounds:
+        """All of them, larger."""
+        return Bounds(self.callbacks * factor, self.commands * factor, self.input_bytes * factor, self.tasks * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an instance needs beside its run. ``payload_bytes``: of one argument list or result, before it is sealed."""
+
+    registry: Registry
+    bounds: Bounds = Bounds()
+    payload_bytes: int = limits.PAYLOAD_BYTES
+    watch: Watch = UNWATCHED
