@@ -25,7 +25,7 @@ from sagaline._runtime.context import current_activity, current_instance
 from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions, Declaration
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.failures import error_name
-from sagaline._runtime.loop import caller
+from sagaline._runtime.frames import caller
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 

@@ -16,11 +16,13 @@ def caller() -> str:
     A task that is nothing but a call, as gather makes of activities, has no such frame: it is named.
     """
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and frame.f_code.co_name != "drain":  # what is beyond has not asked for anything
+    while frame is not None:
         if _is_users(frame):
             return _place(frame.f_code, frame.f_lineno)
+        if frame.f_code.co_name == "drain" and frame.f_globals.get("__name__") == "sagaline._runtime.loop":
+            break  # what is beyond has not asked for anything
         frame = cast("Any", frame.f_back)
-    task = asyncio.current_task()
+    task = None if asyncio._get_running_loop() is None else asyncio.current_task()
     return "the workflow" if task is None else f"task {task.get_name()!r:.100}"
 
 
