@@ -1,21 +1,24 @@
 """Tasks of an instance that is put away: their coroutines are closed in the owner's thread, as the running loop.
 
 A coroutine that is left to the garbage collector runs its ``finally`` blocks wherever that happens to run, outside of
-any workflow, where a call of an activity calls the function itself.
+any workflow, where a call of an activity calls the function itself; and one that catches everything in an endless
+loop never comes back from there, not even when the process ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import logging
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, cast
 
 from sagaline._runtime.bugs import Evicted
+from sagaline._runtime.frames import place_of_coroutine
 
+_log = logging.getLogger("sagaline.workflow")
 _ATTEMPTS = 50  # one for each await in its finally blocks
-_MOST_KEPT = 1_000
-_unclosable: list[Coroutine[Any, Any, Any]] = []  # never collected, so that their code never runs again
 
 
 def close_all(tasks: deque[asyncio.Task[Any]]) -> None:
@@ -37,5 +40,14 @@ def close(task: asyncio.Task[Any]) -> None:
         except BaseException:  # its own, or it was interrupted
             if getattr(coroutine, "cr_frame", None) is None:
                 return
-    if len(_unclosable) < _MOST_KEPT:
-        _unclosable.append(coroutine)
+    _keep_for_good(coroutine)
+
+
+def _keep_for_good(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """It catches whatever is raised in it and goes on. Some memory is lost, but its code never runs again."""
+    _log.warning(
+        "Expected workflow code to end when BaseException is raised in it but %s goes on: let it out. Until this "
+        "process ends it keeps its memory.",
+        place_of_coroutine(coroutine) or coroutine,
+    )
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))

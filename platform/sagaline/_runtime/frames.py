@@ -32,8 +32,13 @@ def place_of(handle: asyncio.Handle) -> str:
     task = getattr(callback, "__self__", None)
     if not isinstance(task, asyncio.Task):
         return f"the callback {getattr(callback, '__qualname__', callback)!s:.200}"
+    return f"{place_of_coroutine(task.get_coro()) or 'the workflow'} (task {task.get_name()!r:.100})"
+
+
+def place_of_coroutine(coroutine: object) -> str:
+    """Where it waits, in workflow code; empty when none of its frames is of that."""
     place = ""
-    waits: Any = task.get_coro()
+    waits: Any = coroutine
     for _ in range(_AWAITS):
         frame: FrameType | None = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
         if frame is not None and _is_users(frame):
@@ -41,7 +46,7 @@ def place_of(handle: asyncio.Handle) -> str:
         waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
         if waits is None:
             break
-    return f"{place or 'the workflow'} (task {task.get_name()!r:.100})"
+    return place
 
 
 def _is_users(frame: FrameType) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from script import Script, fetch, store
 
-from sagaline import activity, workflow
-from sagaline._runtime.definitions import Registry
-from sagaline._runtime.setup import Setup
+from sagaline import workflow
 
 
 def test_an_evicted_instance_does_nothing_on_its_way_out() -> None:
@@ -31,32 +31,49 @@ def test_an_evicted_instance_does_nothing_on_its_way_out() -> None:
     assert len(script.commands) == 1
 
 
+_STUBBORN = """
+import asyncio, gc
+from script import Script
+from sagaline import activity, workflow
+from sagaline._runtime.definitions import Registry
+from sagaline._runtime.setup import Setup
+
+@activity
+async def effect(name: str) -> str:
+    print("an effect")
+    return name
+
+@workflow
+async def stubborn() -> None:
+    count = 0
+    while HOW != "waits a few times" or count < 5:
+        count += 1
+        try:
+            if HOW == "calls again and again":
+                await effect("never here")
+            else:
+                await asyncio.sleep(3600)
+        except BaseException:
+            pass
+
+def run() -> None:
+    Script(stubborn, setup=Setup(Registry([stubborn.definition], [effect.definition]))).instance.evict()
+
+run()
+gc.collect()
+"""
+
+
 @pytest.mark.parametrize("how", ["waits again and again", "calls again and again", "waits a few times"])
-def test_code_that_refuses_to_be_closed_runs_no_more_and_is_not_collected(how: str) -> None:
-    ran: list[str] = []
-
-    @activity
-    async def effect(name: str) -> str:
-        ran.append(name)
-        return name
-
-    @workflow
-    async def stubborn() -> None:
-        count = 0
-        while how != "waits a few times" or count < 5:
-            count += 1
-            try:
-                if how == "calls again and again":
-                    await effect("never here")
-                else:
-                    await asyncio.sleep(3600)
-            except BaseException:
-                pass
-
-    setup = Setup(Registry([stubborn.definition], [effect.definition]))
-    script = Script(stubborn, setup=setup)
-    del setup
-    script.instance.evict()
-    del script
-    gc.collect()
-    assert ran == []
+def test_code_that_refuses_to_be_closed_never_runs_again_not_even_at_the_end_of_the_process(how: str) -> None:
+    support = Path(__file__).parents[2] / "support"
+    done = subprocess.run(
+        [sys.executable, "-c", _STUBBORN.replace("HOW", repr(how))],
+        env=os.environ | {"PYTHONPATH": f"{support}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert ("goes on: let it out" in done.stderr) == (how != "waits a few times")
+    assert "ignored" not in done.stderr
