@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from sagaline._model.events import Event
 from sagaline._model.failure import BUG, Failure
-from sagaline._model.limits import STACK_BYTES, cut_start
 from sagaline._runtime.failures import failure_of
-from sagaline._runtime.interrupt import Interrupted
 from sagaline.errors import FailureError
 
 COMPENSATION = "compensation"
@@ -67,12 +65,3 @@ def bug(error: BaseException) -> WorkflowBug:
 def stopped(type: str, message: str, reason: str = BUG) -> WorkflowBug:
     """The same for something that is not an exception of the code's own."""
     return WorkflowBug(Failure(type, message, BUG, retryable=False), reason)
-
-
-def interrupted(stack: str) -> WorkflowBug:
-    """The code has blocked the event loop and was interrupted; ``stack`` is where."""
-    message = (
-        "Expected workflow code that lets the event loop go on but it has blocked it for too long and was interrupted. "
-        "Move what takes long into an activity: an ordinary function runs in a thread."
-    )
-    return WorkflowBug(Failure(Interrupted.__name__, message, BUG, cut_start(stack, STACK_BYTES), retryable=False))

@@ -18,11 +18,10 @@ from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event
-from sagaline._runtime.bugs import CompensationFailed, UnknownStep, WorkflowBug, bug, interrupted
+from sagaline._runtime.bugs import CompensationFailed, UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.closing import close_all
 from sagaline._runtime.failures import failure_of
-from sagaline._runtime.interrupt import Interrupted
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
@@ -38,13 +37,12 @@ _get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_r
 class Instance:
     """A run's code in memory. After WorkflowBug it may only be evicted."""
 
-    __slots__ = ("_context", "_evicted", "_loop", "_watch")
+    __slots__ = ("_context", "_evicted", "_loop")
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         self._loop = _new_loop(run, setup)
         self._context = contextvars.Context()
         self._evicted = False
-        self._watch = setup.watch
 
     def take_input(self, payload: bytes) -> None:
         """Reads the run's input, before it starts. Raises InvalidInput."""
@@ -138,25 +136,16 @@ class Instance:
 
     def _enter(self, code: Callable[[A], R], argument: A) -> R:
         """Runs code as this instance: it is the running loop, in its own context. Raises what the code raises."""
-        loop, watch = self._loop, self._watch
+        loop = self._loop
         host_loop = _get_running_loop()
         host_task = _leave_host_task(host_loop) if _ONE_TASK_A_THREAD else None
         _set_running_loop(loop)
         try:
-            try:
-                watch.enter(loop.run.workflow_id, loop.run.run_id)
-                return self._context.run(code, argument)
-            finally:
-                watch.leave()
-        except Interrupted:
-            watch.leave()  # it may have come just when the other was called
-            raise
+            return self._context.run(code, argument)
         finally:
             _set_running_loop(host_loop)
             if _ONE_TASK_A_THREAD:
                 _return_to_host_task(host_loop, host_task)
-            if watch.interrupted:
-                raise interrupted(watch.interrupted)
 
 
 def _ending(loop: RunLoop, main: asyncio.Task[Any]) -> Command:

@@ -1,4 +1,4 @@
-"""What the instances of a worker share: code, bounds, and who watches them."""
+"""What the instances of a worker share: code and bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from sagaline._model import limits
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.interrupt import UNWATCHED, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +37,3 @@ class Setup:
     registry: Registry
     bounds: Bounds = Bounds()
     payload_bytes: int = limits.PAYLOAD_BYTES
-    watch: Watch = UNWATCHED

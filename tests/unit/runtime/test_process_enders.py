@@ -13,6 +13,7 @@ from script import Script, fetch, result, setup_of, store
 from sagaline import saga, workflow
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.instance import Instance
+from sagaline._runtime.interrupt import Interrupted
 from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput
 
@@ -40,6 +41,7 @@ ENDERS: list[Callable[[], BaseException]] = [
     lambda: StopAsyncIteration(1),
     lambda: BaseExceptionGroup("both", [SystemExit(1), ValueError("x")]),
     lambda: Silent(),
+    lambda: Interrupted("by the watchdog"),
 ]
 
 

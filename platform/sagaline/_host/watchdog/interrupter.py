@@ -23,6 +23,7 @@ from sagaline._runtime.interrupt import Interrupted
 
 _SIGNAL = signal.SIGVTALRM
 _AGAIN_S = 1.0
+_OWN = ("sagaline._host.", "sagaline._runtime.")
 _OWN_SHARE = 0.8  # of the processor time that has passed; the rest is for the other threads
 
 
@@ -87,4 +88,4 @@ class Interrupter:
 
 def _is_host(frame: FrameType | None) -> bool:
     """It is about to enter or leave user code: to be interrupted there would leave it half done."""
-    return frame is None or str(frame.f_globals.get("__name__")).startswith("sagaline._host.")
+    return frame is None or str(frame.f_globals.get("__name__")).startswith(_OWN)
