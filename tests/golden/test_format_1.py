@@ -22,6 +22,7 @@ from sagaline._model.records import PARKED, History, Reply
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.replay import replay
+from sagaline._runtime.setup import Setup
 from sagaline._store import Identity, Store, open_stores
 
 FOLDER = Path(__file__).parent / "format-1"
@@ -153,6 +154,7 @@ def test_the_code_of_open_runs_goes_on_where_the_log_ends(partition: int) -> Non
         [workflow.definition for workflow in golden.WORKFLOWS],
         [activity.definition for activity in golden.ACTIVITIES],
     )
+    setup = Setup(registry)
     store = open_stores(None).open(partition, Identity("a", "a", 1))
     restore = Restore(store, fail)
     restore.apply(records_of(partition))
@@ -164,9 +166,9 @@ def test_the_code_of_open_runs_goes_on_where_the_log_ends(partition: int) -> Non
         assert len(history) == len(records)
         if run.status == PARKED:
             with pytest.raises(WorkflowBug, match="has no attribute 'attribute'"):
-                replay_parked(registry, history)
+                replay_parked(setup, history)
         else:
-            found = replay(registry, history)
+            found = replay(setup, history)
             assert not found.pending
             assert not found.unwritten
             if run.closed and run.status != "terminated":
@@ -176,9 +178,9 @@ def test_the_code_of_open_runs_goes_on_where_the_log_ends(partition: int) -> Non
     assert replayed > 15
 
 
-def replay_parked(registry: Registry, history: list[History]) -> None:
+def replay_parked(setup: Setup, history: list[History]) -> None:
     """The bug shows again when its activation does."""
-    found = replay(registry, history)
+    found = replay(setup, history)
     assert found.pending, "what the parked run has not handled"
     try:
         found.instance.activate(found.pending, history[-1].at)

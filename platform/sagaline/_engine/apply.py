@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sagaline._engine.appliers import APPLIERS
 from sagaline._engine.emit import Emitter
-from sagaline._engine.held import hold
+from sagaline._engine.held import hold, knows
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow, new_run
 from sagaline._engine.tombstones import make_remnant
@@ -32,7 +31,7 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
         state.history.put(record.run_id, record.first_event_id, record.epoch, value)
         return False
     for event in record.events:
-        if (type(event), event.version) not in APPLIERS:
+        if not knows(event):
             hold(state, run, f"{type(event).__name__} in version {event.version}")
             state.history.put(record.run_id, record.first_event_id, record.epoch, value)
             return False

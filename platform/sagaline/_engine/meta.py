@@ -9,6 +9,8 @@ FORMAT = 4
 META_KEY = b"m"
 CURRENT_KEY = b"@"
 """When the store was surely up to date, by its worker's clock. It stands for no history, so a replay has another."""
+HELD_KEY = b"@h"
+"""There for a store that has, or had, runs that are held: a hint to look for them."""
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from engine_states import scheduled
 
+from sagaline._engine import held
 from sagaline._engine.appliers import APPLIERS, NEWEST
 from sagaline._engine.emit import Emitter, RunIsClosed
-from sagaline._engine.held import HELD
+from sagaline._engine.held import HELD, can_go_on
 from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
@@ -223,6 +224,28 @@ def test_any_other_record_that_cannot_be_read_changes_nothing() -> None:
         log.add(key, GARBAGE)
     assert log.store.rows == before
     assert log.unreadable == [2, 3, 4, 5]
+
+
+@HOWS
+def test_code_that_knows_more_builds_the_state_anew(how: str) -> None:
+    """A store that older code has left is not believed once its runs can be read to their end."""
+    log = held_by(how)
+    log.run(6, events.CancelRequested("r", "why"))
+    assert not can_go_on(log.state)
+    with pytest.MonkeyPatch.context() as patch:
+        if how == "version":
+            patch.setitem(APPLIERS, (events.TimerStarted, 9), APPLIERS[events.TimerStarted, 1])
+        else:
+            readable = encode(History(0, 1, "w", RUN, 4, 0, 0, 0, (), False, (events.TimerFired(2),)))
+            patch.setitem(log.store.rows, b"h/%b/00000004/0" % RUN.encode(), readable)
+        assert can_go_on(log.state)
+        patch.setattr(held, "decode", refuse)
+        assert not can_go_on(log.state)
+    assert not can_go_on(begun().state)
+
+
+def refuse(value: bytes) -> None:
+    raise UnreadableRecord("no")
 
 
 def test_emitting_writes_the_newest_version_and_replay_obeys_the_one_on_the_wire() -> None:

@@ -25,6 +25,11 @@ class RunHistory:
         """The run's records, in order."""
         return (value for _, value in self._changes.scan(_prefix(run_id)))
 
+    def unapplied(self, run_id: str, first_event_id: int) -> Iterator[bytes]:
+        """The run's records from an event id on, in order."""
+        behind = b"h/%b/%08x" % (run_id.encode(), first_event_id)
+        return (value for _, value in self._changes.scan(_prefix(run_id), behind))
+
     def pages(self, run_id: str, after: bytes, below: int) -> Iterator[tuple[bytes, bytes]]:
         """The run's records whose first event is below event id ``below``, with the keys of their rows, in order;
         those behind the key ``after``."""

@@ -47,7 +47,8 @@ class Resumption:
         """Finishes what was cut off, parks what made the engine fail, and starts the attempts that were open."""
         open_activities = self._durable.activities.all()  # as of now: all of them are durable
         for mark in self._marks.all():
-            if (marked := self._decided.run_by_id(mark.workflow_id, mark.run_id)) is not None:
+            marked = self._decided.run_by_id(mark.workflow_id, mark.run_id)
+            if marked is not None and not marked.held:
                 self._deciding.take_up(marked, partial(self._activations.park_marked, mark))
         for run in list(self._unfinished()):
             if run.more:  # before any input of it can come
@@ -56,7 +57,7 @@ class Resumption:
                 self._parked.append(run.workflow_id)
         for workflow_id, cause in self._quarantine.take_runs_to_park().items():
             parked = self._decided.run(workflow_id)
-            if parked is not None and not parked.closed and not parked.more:
+            if parked is not None and not parked.closed and not parked.held and not parked.more:
                 self._activations.quarantine(parked, cause)
         self._guard.task(self._start_attempts(open_activities), "open activities")
 

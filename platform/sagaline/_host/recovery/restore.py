@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from sagaline._engine.held import can_go_on
 from sagaline._engine.meta import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.reader import HistoryReader
@@ -150,6 +151,13 @@ class Recovery:
                 self._partition,
                 self._age_s(self._store),
                 self._log.tombstones_kept_s,
+            )
+            return self._rebuild()
+        elif can_go_on(State(Overlay(self._store), load_meta(self._store))):
+            _logger.warning(
+                "Partition %d: runs were held because their history was written by newer code, which this is: the "
+                "state is rebuilt from the log.",
+                self._partition,
             )
             return self._rebuild()
         return self._store
