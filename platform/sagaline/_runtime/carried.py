@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -109,6 +110,8 @@ def difference(sent: Any, arrived: Any, place: str = "", depth: int = 0) -> Prob
         return place, _changed(sent, arrived)
     if isinstance(sent, float) and math.isnan(sent) and math.isnan(arrived):
         return None
+    if isinstance(sent, datetime) and _same_instant(sent, arrived):
+        return None
     if isinstance(sent, dict | list | tuple) and len(sent) != len(arrived):
         return place, _changed(sent, arrived)
     parts = _parts(sent)
@@ -122,6 +125,11 @@ def difference(sent: Any, arrived: Any, place: str = "", depth: int = 0) -> Prob
         if (lost := difference(part, other, _joined(place, step), depth + 1)) is not None:
             return lost
     return None
+
+
+def _same_instant(sent: datetime, arrived: datetime) -> bool:
+    """In the hour that a zone has twice, Python holds no datetime equal to one of another zone."""
+    return sent.utcoffset() == arrived.utcoffset() and sent.replace(tzinfo=None) == arrived.replace(tzinfo=None)
 
 
 def _parts(value: Any) -> Iterator[tuple[Any, Any]] | None:

@@ -38,8 +38,8 @@ class Codec(Protocol):
 class PydanticCodec:
     """Models, dataclasses and all that pydantic knows."""
 
-    def __init__(self, kind: Any, config: pydantic.ConfigDict | None = None) -> None:
-        adapter = adapter_of(kind, config)
+    def __init__(self, kind: Any) -> None:
+        adapter = adapter_of(kind)
         check_schema(adapter.core_schema)
         # the adapter's own methods cost more than the work that they pass on
         self._to_json = adapter.serializer.to_json
@@ -137,7 +137,7 @@ class PlainCodec:
 
     def _slow(self) -> PydanticCodec:
         if self._lax is None:
-            self._lax = PydanticCodec(self._kind, pydantic.ConfigDict(allow_inf_nan=False))
+            self._lax = PydanticCodec(self._kind)
         return self._lax
 
 
@@ -167,7 +167,7 @@ class StructCodec:
 
 
 def _decode_inside(kind: type, value: Any) -> Any:
-    return adapter_of(kind, None).validator.validate_json(msgspec.json.encode(value), by_alias=True, by_name=True)
+    return adapter_of(kind).validator.validate_json(msgspec.json.encode(value), by_alias=True, by_name=True)
 
 
 _PLAIN = (Any, str, int, float, bool, None, type(None), dict, list, tuple, Union, UnionType)

@@ -20,10 +20,13 @@ class Undefined(Exception):
     """A name in a type is not defined yet."""
 
 
-def adapter_of(kind: Any, config: pydantic.ConfigDict | None) -> pydantic.TypeAdapter[Any]:
+_FINITE = pydantic.ConfigDict(allow_inf_nan=False)
+
+
+def adapter_of(kind: Any) -> pydantic.TypeAdapter[Any]:
     """The adapter of a type, complete. Raises NoSchema or Undefined."""
     try:
-        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(kind, config=config)
+        adapter = _adapter(kind)
         if not adapter.pydantic_complete:
             adapter.rebuild(raise_errors=True)
     except pydantic.PydanticUndefinedAnnotation as error:
@@ -35,6 +38,15 @@ def adapter_of(kind: Any, config: pydantic.ConfigDict | None) -> pydantic.TypeAd
     except Exception as error:  # a schema is made by code of the type's author too
         raise NoSchema(_first_line(error)) from error
     return adapter
+
+
+def _adapter(kind: Any) -> pydantic.TypeAdapter[Any]:
+    try:
+        return pydantic.TypeAdapter(kind, config=_FINITE)
+    except pydantic.PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":  # models and dataclasses have a configuration of their own
+            raise
+    return pydantic.TypeAdapter(kind)
 
 
 def _first_line(error: Exception) -> str:

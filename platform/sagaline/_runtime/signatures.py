@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -29,9 +29,9 @@ class _Codecs:
         kinds = [hints.get(parameter.name, Any) for parameter in parameters]
         self.parameters: list[Codec] = []
         for parameter, kind in zip(parameters, kinds, strict=True):
-            self.parameters.append(_codec(kind, f"its parameter {parameter.name}"))
+            self.parameters.append(_codec(kind, f"parameter {parameter.name}"))
         self.output_kind = hints.get("return", Any)
-        self.output = _codec(self.output_kind, "its result")
+        self.output = _codec(self.output_kind, "the result")
         self.reader = reader_of(tuple(kinds))
         self.plain = self.reader if isinstance(self.reader, PlainCodec) else None
 
@@ -40,7 +40,7 @@ def _codec(kind: Any, what: str) -> Codec:
     try:
         return codec_of(kind)
     except NoSchema as error:
-        raise NoSchema(f"of {what}: {error}") from error
+        raise NoSchema(f"{what} cannot: {error}") from error
 
 
 class Signature:
@@ -80,7 +80,7 @@ class Signature:
             self._known = _Codecs(self.parameters, hints)
         except NoSchema as error:
             raise ConfigurationError(
-                f"Expected types of {self._name} ({place_of(self._fn)}) that can be written as JSON but not so {error}."
+                f"Expected the types of {self._name} ({place_of(self._fn)}) to be carried as JSON but {error}."
             ) from error
         self._check_defaults(self._known)
 
@@ -237,6 +237,11 @@ class Signature:
             return self._codecs.output.decode(data)
         except Misfit as misfit:
             raise InvalidInput(cut(f"Expected the result of {self._name} but {misfit.text()}.")) from misfit
+
+
+def _type_shown(kind: Any) -> str:
+    name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
+    return "None" if kind is type(None) else cut(name, 200)
 
 
 Unserialisable = InvalidOutput

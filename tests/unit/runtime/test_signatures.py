@@ -215,9 +215,9 @@ class Plain:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("def f(a: Plain): ...", "of its parameter a: Unable to generate pydantic-core schema for .*Plain"),
-        ("def f() -> Plain: ...", "of its result: Unable"),
-        ("def f(a: list[dict[str, Plain]]): ...", "of its parameter a"),
+        ("def f(a: Plain): ...", "parameter a cannot: Unable to generate pydantic-core schema for .*Plain"),
+        ("def f() -> Plain: ...", "the result cannot: Unable"),
+        ("def f(a: list[dict[str, Plain]]): ...", "parameter a cannot"),
         ("def f(a: 5): ...", "types"),
         ("def f(a: '1/0'): ...", "types"),
         ("def f(a: int = None): ...", "the default of a .*got None"),
