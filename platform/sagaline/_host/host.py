@@ -57,7 +57,7 @@ class Host:
         loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[Exception] = loop.create_future()
         self._changed = asyncio.Event()
-        self._activities = ActivityRunner(self._registry, self._options, self._on_results)
+        self._activities = ActivityRunner(self._registry, self._options, self.pools, self._on_results, self._on_room)
         self._appender: Appender = self._log.appender(self._on_acks)
         self._reader: Reader = self._log.reader(self._on_records)
         self._membership = self._log.join(self._options.member_id, self)
@@ -253,6 +253,11 @@ class Host:
             slot.results += results
         else:
             slot.partition.on_results(results)
+
+    def _on_room(self, place: Place) -> None:
+        slot = self._slots.get(place[1])
+        if slot is not None and slot.partition is not None:
+            slot.partition.start_left(self._options.clock())
 
     def _press_back(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""

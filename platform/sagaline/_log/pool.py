@@ -29,19 +29,19 @@ class DaemonPool(Executor):
         self._closed = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Calls ``fn`` in a thread. Raises RuntimeError after ``shutdown``."""
+        """Calls ``fn`` in a thread. Raises RuntimeError after ``shutdown``, and when no thread can start."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"Expected the threads of {self._name!r} to be there but they were given up.")
-            self._calls.put((future, lambda: fn(*args, **kwargs)))
             if self._idle:
                 self._idle -= 1
             elif len(self._threads) < self._most:
                 number = len(self._threads) + 1
                 thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
+                thread.start()  # first: if it cannot, nothing waits for it
                 self._threads.append(thread)
-                thread.start()
+            self._calls.put((future, lambda: fn(*args, **kwargs)))
         return future
 
     def _work(self) -> None:

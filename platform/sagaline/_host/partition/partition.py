@@ -113,6 +113,10 @@ class Partition:
         """Results of local activities."""
         self.guard.run(self.rooms.deciding.on_results, results)
 
+    def start_left(self, now_ms: int) -> None:
+        """The runner of activities has left attempts to the store, and has room for them again."""
+        self.guard.run(self.rooms.resumption.start_left, now_ms)
+
     # How it stands
 
     @property

@@ -24,8 +24,10 @@ from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.partition.progress import Progress
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.reading.reads import Reads
+from sagaline._host.runs.stalled import is_stalled
 from sagaline._host.timers import Timers
 from sagaline._log import Log
+from sagaline._model.records import PARKED
 
 
 class Attempts:
@@ -48,6 +50,9 @@ class Attempts:
     def start_if_open(self, run_id: str, durable: ActivityRow) -> None:
         """Runs an attempt that is on record, unless what follows it is decided already."""
         row = self._decided.activity(run_id, durable.scheduled.step)
+        run = self._decided.run_by_id(durable.workflow_id, run_id)
+        if run is not None and run.status == PARKED and is_stalled(run):
+            return  # it may be this activity that has blocked a worker: a person says when it is attempted again
         if row is not None and row.attempt == durable.attempt:
             self._activities.start(self._place, StartActivity(run_id, row))
 

@@ -59,21 +59,27 @@ class Resumption:
             parked = self._decided.run(workflow_id)
             if parked is not None and not parked.closed and not parked.held and not parked.more:
                 self._activations.quarantine(parked, cause)
-        self._guard.task(self._start_attempts(open_activities), "open activities")
+        first = (effect for effect in open_activities if not effect.row.retry_at)  # the others are with the timers
+        self._guard.task(self._start_attempts(first), "open activities")
 
     def go_on(self) -> None:
         """Tries the parked runs again: this worker's code may be the right one."""
         if self._parked:
             self._guard.task(self._resume_parked(), "parked runs")
 
+    def start_left(self, now_ms: int) -> None:
+        """The runner left attempts to the store, and has room for them again."""
+        left = (effect for effect in self._durable.activities.all() if effect.row.retry_at <= now_ms)
+        self._guard.task(self._start_attempts(left), "activities that were left")
+
     def _unfinished(self) -> Iterator[RunView]:
         runs = self._decided.runs.unfinished()
         return (run for run in runs if not run.held and not self._quarantine.skips(run.run_id))
 
     async def _start_attempts(self, effects: Iterable[StartActivity]) -> None:
-        """No more at once than there is room for. Waits for a retry are with the timers."""
+        """No more at once than there is room for."""
         for effect in effects:
-            if not effect.row.retry_at and not self._quarantine.leaves_alone(effect.row.workflow_id):
+            if not self._quarantine.leaves_alone(effect.row.workflow_id):
                 await self._attempts.room()
                 self._attempts.start_if_open(effect.run_id, effect.row)
 
