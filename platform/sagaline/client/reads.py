@@ -32,6 +32,14 @@ class Answer(NamedTuple):
     unowned_since: datetime | None = None
 
 
+def _drop(task: asyncio.Task[Answer]) -> None:
+    """What comes of it is not asked for any more."""
+    if not task.done():
+        task.cancel()
+    elif not task.cancelled():
+        task.exception()
+
+
 class Reads:
     """Asks what changes nothing."""
 
@@ -72,7 +80,7 @@ class Reads:
                 if copying.done():
                     return copying.result()
             finally:
-                copying.cancel()
+                _drop(copying)
         assert timeout_s is not None, "without a time-out it waits until there is an answer"
         raise RequestTimeout(await self.silence(request.workflow_id, timeout_s, asking))
 

@@ -38,9 +38,9 @@ class Status(StrEnum):
     FAILED = "failed"
     """It has ended with a failure; nothing was undone."""
     COMPENSATED = "compensated"
-    """It has failed, or was cancelled, and what it had done is undone."""
+    """It has ended with a failure, and what it had done is undone."""
     CANCELLED = "cancelled"
-    """It has stopped as asked."""
+    """It has stopped as asked; a saga has undone what it had done."""
     TERMINATED = "terminated"
     """It was ended from outside; nothing was undone."""
 

@@ -1,0 +1,150 @@
+"""Handles: which run they mean, what they are refused, what they give."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from harness import eventually_async, running
+
+from sagaline import HistoryEvent, RequestRefused, RequestTimeout, RunError, Status, activity, saga, workflow
+
+gate = asyncio.Event()
+
+
+@activity
+async def book(name: str) -> str:
+    return f"booked {name}"
+
+
+@book.compensation
+async def unbook(name: str, booked: str | None) -> None: ...
+
+
+@activity
+async def hold() -> None:
+    await gate.wait()
+
+
+@saga
+async def trip(name: str) -> str:
+    booked = await book(name)
+    await asyncio.sleep(3_600)
+    return booked
+
+
+@saga
+async def held(name: str) -> str:
+    booked = await book(name)
+    await hold()
+    return booked
+
+
+@workflow
+async def quick(name: str) -> str:
+    return name
+
+
+WORKFLOWS, ACTIVITIES = [trip, held, quick], [book, hold]
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest) -> str:
+    return f"memory://{request.node.originalname}?partitions=1"
+
+
+async def test_cancel_and_terminate_of_a_run_that_is_not_there_are_refused(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        nobody = client.handle("nobody")
+        for call in (nobody.cancel, nobody.terminate, nobody.retry, nobody.result, nobody.describe, nobody.history):
+            with pytest.raises(RequestRefused, match="'nobody' but there is none") as caught:
+                await call()
+            assert caught.value.type == "WorkflowNotFound"
+
+
+async def test_cancel_and_terminate_of_a_run_that_has_ended_are_refused(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handle = await client.start(quick, "a", id="q")
+        assert await handle.result(20) == "a"
+        for call in (handle.cancel, handle.terminate, handle.retry):
+            with pytest.raises(RequestRefused, match="has ended") as caught:
+                await call()
+            assert caught.value.type == "RunEnded"
+
+
+async def test_cancel_returns_when_it_is_on_record_and_terminate_when_the_run_has_ended(url: str) -> None:
+    gate.clear()
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handle = await client.start(held, "a", id="c")
+        await handle.cancel("changed my mind")
+        described = await handle.describe()
+        assert described.cancel_requested
+        with pytest.raises(RunError) as cancelled:
+            await handle.result(20)
+        assert (cancelled.value.status, cancelled.value.failure.message) == ("cancelled", "changed my mind")
+        ended = await client.start(trip, "b", id="t")
+        await ended.terminate("enough")
+        assert (await ended.describe()).status is Status.TERMINATED
+
+
+async def test_a_command_without_an_answer_says_what_it_leaves_behind(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (worker, client):
+        handle = await client.start(trip, "a", id="t")
+        await worker.stop()
+        with pytest.raises(RequestTimeout, match=r"no worker of namespace .* is running.*may still be handled"):
+            await handle.cancel(timeout=0.05)
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        with pytest.raises(RunError, match="run of t cancelled"):
+            await client.handle("t").result(20)
+
+
+async def test_a_description_says_what_a_run_waits_for(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handle = await client.start(trip, "a", id="t")
+
+        async def sleeps() -> bool:
+            return any(step.kind == "timer" for step in (await handle.describe()).waits_for)
+
+        await eventually_async(sleeps)
+        described = await handle.describe()
+        assert (described.workflow_id, described.run_id, described.workflow) == ("t", handle.run_id, "trip")
+        assert described.status is Status.RUNNING
+        assert described.open_steps == 1
+        (timer,) = described.waits_for
+        assert timer.due_at is not None
+        assert 3_500 < (timer.due_at - datetime.now(UTC)).total_seconds() < 3_700
+        assert (described.result, described.closed_at, described.unowned_since) == (None, None, None)
+
+
+async def test_history_is_of_public_events(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handle = await client.start(held, "a", id="h")
+        gate.set()
+        assert await handle.result(20) == "booked a"
+        events = await handle.history()
+    assert all(type(event) is HistoryEvent for event in events)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert [event.type for event in events] == [
+        "run started",
+        "activity scheduled",
+        "activity completed",
+        "activity scheduled",
+        "activity completed",
+        "run completed",
+    ]
+    assert events[0].details == {"workflow": "held", "input": ["a"]}
+    assert events[2].details == {"step": 1, "attempt": 1, "result": "booked a"}
+    assert all(event.at.tzinfo is UTC for event in events)
+
+
+async def test_runs_are_listed_by_status(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        await client.execute(quick, "a", id="done")
+        await (await client.start(trip, "b", id="ended")).terminate()
+        await client.start(trip, "c", id="open")
+        assert [run.workflow_id for run in await client.runs()] == ["done", "ended", "open"]
+        (run,) = await client.runs("terminated")
+        assert (run.workflow_id, run.status, run.failure and run.failure.type) == ("ended", "terminated", "Terminated")
+        assert [run.workflow_id for run in await client.runs(Status.RUNNING)] == ["open"]
+        assert await client.runs("parked") == []
