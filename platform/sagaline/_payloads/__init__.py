@@ -1,7 +1,10 @@
 """What becomes of payloads on their way to the log: codecs (compress, encrypt), and a store for large ones."""
 
+from sagaline._payloads.envelope import is_sealed
+from sagaline._payloads.options import NO_CODECS, Payloads
+from sagaline._payloads.places import Place, input_of, result_of, step_input, step_result
 from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
-from sagaline._payloads.sealer import NO_CODECS, PLAIN, Payloads, Sealer, describe, is_sealed
+from sagaline._payloads.sealer import PLAIN, Sealer, describe
 
 __all__ = [
     "NO_CODECS",
@@ -10,7 +13,12 @@ __all__ = [
     "BlobsUnavailable",
     "Codec",
     "Payloads",
+    "Place",
     "Sealer",
     "describe",
+    "input_of",
     "is_sealed",
+    "result_of",
+    "step_input",
+    "step_result",
 ]

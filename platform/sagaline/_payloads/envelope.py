@@ -11,11 +11,20 @@ import re
 
 import msgspec
 
+from sagaline._payloads.places import Place
+
+UNBOUND, BOUND = 1, 2
+"""Versions. In version 1 an encrypted payload is not bound to its run and field; it is read, and written no more."""
+HEADER_BYTES = 2_000
+CODECS = 8
+"""Codecs that a payload may have gone through."""
+NAME_CHARS = 64
+KEY_CHARS = 255
 _MARK = b"\0"
-_PLACE = re.compile(r"[0-9a-f]{32}/[0-9a-f]{64}")
+_BLOB = re.compile(r"[0-9a-f]{32}/[0-9a-f]{64}")
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """``size``: of the plain payload. ``codecs``: name and key id of each, in the order they were applied.
     ``blob``: run id and SHA-256 of the encoded bytes, or empty."""
 
@@ -35,20 +44,44 @@ def is_sealed(payload: bytes) -> bool:
 
 
 def write(header: Header, data: bytes) -> bytes:
-    """The envelope."""
+    """The envelope. Raises ValueError for a header that ``read`` would not take."""
+    _check(header)
     head = _encode(header)
+    if len(head) > HEADER_BYTES:
+        raise ValueError(f"Expected a header of at most {HEADER_BYTES} bytes but it has {len(head)}")
     return _MARK + len(head).to_bytes(2, "big") + head + data
 
 
 def read(payload: bytes) -> tuple[Header, bytes]:
-    """Header and encoded bytes; raises ValueError when it is not an envelope."""
+    """Header and encoded bytes; raises ValueError when it is not an envelope, and nothing else."""
     length = int.from_bytes(payload[1:3], "big")
+    if not is_sealed(payload) or not 0 < length <= min(HEADER_BYTES, len(payload) - 3):
+        raise ValueError("Expected the envelope of a payload but its header has no such length")
     try:
         header = _decode(payload[3 : 3 + length])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError(f"Expected the envelope of a payload but {error}") from error
-    if header.version != 1:
-        raise ValueError(f"Expected an envelope of version 1 but got {header.version}")
-    if header.blob and not _PLACE.fullmatch(header.blob):  # it becomes a path
-        raise ValueError("Expected a run id and a digest as the place of a blob")
+    _check(header)
     return header, payload[3 + length :]
+
+
+def _check(header: Header) -> None:
+    """The bounds on what a header says. Raises ValueError."""
+    names = [name for name, _ in header.codecs]
+    if header.version not in (UNBOUND, BOUND):
+        raise ValueError(f"Expected an envelope of version {UNBOUND} or {BOUND} but got {header.version}")
+    if header.size < 0:
+        raise ValueError(f"Expected the size of a payload but got {header.size}")
+    if len(names) > CODECS or len(set(names)) < len(names):
+        raise ValueError(f"Expected at most {CODECS} codecs, each of them once, but got {len(names)}")
+    if any(len(name) > NAME_CHARS or len(key) > KEY_CHARS for name, key in header.codecs):
+        raise ValueError(f"Expected names of at most {NAME_CHARS} and key ids of at most {KEY_CHARS} characters")
+    if header.blob and not _BLOB.fullmatch(header.blob):  # it becomes a path
+        raise ValueError("Expected a run id and a digest as the place of a blob")
+
+
+def context_of(place: Place, header: Header) -> bytes:
+    """What an encrypted payload is bound to: its place, its size and the names of its codecs, as msgpack."""
+    if header.version == UNBOUND:
+        return b""
+    return _encode([header.version, place.run_id, place.field, header.size, [name for name, _ in header.codecs]])

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sagaline._payloads.envelope import Header, is_sealed, read, write
-from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
+from cachetools import LRUCache
+
+from sagaline._model.limits import cut
+from sagaline._payloads.envelope import BOUND, UNBOUND, Header, context_of, is_sealed, read, write
+from sagaline._payloads.options import NO_CODECS, Payloads
+from sagaline._payloads.places import Place, is_run_id
+from sagaline._payloads.port import BlobsUnavailable
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
-__all__ = ["NO_CODECS", "PLAIN", "Payloads", "Sealer", "describe", "is_sealed"]
+_log = logging.getLogger("sagaline.payloads")
 _CACHE_BYTES = 32_000_000
-
-
-@dataclass(frozen=True)
-class Payloads:
-    """What is done with payloads; the same for all workers and clients of a namespace.
-
-    Every payload goes through the ``codecs``, in order. What is larger than ``threshold_bytes`` after that goes to
-    ``blobs``, if there is such a store, and is deleted with its run. Reading finds the codecs by name, so a codec
-    may be added, and a key changed, while old payloads stay readable.
-    """
-
-    codecs: Sequence[Codec] = ()
-    blobs: BlobStore | None = None
-    threshold_bytes: int = 65_536
-    max_bytes: int = 64_000_000
-    """Bytes of one payload at most, where there is a store for them."""
+_ENCODED_EXTRA_BYTES = 65_536
+"""What a codec may add to a payload that it does not make smaller."""
+_CacheKey = tuple[Place, Header]
 
 
 class Sealer:
-    """``seal`` and ``open``. Both may do I/O, and may be called from several threads."""
+    """``seal`` and ``open``. Both may do I/O, and may be called from several threads.
+
+    Contract: both raise what they say and nothing else, whatever the bytes are and whatever a codec or a store raises.
+    """
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
         self._codecs = {codec.name: codec for codec in payloads.codecs}
-        self._cache: OrderedDict[str, bytes] = OrderedDict()  # plain payloads by the place of their blob
-        self._cached_bytes = 0
+        self._only_encrypted = payloads.encrypts and not payloads.allow_plain
+        self._cache: LRUCache[_CacheKey, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)  # plain payloads of blobs
         self._lock = threading.Lock()
 
     @property
@@ -51,48 +44,94 @@ class Sealer:
         """True when sealing would change it."""
         return bool(self._codecs) or (self.has_blobs and len(payload) > self._payloads.threshold_bytes)
 
-    def seal(self, run_id: str, payload: bytes) -> bytes:
-        """The payload as it is written. Raises PayloadTooLarge, BlobsUnavailable."""
+    def is_open(self, payload: bytes) -> bool:
+        """True when opening it changes nothing: it is plain, and plain payloads are taken."""
+        return not self._only_encrypted and not is_sealed(payload)
+
+    def seal(self, place: Place, payload: bytes) -> bytes:
+        """The payload as it is written at its place. Raises PayloadTooLarge, PayloadUnavailable, BlobsUnavailable."""
         if not self.touches(payload):
             return payload
-        blobs = self._payloads.blobs
-        if blobs is not None and len(payload) > self._payloads.max_bytes:
+        if len(payload) > self._payloads.max_bytes:
             raise PayloadTooLarge(
                 f"Expected a payload of at most {self._payloads.max_bytes} bytes but it has {len(payload)}."
             )
-        data, codecs = payload, list[tuple[str, str]]()
-        for codec in self._payloads.codecs:
-            key, data = codec.encode(data)
-            codecs.append((codec.name, key))
-        if blobs is None or len(data) <= self._payloads.threshold_bytes:
-            return write(Header(1, len(payload), tuple(codecs)), data)
-        digest = hashlib.sha256(data).hexdigest()
+        header = Header(BOUND, len(payload), tuple((codec.name, "") for codec in self._payloads.codecs))
         try:
-            blobs.put(run_id, digest, data)
+            header, data = self._encode(place, header, payload)
+            if self._payloads.blobs is None or len(data) <= self._payloads.threshold_bytes:
+                return write(header, data)
+            header = self._store(place, header, data)
+            self._remember(place, header, payload)
+            return write(header, b"")
         except OSError as error:
-            raise BlobsUnavailable(f"a payload could not be stored: {error}") from error
-        place = f"{run_id}/{digest}"
-        self._remember(place, payload)
-        return write(Header(1, len(payload), tuple(codecs), place), b"")
+            raise BlobsUnavailable(f"a payload could not be stored: {cut(str(error))}") from error
+        except Exception as error:
+            raise PayloadUnavailable(
+                f"Expected to seal {place.field} of run {place.run_id} but {_told(error)}."
+            ) from error
 
-    def open(self, payload: bytes) -> bytes:
-        """The plain payload. Raises PayloadUnavailable when it cannot be had, BlobsUnavailable."""
+    def _encode(self, place: Place, header: Header, payload: bytes) -> tuple[Header, bytes]:
+        context, data = context_of(place, header), payload
+        keys: list[tuple[str, str]] = []
+        for codec in self._payloads.codecs:
+            key, data = codec.encode(data, context)
+            keys.append((codec.name, key))
+        return Header(header.version, header.size, tuple(keys)), data
+
+    def _store(self, place: Place, header: Header, data: bytes) -> Header:
+        if self._payloads.blobs is None or not is_run_id(place.run_id):
+            raise ValueError(f"blobs belong to runs, and {place.run_id[:64]!r} is no run id")
+        digest = hashlib.sha256(data).hexdigest()
+        self._payloads.blobs.put(place.run_id, digest, data)
+        return Header(header.version, header.size, header.codecs, f"{place.run_id}/{digest}")
+
+    def open(self, place: Place, payload: bytes) -> bytes:
+        """The plain payload of its place. Raises PayloadUnavailable when it cannot be had, BlobsUnavailable."""
         if not is_sealed(payload):
+            if self._only_encrypted:
+                raise PayloadUnavailable(_refused("is not encrypted"))
             return payload
         try:
             header, data = read(payload)
         except ValueError as error:
             raise PayloadUnavailable(f"{error}.") from error
-        known = self._cache.get(header.blob) if header.blob else None
+        self._refuse(place, header)
+        with self._lock:
+            known = self._cache.get((place, header)) if header.blob else None
         if known is not None:
             return known
+        try:
+            plain = self._decode(place, header, self._fetch(header) if header.blob else data)
+        except OSError as error:
+            raise BlobsUnavailable(f"a payload could not be read: {cut(str(error))}") from error
+        if len(plain) != header.size:
+            raise PayloadUnavailable(f"Expected a payload of {header.size} bytes but it has {len(plain)}.")
         if header.blob:
-            data = self._fetch(header)
-        for name, key in reversed(header.codecs):
-            data = self._decode(name, key, data)
-        if header.blob:
-            self._remember(header.blob, data)
-        return data
+            self._remember(place, header, plain)
+        return plain
+
+    def _refuse(self, place: Place, header: Header) -> None:
+        """What the header alone forbids. Raises PayloadUnavailable."""
+        if header.size > self._payloads.max_bytes:
+            raise PayloadUnavailable(
+                f"Expected a payload of at most {self._payloads.max_bytes} bytes but it says that it has {header.size}."
+            )
+        if header.blob and header.blob.partition("/")[0] != place.run_id:
+            raise PayloadUnavailable(f"Expected a blob of run {place.run_id} but the payload names one of another run.")
+        encrypted = False
+        for name, _ in header.codecs:
+            codec = self._codecs.get(name)
+            if codec is None:
+                raise PayloadUnavailable(f"Expected codec {name!r} to be configured for a payload but it is not.")
+            encrypted = encrypted or codec.encrypts
+        if self._only_encrypted and not encrypted:
+            raise PayloadUnavailable(_refused("went through no codec that encrypts"))
+        if encrypted and header.version == UNBOUND and not self._payloads.allow_version_1:
+            raise PayloadUnavailable(
+                "Expected an encrypted payload that is bound to its place but it is of an earlier release: "
+                "allow_version_1=True takes it."
+            )
 
     def _fetch(self, header: Header) -> bytes:
         run_id, _, digest = header.blob.partition("/")
@@ -107,47 +146,72 @@ class Sealer:
                 f"Expected blob {header.blob} ({header.size} bytes) in the store but it is missing: put it back from a "
                 f"backup, then `sagaline runs retry`."
             ) from error
-        except OSError as error:
-            raise BlobsUnavailable(f"a payload could not be read: {error}") from error
+        except OSError:
+            raise
+        except Exception as error:
+            raise PayloadUnavailable(f"Expected blob {header.blob} but {_told(error)}.") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise PayloadUnavailable(f"Expected blob {header.blob} to be as it was written but it is damaged.")
         return data
 
-    def _decode(self, name: str, key: str, data: bytes) -> bytes:
-        codec = self._codecs.get(name)
-        if codec is None:
-            raise PayloadUnavailable(f"Expected codec {name!r} to be configured for a payload but it is not.")
+    def _decode(self, place: Place, header: Header, data: bytes) -> bytes:
+        context = context_of(place, header)
+        last = len(header.codecs) - 1
+        for number, (name, key) in enumerate(reversed(header.codecs)):
+            limit = header.size if number == last else self._payloads.max_bytes + _ENCODED_EXTRA_BYTES
+            data = self._decode_one(name, key, data, context, limit)
+        return data
+
+    def _decode_one(self, name: str, key: str, data: bytes, context: bytes, limit: int) -> bytes:
         try:
-            return codec.decode(key, data)
+            decoded = self._codecs[name].decode(key, data, context, limit)
         except KeyError as error:
             raise PayloadUnavailable(f"Expected key {key!r} of codec {name!r} but it is not here.") from error
-        except ValueError as error:
-            raise PayloadUnavailable(f"Expected a payload of codec {name!r} and key {key!r} but {error}.") from error
+        except OSError:
+            raise
+        except Exception as error:
+            raise PayloadUnavailable(
+                f"Expected a payload of codec {name!r} and key {key!r} but {_told(error)}."
+            ) from error
+        if len(decoded) > limit:
+            raise PayloadUnavailable(
+                f"Expected codec {name!r} to give at most {limit} bytes but it gave {len(decoded)}."
+            )
+        return decoded
 
     def delete_run(self, run_id: str) -> None:
         """Deletes the blobs of a run. Raises BlobsUnavailable."""
         if self._payloads.blobs is None:
             return
+        if not is_run_id(run_id):
+            _log.error(
+                "Expected the id of a run whose blobs are to be deleted but got %r: nothing is deleted", run_id[:64]
+            )
+            return
         try:
             self._payloads.blobs.delete_run(run_id)
-        except OSError as error:
-            raise BlobsUnavailable(f"blobs of run {run_id} could not be deleted: {error}") from error
+        except Exception as error:
+            raise BlobsUnavailable(f"blobs of run {run_id} could not be deleted: {_told(error)}") from error
 
-    def _remember(self, place: str, payload: bytes) -> None:
+    def _remember(self, place: Place, header: Header, payload: bytes) -> None:
         """The newest stay in memory: what an activity has returned, its workflow is given at once."""
-        if len(payload) > _CACHE_BYTES // 4:
-            return
-        with self._lock:
-            if place not in self._cache:
-                self._cache[place] = payload
-                self._cached_bytes += len(payload)
-            while self._cached_bytes > _CACHE_BYTES:
-                self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+        if len(payload) <= _CACHE_BYTES // 4:
+            with self._lock:
+                self._cache[place, header] = payload
 
 
-NO_CODECS = Payloads()
-"""Payloads stay plain JSON on the log."""
 PLAIN = Sealer(NO_CODECS)
+
+
+def _told(error: Exception) -> str:
+    return cut(f"{error}" or type(error).__name__, 500)
+
+
+def _refused(what: str) -> str:
+    return (
+        f"Expected an encrypted payload but it {what}, and a codec that encrypts is configured: if it is of a run from "
+        f"before that, set Payloads(..., allow_plain=True) until the last of them is retired."
+    )
 
 
 def describe(payload: bytes) -> str:

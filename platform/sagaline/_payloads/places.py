@@ -1,0 +1,40 @@
+"""Where a payload belongs. It is bound to its place when it is encrypted, and opens nowhere else."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Place(NamedTuple):
+    """A run, and a payload of it."""
+
+    run_id: str
+    field: str
+
+
+def input_of(run_id: str) -> Place:
+    """The input of a run: in the request that starts it, and in its first event."""
+    return Place(run_id, "input")
+
+
+def result_of(run_id: str) -> Place:
+    """The result of a run."""
+    return Place(run_id, "result")
+
+
+def step_input(run_id: str, step: int) -> Place:
+    """The arguments of an activity."""
+    return Place(run_id, f"{step}/input")
+
+
+def step_result(run_id: str, step: int) -> Place:
+    """The result of an activity."""
+    return Place(run_id, f"{step}/result")
+
+
+def is_run_id(text: str) -> bool:
+    """True for 32 hexadecimal digits, which are safe as the name of a folder."""
+    return _RUN_ID.fullmatch(text) is not None
