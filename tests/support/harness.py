@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagaline import Activity, Client, RunHandle, Worker, WorkerOptions, Workflow
+from sagaline._log import open_log
 from sagaline._model.codec import decode
 from sagaline._model.events import Event
 from sagaline._model.records import History
@@ -51,6 +52,13 @@ async def events_of(client: Client, workflow_id: str) -> list[Event]:
     answer = await reads.read(reads.request(workflow_id, "", "history"), 30)
     records = [decode(value) for value in answer.reply.records]
     return [event for record in records if isinstance(record, History) for event in record.events]
+
+
+async def make_namespace(url: str) -> None:
+    """Makes the log of a client that is there before the first worker: clients never make one."""
+    log = open_log(url)
+    await log.open()
+    await log.close()
 
 
 def state_rows(source: Any) -> dict[bytes, bytes]:

@@ -15,10 +15,13 @@ Generated from `schemas/sagaline_schemas` by `make docs`; a test keeps it curren
 Published versions never change and never go.
 
 **Payloads** (`input`, `result`) are JSON in UTF-8, or, where codecs or a store of blobs are configured, an envelope: a zero
-byte (JSON never begins with one), the length of a header in two bytes (big-endian), the header, and the encoded bytes unless
-they are in a blob. The header is a msgpack array: version (1), size of the plain payload, codecs in the order they were
-applied (pairs of name and key id), and the blob's place (run id, a slash, SHA-256 of the encoded bytes) or "". `zlib` is
-RFC 1950; `aes-gcm` is a nonce of 12 bytes and what AES-GCM makes with it, the key id as associated data.
+byte (JSON never begins with one), the length of a header in two bytes (big-endian, at most 2,000), the header, and the
+encoded bytes unless they are in a blob. The header is a msgpack array: version (2), size of the plain payload, codecs in the
+order they were applied (at most 8 pairs of name and key id, no name twice), and the blob's place (run id, a slash, SHA-256
+of the encoded bytes) or "". `zlib` is RFC 1950. `aes-gcm` is a nonce of 12 bytes and what AES-GCM makes with it; the
+associated data is the context followed by the key id. The context is a msgpack array: 2, the run id, the field (`input` and
+`result` of the run, `7/input` and `7/result` of its step 7), the size, and the names of the codecs in order. In version 1,
+of earlier releases, the associated data is the key id alone.
 """
 
 

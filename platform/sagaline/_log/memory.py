@@ -120,7 +120,7 @@ class MemoryLog:
         self._broker = broker
 
     def _what_is_there(self) -> str:
-        names = [f"{place}/{namespace}" for place, namespace in sorted(_brokers)[:NAMES_SHOWN]]
+        names = [repr(namespace) for _, namespace in sorted(_brokers)[:NAMES_SHOWN]]
         return f"there is {', '.join(names)}" if names else "it has none"
 
     async def close(self) -> None:

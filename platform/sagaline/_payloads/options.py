@@ -34,17 +34,22 @@ class Payloads:
     the last run from before is retired."""
 
     def __post_init__(self) -> None:
+        parts: list[tuple[object, tuple[str, ...]]]
+        parts = [(codec, ("name", "encrypts", "encode", "decode")) for codec in self.codecs]
+        parts += [] if self.blobs is None else [(self.blobs, ("put", "get", "delete_run"))]
+        for part, members in parts:
+            missing = [member for member in members if not hasattr(part, member)]
+            if missing:
+                raise ConfigurationError(f"Expected {type(part).__name__} to have {', '.join(missing)} but it has not.")
         names = [codec.name for codec in self.codecs]
         if len(set(names)) < len(names) or len(names) > CODECS:
-            raise ConfigurationError(
-                f"Expected at most {CODECS} codecs, each of them once, but got {', '.join(names)}."
-            )
+            raise ConfigurationError(f"Expected at most {CODECS} codecs, each of them once, but got {names!r}.")
         if any(not 0 < len(name) <= NAME_CHARS for name in names):
             raise ConfigurationError(f"Expected names of codecs of 1 to {NAME_CHARS} characters but got {names!r}.")
         if self.threshold_bytes < 0 or self.max_bytes < 1:
             raise ConfigurationError(
-                f"Expected a threshold of 0 bytes or more and a maximum of 1 or more but got {self.threshold_bytes} and "
-                f"{self.max_bytes}."
+                f"Expected a threshold of 0 bytes or more and a maximum of 1 or more but got {self.threshold_bytes} "
+                f"and {self.max_bytes}."
             )
 
     @property

@@ -10,6 +10,7 @@ import msgspec
 from sagaline._model import descriptions as wire
 from sagaline._model.failure import Failure
 from sagaline._model.records import Reply
+from sagaline._payloads import result_of
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import Description, OpenStep, RunSummary, Status
@@ -23,7 +24,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
     shown = _description.decode(reply.result or b"{}")
     result = shown.result
     if shown.sealed_result is not None:
-        result = await payloads.shown(shown.sealed_result)
+        result = await payloads.shown(result_of(reply.run_id), shown.sealed_result)
     return Description(
         reply.workflow_id,
         reply.run_id,

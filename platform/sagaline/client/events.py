@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sagaline._host.runs.sealing import place_of
 from sagaline._model.codec import decode
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure, RetryPolicy
@@ -29,7 +30,7 @@ async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> l
         if isinstance(record, History):
             at = at_ms(record.at)
             for number, event in enumerate(record.events, record.first_event_id):
-                events.append(HistoryEvent(number, at, type_of(event), await _details(event, payloads)))
+                events.append(HistoryEvent(number, at, type_of(event), await _details(record.run_id, event, payloads)))
     return events
 
 
@@ -43,7 +44,7 @@ def at_ms(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1_000, UTC)
 
 
-async def _details(event: Event, payloads: ClientPayloads) -> dict[str, Any]:
+async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[str, Any]:
     details: dict[str, Any] = {}
     for name in event.__struct_fields__:
         value = getattr(event, name)
@@ -54,7 +55,7 @@ async def _details(event: Event, payloads: ClientPayloads) -> dict[str, Any]:
         elif name == "timeout_ms":
             details["timeout_s"] = value / 1_000
         elif isinstance(value, bytes):
-            details[name] = await payloads.shown(value)
+            details[name] = await payloads.shown(place_of(run_id, event), value)
         elif isinstance(value, Failure):
             details[name] = failure_details(value)
         elif isinstance(value, RetryPolicy):

@@ -33,7 +33,7 @@ class Link:
         if reply.status != COMPLETED:
             failure = reply.failure or Failure("Unknown", "no reason was given")
             raise RunError(reply.workflow_id, reply.status, failure)
-        return await self.payloads.result(reply.result, definition)
+        return await self.payloads.result(reply.run_id, reply.result, definition)
 
 
 class RunHandle(Generic[R]):

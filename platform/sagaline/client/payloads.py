@@ -10,7 +10,7 @@ import msgspec
 from sagaline._engine.decide import run_id_of
 from sagaline._model.limits import PAYLOAD_BYTES
 from sagaline._model.records import StartRun
-from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, describe, is_sealed
+from sagaline._payloads import BlobsUnavailable, Payloads, Place, Sealer, describe, input_of, is_sealed, result_of
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline.client.threads import Threads
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
@@ -29,7 +29,7 @@ class ClientPayloads:
         """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
         if self._sealer.touches(request.input):
             try:
-                sealed = await self._threads.run(self._sealer.seal, run_id_of(request), request.input)
+                sealed = await self._threads.run(self._sealer.seal, input_of(run_id_of(request)), request.input)
             except BlobsUnavailable as error:
                 raise PayloadUnavailable(f"Expected the store of blobs to take the input but {error}.") from error
             request = msgspec.structs.replace(request, input=sealed)
@@ -49,22 +49,22 @@ class ClientPayloads:
             except BlobsUnavailable as error:
                 _log.warning("%s", error)
 
-    async def result(self, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:
+    async def result(self, run_id: str, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:
         """The result of a run, of the declared type where that is known. Raises PayloadUnavailable, InvalidInput."""
-        data = await self._opened(payload or b"null")
+        data = b"null" if payload is None else await self._opened(result_of(run_id), payload)
         return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
 
-    async def shown(self, payload: bytes) -> Any:
+    async def shown(self, place: Place, payload: bytes) -> Any:
         """The JSON value of a payload; what it is, in words, when it cannot be opened here."""
         try:
-            return msgspec.json.decode(await self._opened(payload))
+            return msgspec.json.decode(await self._opened(place, payload))
         except (PayloadUnavailable, msgspec.DecodeError, RecursionError):
-            return describe(payload) if is_sealed(payload) else payload.hex()
+            return describe(payload) if is_sealed(payload) else f"<{len(payload)} bytes that are not read here>"
 
-    async def _opened(self, payload: bytes) -> bytes:
-        if not is_sealed(payload):
+    async def _opened(self, place: Place, payload: bytes) -> bytes:
+        if self._sealer.is_open(payload):
             return payload
         try:
-            return await self._threads.run(self._sealer.open, payload)
+            return await self._threads.run(self._sealer.open, place, payload)
         except BlobsUnavailable as error:
             raise PayloadUnavailable(f"Expected the store of blobs to answer but {error}.") from error

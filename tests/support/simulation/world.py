@@ -23,7 +23,7 @@ from sagaline._log import COMMANDS, HISTORY, RESULTS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
-from sagaline._payloads import BlobsUnavailable, Payloads, Sealer
+from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, input_of
 from sagaline._runtime.signatures import Signature
 from simulation import load
 from simulation.broker import Broker, Faults, SimBlobs
@@ -133,7 +133,7 @@ class World:
     def _sealed(self, run_id: str, payload: bytes) -> bytes:
         while True:
             try:
-                return Sealer(self.payloads).seal(run_id, payload)
+                return Sealer(self.payloads).seal(input_of(run_id), payload)
             except BlobsUnavailable:
                 pass  # the client tries again
 

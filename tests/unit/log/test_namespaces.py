@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from sagaline import ConfigurationError, LogUnavailable
 from sagaline._log import COMMANDS, HISTORY, open_log
+from sagaline._log.kafka import ranges
 from sagaline._log.kafka.settings import KafkaSettings
 from sagaline._log.urls import parse_url
 from sagaline.errors import NamespaceNotFound
@@ -84,8 +85,9 @@ async def test_what_a_worker_has_made_a_client_opens(log_url: str) -> None:
 
 
 @pytest.mark.kafka
-async def test_no_topic_comes_of_asking_for_it(kafka_url: str) -> None:
+async def test_no_topic_comes_of_asking_for_it(kafka_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brokers make topics that are asked for, by default; a client must not ask so."""
+    monkeypatch.setattr(ranges, "_BOUNDS_TIMEOUT_S", 3.0)
     await made(kafka_url)
     url = parse_url(kafka_url)
     mistyped = f"kafka://{url.place}/{url.namespace}x"

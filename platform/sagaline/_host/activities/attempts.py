@@ -14,7 +14,7 @@ from sagaline._host.pools import Pools
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
 from sagaline._model.ids import idempotency_key
 from sagaline._model.limits import PAYLOAD_BYTES
-from sagaline._payloads import is_sealed
+from sagaline._payloads import step_input, step_result
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity
 from sagaline._runtime.definitions import ActivityDefinition
@@ -76,8 +76,9 @@ class Performer:
 
     async def _perform(self, attempt: Attempt) -> bytes | Failure:
         payloads, payload = self._options.payloads, attempt.row.scheduled.input
-        if is_sealed(payload):
-            payload = await self._pools.blobs(payloads.open, payload)
+        run_id, step = attempt.key.run_id, attempt.row.scheduled.step
+        if not payloads.is_open(payload):
+            payload = await self._pools.blobs(payloads.open, step_input(run_id, step), payload)
         if attempt.reported:
             return cancelled("its time was over before it began")
         current_activity.set(self._info(attempt))
@@ -88,7 +89,7 @@ class Performer:
         else:
             result = await self._threads.call(lambda: _call_in_thread(attempt, payload), attempt.where)
         if isinstance(result, bytes) and payloads.touches(result):
-            result = await self._pools.blobs(payloads.seal, attempt.key.run_id, result)
+            result = await self._pools.blobs(payloads.seal, step_result(run_id, step), result)
         return result if isinstance(result, Failure) else _bounded(attempt.definition, result)
 
     def close(self) -> None:

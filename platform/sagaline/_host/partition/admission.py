@@ -10,7 +10,7 @@ from sagaline._model.codec import decode
 from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import History, StartRun
-from sagaline._payloads import Sealer, is_sealed
+from sagaline._payloads import Sealer, input_of, is_sealed
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
@@ -32,7 +32,8 @@ class Admission:
         if not (is_sealed(started.input) or is_sealed(request.input)):
             return False
         try:
-            return self._payloads.open(started.input) == self._payloads.open(request.input)
+            began = self._payloads.open(input_of(run_id), started.input)
+            return began == self._payloads.open(input_of(run_id_of(request)), request.input)
         except PayloadUnavailable:
             return False
 

@@ -15,7 +15,7 @@ from sagaline._host.runs.weights import weight
 from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
-from sagaline._payloads import BlobsUnavailable
+from sagaline._payloads import BlobsUnavailable, input_of
 from sagaline._runtime.bugs import WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
@@ -50,7 +50,7 @@ class Instances:
         if self._options.marks.find(run_id) is not None:
             return  # it starts, and is parked
         try:
-            payload = self._options.payloads.open(payload)
+            payload = self._options.payloads.open(input_of(run_id), payload)
         except (PayloadUnavailable, BlobsUnavailable):
             return  # the run starts, and is parked until it can be opened
         instance = Instance(RunInfo(workflow, workflow_id, run_id), self._setup)
@@ -73,7 +73,7 @@ class Instances:
 
     def resume(self, found: Replay, run: RunView, at_ms: int) -> list[Command]:
         """The same for a parked run that was rebuilt: what has arrived meanwhile is the activation."""
-        return self._step(found.instance, run, found.pending, at_ms)
+        return self._step(found.instance, run, found.pending, at_ms, opened=True)
 
     def keep(self, found: Replay, run: RunView) -> None:
         """Keeps a rebuilt instance."""
@@ -127,10 +127,12 @@ class Instances:
         workflow = self._setup.registry.workflows[run.workflow]
         return Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
 
-    def _step(self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
+    def _step(
+        self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int, opened: bool = False
+    ) -> list[Command]:
         try:
-            opened = open_events(self._options.payloads, jobs)
-            commands = self._in_code(run.workflow_id, run.run_id, lambda: instance.activate(opened, at_ms))
+            plain = jobs if opened else open_events(self._options.payloads, run.run_id, jobs)
+            commands = self._in_code(run.workflow_id, run.run_id, lambda: instance.activate(plain, at_ms))
         except (WorkflowBug, BlobsUnavailable):
             self._unweigh(run.run_id)
             self._evict(instance)

@@ -8,14 +8,29 @@ from typing import TypeVar
 import msgspec
 
 from sagaline._host.runs.weights import PAYLOADS
-from sagaline._model.events import Command, Event
+from sagaline._model.events import ActivityCompleted, ActivityScheduled, Command, Event, RunCompleted, RunStarted
 from sagaline._model.failure import BUG, Failure
-from sagaline._model.records import History
-from sagaline._payloads import Sealer, is_sealed
+from sagaline._model.records import ActivityResult, History
+from sagaline._payloads import Place, Sealer, input_of, result_of, step_input, step_result
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
+
+
+def place_of(run_id: str, event: object) -> Place:
+    """What an event's payload is bound to. Raises TypeError for an event that has none."""
+    match event:
+        case RunStarted():
+            return input_of(run_id)
+        case RunCompleted():
+            return result_of(run_id)
+        case ActivityScheduled():
+            return step_input(run_id, event.step)
+        case ActivityCompleted() | ActivityResult():
+            return step_result(run_id, event.step)
+        case _:
+            raise TypeError(f"Expected an event with a payload but got {type(event).__name__}.")
 
 
 def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[Command]:
@@ -24,23 +39,24 @@ def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[
         name = PAYLOADS.get(type(command))
         if name is not None and sealer.touches(payload := getattr(command, name)):
             try:
-                commands[index] = msgspec.structs.replace(command, **{name: sealer.seal(run_id, payload)})
-            except PayloadTooLarge as error:
+                sealed = sealer.seal(place_of(run_id, command), payload)
+            except (PayloadTooLarge, PayloadUnavailable) as error:
                 raise _bug(error) from error
+            commands[index] = msgspec.structs.replace(command, **{name: sealed})
     return commands
 
 
-def open_events(sealer: Sealer, events: Sequence[E]) -> list[E]:
-    """Events as the code is given them. A payload that cannot be had is a reason to park the run: WorkflowBug."""
-    return [_open(sealer, event) for event in events]
+def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
+    """Events of a run as the code is given them. A payload that cannot be opened parks the run: WorkflowBug."""
+    return [_open(sealer, run_id, event) for event in events]
 
 
-def _open(sealer: Sealer, event: E) -> E:
+def _open(sealer: Sealer, run_id: str, event: E) -> E:
     name = PAYLOADS.get(type(event))
-    if name is None or not is_sealed(payload := getattr(event, name)):
+    if name is None or sealer.is_open(payload := getattr(event, name)):
         return event
     try:
-        return msgspec.structs.replace(event, **{name: sealer.open(payload)})
+        return msgspec.structs.replace(event, **{name: sealer.open(place_of(run_id, event), payload)})
     except PayloadUnavailable as error:
         raise _bug(error) from error
 
@@ -51,4 +67,4 @@ def _bug(error: PayloadUnavailable | PayloadTooLarge) -> WorkflowBug:
 
 def open_record(sealer: Sealer, record: History) -> History:
     """A record of history as replay is given it."""
-    return msgspec.structs.replace(record, events=tuple(open_events(sealer, record.events)))
+    return msgspec.structs.replace(record, events=tuple(open_events(sealer, record.run_id, record.events)))
