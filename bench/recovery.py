@@ -24,6 +24,7 @@ from kafka_process import KafkaProcess  # noqa: E402
 from measure import ORDER, Engine, flood  # noqa: E402
 from sagaline import Client  # noqa: E402
 from sagaline._host.options import HostOptions  # noqa: E402
+from sagaline._host.pools import Pools  # noqa: E402
 from sagaline._host.recovery.restore import Recovery  # noqa: E402
 from sagaline._log import HISTORY, Log, open_log  # noqa: E402
 from sagaline._model.codec import decode  # noqa: E402
@@ -73,9 +74,9 @@ class Recoveries:
             stores = open_stores(directory)
             begin, cpu = time.perf_counter(), time.process_time()
             for number in range(log.partitions):
-                recovery = Recovery(log, stores, number, HostOptions("bench"))
+                recovery = Recovery(log, stores, number, HostOptions("bench"), Pools())
                 await recovery.follow()
-                recovery.close()
+                await recovery.close()
             wall_s, used_s = time.perf_counter() - begin, time.process_time() - cpu
             stores.close()
             emit(

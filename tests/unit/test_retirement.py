@@ -10,6 +10,7 @@ from harness import state_rows
 
 from sagaline._engine.meta import META_KEY
 from sagaline._host.options import HostOptions
+from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Record
 from sagaline._model.codec import encode
@@ -88,7 +89,7 @@ class CleanedLog:
 async def test_a_restore_that_stood_still_while_the_cleaner_went_by_begins_anew() -> None:
     cleaned: Any = CleanedLog()
     stores = open_stores(None)
-    recovery = Recovery(cleaned, stores, 0, HostOptions("w", clock=lambda: cleaned.now_ms))
+    recovery = Recovery(cleaned, stores, 0, HostOptions("w", clock=lambda: cleaned.now_ms), Pools())
     async with asyncio.timeout(10):
         restore = await recovery.follow()
     assert cleaned.stood_still

@@ -57,6 +57,9 @@ class HostOptions:
     """After so long without an acknowledgement the producer is given up; brokers remember a producer far longer."""
     outbox_give_up_s: float = 60.0
     """A message that cannot be published for so long becomes a dead letter."""
+    claim_retry_s: float = 0.2
+    """Pause before a partition is claimed again; it doubles with each loss in a row, up to ``claim_retry_max_s``."""
+    claim_retry_max_s: float = 10.0
     superseded_wait_s: float = 10.0
     """Pause before a partition is claimed again that another worker has claimed."""
 

@@ -104,6 +104,7 @@ class Worker:
             retention_ms=world.retention_ms,
             sweep_s=1.0,
             superseded_wait_s=2.0,
+            claim_retry_max_s=1.0,
             standbys=world.standbys,
             standby_check_s=0.5,
             payloads=Sealer(world.payloads),

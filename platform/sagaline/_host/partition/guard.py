@@ -88,22 +88,28 @@ class Guard:
 
         A store, a log or blobs that do not answer are nobody's fault. An interrupt from the terminal goes on.
         """
-        if isinstance(error, Died):
-            raise error
-        text = cut(f"{type(error).__name__}: {describe(error)}")
-        for expected, kind in _EXPECTED:
-            if isinstance(error, expected):
-                self.lose(Lost(kind, text))
-                return
-        _log.error("Unexpected: %s", text, exc_info=error)
-        self.lose(isolate(text) if isolate is not None else Lost(Kind.ENGINE, f"the engine failed: {text}"))
-        if isinstance(error, KeyboardInterrupt):
+        interrupt = isinstance(error, KeyboardInterrupt)
+        self.lose(Lost(Kind.ENGINE, "interrupted") if interrupt else loss_of(error, isolate))
+        if interrupt:
             raise error
 
     def close(self) -> None:
         """Cancels the tasks."""
         for task in list(self._tasks):
             task.cancel()
+
+
+def loss_of(error: BaseException, isolate: Isolate | None = None) -> Lost:
+    """What was raised, as a loss; an unexpected error is logged. Raises what is no error of this process: an
+    interrupt, a test's end of it."""
+    if isinstance(error, Died | KeyboardInterrupt):
+        raise error
+    text = cut(f"{type(error).__name__}: {describe(error)}")
+    for expected, kind in _EXPECTED:
+        if isinstance(error, expected):
+            return Lost(kind, text)
+    _log.error("Unexpected: %s", text, exc_info=error)
+    return isolate(text) if isolate is not None else Lost(Kind.ENGINE, f"the engine failed: {text}")
 
 
 def describe(error: BaseException) -> str:

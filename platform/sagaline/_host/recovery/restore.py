@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import islice
+from typing import Any, NamedTuple
 
 from sagaline._engine.held import can_go_on
 from sagaline._engine.meta import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
@@ -18,16 +19,19 @@ from sagaline._engine.reader import HistoryReader
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
+from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
 from sagaline._model.codec import UnreadableRecord, encode
 from sagaline._model.keys import claim_key
 from sagaline._model.records import Claim
-from sagaline._store import Identity, Store, Stores
+from sagaline._store import Identity, Store, Stores, StoreUnavailable
 
 _logger = logging.getLogger("sagaline.recovery")
 
 
+_FIRST_BYTES = [bytes([first]) for first in range(0x21, 0x7F) if first != CURRENT_KEY[0]]
+"""Of the keys of rows that stand for history."""
 _SAFE_SHARE = 0.8  # clocks differ
 AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
 
@@ -47,6 +51,10 @@ def load_meta(store: Store) -> Meta:
     """How far the store has come."""
     data = store.get(META_KEY)
     return Meta() if data is None else decode_meta(data)
+
+
+def _is_empty(store: Store) -> bool:
+    return not any(True for prefix in _FIRST_BYTES for _ in islice(store.scan(prefix), 1))
 
 
 class Restore:
@@ -86,9 +94,11 @@ class Restore:
 class Recovery:
     """Restores one partition and claims it. ``run`` may be called again after a claim that failed."""
 
-    def __init__(self, log: Log, stores: Stores, partition: int, options: HostOptions) -> None:
+    def __init__(self, log: Log, stores: Stores, partition: int, options: HostOptions, pools: Pools) -> None:
         self._log, self._stores, self._partition, self._options = log, stores, partition, options
+        self._pools = pools
         self._store: Store | None = None
+        self._opening: asyncio.Task[Store] | None = None
 
     async def run(self, append: AppendClaim) -> Claimed:
         """1. restore to the end; 2. claim; 3. restore to the claim. Raises ClaimFailed."""
@@ -97,7 +107,8 @@ class Recovery:
         await self._apply(restore, epoch + 1)
         if self._may_have_missed_tombstones(restore.store):
             raise ClaimFailed("the worker stood still for too long before it could read up to its claim")
-        assert restore.meta.epoch == epoch, "the latest claim before the next record is this one"
+        if restore.meta.epoch != epoch:
+            raise RuntimeError(f"Expected the claim at {epoch} to be the latest but it is {restore.meta.epoch}")
         await self._warn_of_lost_inputs(restore.meta)
         return Claimed(restore.store, restore.meta)
 
@@ -129,10 +140,11 @@ class Recovery:
         return (self._options.clock() - int(store.get(CURRENT_KEY) or 0)) / 1_000
 
     async def _open(self) -> Store:
-        if self._store is None:
-            self._store = self._stores.open(self._partition, self._identity())
+        store = self._store
+        if store is None:
+            store = await self._in_thread(self._open_store())
         _, end = await self._log.bounds(HISTORY, self._partition)
-        known = load_meta(self._store).next_offset
+        known = load_meta(store).next_offset
         if known > end:
             _logger.error(
                 "Partition %d: history ends at %d but this worker has seen it up to %d: records are lost "
@@ -141,34 +153,50 @@ class Recovery:
                 end,
                 known,
             )
-            return self._rebuild()
+            return await self._in_thread(self._rebuild())
+        if not known and not _is_empty(store):
+            _logger.warning("Partition %d: the state was wiped in part, so it is wiped again.", self._partition)
+            return await self._in_thread(self._rebuild())
         if not known:  # an empty store is as good as the log from now on
-            self._store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
-        elif self._may_have_missed_tombstones(self._store):
+            store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
+        elif self._may_have_missed_tombstones(store):
             _logger.warning(
                 "Partition %d: the state was last up to date %d s ago and tombstones stay for %d s: it may have missed "
                 "some, so it is rebuilt from the log.",
                 self._partition,
-                self._age_s(self._store),
+                self._age_s(store),
                 self._log.tombstones_kept_s,
             )
-            return self._rebuild()
-        elif can_go_on(State(Overlay(self._store), load_meta(self._store))):
+            return await self._in_thread(self._rebuild())
+        elif can_go_on(State(Overlay(store), load_meta(store))):
             _logger.warning(
                 "Partition %d: runs were held because their history was written by newer code, which this is: the "
                 "state is rebuilt from the log.",
                 self._partition,
             )
-            return self._rebuild()
+            return await self._in_thread(self._rebuild())
+        return store
+
+    async def _in_thread(self, opening: Coroutine[Any, Any, Store]) -> Store:
+        """Opens the store. Whoever is cancelled meanwhile leaves at once; ``close`` waits for the thread."""
+        self._opening = asyncio.get_running_loop().create_task(opening)
+        return await asyncio.shield(self._opening)
+
+    async def _open_store(self) -> Store:
+        self._store = await self._pools.io(self._stores.open, self._partition, self._identity())
         return self._store
 
-    def _rebuild(self) -> Store:
-        """An empty store in the place of one that cannot be believed."""
-        self.close()
-        self._stores.wipe(self._partition)
-        self._store = self._stores.open(self._partition, self._identity())
-        self._store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
-        return self._store
+    async def _rebuild(self) -> Store:
+        """An empty store in the place of one that cannot be believed. Raises StoreUnavailable."""
+        before, self._store = self._store, None
+        if before is not None:
+            await self._pools.io(before.close)
+        await self._pools.io(self._stores.wipe, self._partition)
+        store = await self._open_store()
+        if not _is_empty(store):
+            raise StoreUnavailable("the state could not be wiped: rows of before are still there")
+        store.write([(CURRENT_KEY, str(self._options.clock()).encode())])
+        return store
 
     def _identity(self) -> Identity:
         return Identity(self._log.identity, self._log.namespace, FORMAT)
@@ -205,8 +233,13 @@ class Recovery:
                     low - 1,
                 )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Lets go of the store."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        opening, self._opening = self._opening, None
+        if opening is not None and not opening.done():
+            await asyncio.wait([opening])
+        if opening is not None and not opening.cancelled():
+            opening.exception()  # whoever waited for it has heard of it, or has left
+        store, self._store = self._store, None
+        if store is not None:
+            await self._pools.io(store.close)

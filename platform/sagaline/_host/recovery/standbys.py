@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.guard import loss_of
+from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Log, Record
 from sagaline._store import Stores, StoreUnavailable
@@ -43,34 +45,42 @@ class _Standby:
 class Standbys:
     """``is_free`` says whether a partition's state directory is not in use by its owner's part of this process."""
 
-    def __init__(self, log: Log, stores: Stores, options: HostOptions, is_free: Callable[[int], bool]) -> None:
-        self._log, self._stores, self._options, self._is_free = log, stores, options, is_free
+    def __init__(
+        self, log: Log, stores: Stores, options: HostOptions, pools: Pools, is_free: Callable[[int], bool]
+    ) -> None:
+        self._log, self._stores, self._options, self._pools = log, stores, options, pools
+        self._is_free = is_free
         self._copies: dict[int, _Standby] = {}
+        self._closing: dict[int, asyncio.Task[None]] = {}  # of copies that are given up, while they let go
         self._reader = log.reader(self._on_records)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
     def warm(self) -> dict[int, int]:
         """Next offset of each copy that has caught up."""
-        return {number: one.restore.meta.next_offset for number, one in self._copies.items() if one.restore}
+        return {number: copy.restore.meta.next_offset for number, copy in self._copies.items() if copy.restore}
 
     async def take(self, number: int) -> Recovery | None:
         """Hands a copy over to the one that is to own the partition; None when there is none."""
-        found = self._copies.pop(number, None)
-        if found is None:
+        if (closing := self._closing.get(number)) is not None:
+            await asyncio.wait([closing])  # it has the store open
+        copy = self._copies.pop(number, None)
+        if copy is None:
             return None
         try:
-            await self._halt(number, found)
+            await self._halt(number, copy)
         except asyncio.CancelledError:  # the partition is taken away again
-            found.recovery.close()
+            await copy.recovery.close()
             raise
-        return found.recovery
+        return copy.recovery
 
     async def close(self) -> None:
         """Ends all copies; their state stays on disk."""
         self._task.cancel()
-        for number in list(self._copies):
-            await self._drop(number)
+        for number, copy in list(self._copies.items()):
+            self._end(number, copy)
+        if self._closing:
+            await asyncio.wait(list(self._closing.values()))
         await self._reader.close()
 
     # Which copies there are
@@ -81,30 +91,35 @@ class Standbys:
                 await self._adjust()
             except LogUnavailable as error:
                 _log.debug("Standbys stay as they are: %s", error)
+            except Exception as error:  # the next look is as good as this one
+                _log.warning("Standbys stay as they are: %s", loss_of(error))
             await asyncio.sleep(self._options.standby_check_s)
 
     async def _adjust(self) -> None:
         members = await self._log.members()
         for number in range(self._log.partitions):
             wanted = self._options.member_id in keepers(number, members, self._options.standbys)
-            if number in self._copies and not wanted:
-                await self._drop(number)
-            elif number not in self._copies and wanted and self._is_free(number):
-                copy = _Standby(Recovery(self._log, self._stores, number, self._options))
+            copy = self._copies.get(number)
+            if copy is not None and not wanted:
+                self._end(number, copy)
+            elif copy is None and wanted and number not in self._closing and self._is_free(number):
+                copy = _Standby(Recovery(self._log, self._stores, number, self._options, self._pools))
                 self._copies[number] = copy
                 copy.task = asyncio.get_running_loop().create_task(self._follow(number, copy))
         for number, copy in list(self._copies.items()):
-            await self._note_current(number, copy)
+            try:
+                await self._note_current(number, copy)
+            except Exception as error:
+                self._give_up(number, copy, error)
 
     async def _follow(self, number: int, copy: _Standby) -> None:
         try:
             copy.restore = await copy.recovery.follow()
-        except (StoreUnavailable, LogUnavailable) as error:
-            self._give_up(number, copy, str(error))
-            return
-        if self._copies.get(number) is copy:
-            self._reader.add(HISTORY, number, copy.restore.meta.next_offset)
-            _log.info("Partition %d: standing by from offset %d", number, copy.restore.meta.next_offset)
+            if self._copies.get(number) is copy:
+                self._reader.add(HISTORY, number, copy.restore.meta.next_offset)
+                _log.info("Partition %d: standing by from offset %d", number, copy.restore.meta.next_offset)
+        except Exception as error:
+            self._give_up(number, copy, error)
 
     async def _note_current(self, number: int, copy: _Standby) -> None:
         """Notes that the copy is as new as the log is now: a later rebuild for its age is not needed."""
@@ -113,12 +128,8 @@ class Standbys:
         if self._copies.get(number) is not copy or copy.restore is None or copy.restore.meta.next_offset < end:
             return
         if copy.recovery.is_too_old(copy.restore):
-            self._give_up(number, copy, "it stood still for too long and may have missed tombstones")
-        else:
-            try:
-                copy.restore.note_current(began)
-            except StoreUnavailable as error:
-                self._give_up(number, copy, str(error))
+            raise StoreUnavailable("it stood still for too long and may have missed tombstones")
+        copy.restore.note_current(began)
 
     def _on_records(self, records: list[Record]) -> None:
         start = 0
@@ -134,25 +145,30 @@ class Standbys:
         known = copy.restore.meta.next_offset
         try:
             copy.restore.apply([record for record in records if record.offset >= known])
-        except StoreUnavailable as error:
-            self._give_up(number, copy, str(error))
+        except Exception as error:
+            self._give_up(number, copy, error)
         if crash_points.armed:
             crash_points.reach("after-standby-write")
 
     # The end of a copy
 
-    def _give_up(self, number: int, copy: _Standby, cause: str) -> None:
-        """Tried again at the next look."""
-        _log.warning("Partition %d: the standby copy is given up (%s)", number, cause)
+    def _give_up(self, number: int, copy: _Standby, error: Exception) -> None:
+        """Tried again at a later look."""
+        _log.warning("Partition %d: the standby copy is given up (%s)", number, loss_of(error))
         if self._copies.get(number) is copy:
-            del self._copies[number]
-            self._reader.remove(HISTORY, number)
-            copy.recovery.close()
+            self._end(number, copy)
 
-    async def _drop(self, number: int) -> None:
-        recovery = await self.take(number)
-        if recovery is not None:
-            recovery.close()
+    def _end(self, number: int, copy: _Standby) -> None:
+        del self._copies[number]
+        task = self._closing[number] = asyncio.get_running_loop().create_task(self._let_go(number, copy))
+        task.add_done_callback(lambda _: self._closing.pop(number))
+
+    async def _let_go(self, number: int, copy: _Standby) -> None:
+        try:
+            await self._halt(number, copy)
+            await copy.recovery.close()
+        except Exception as error:
+            _log.warning("Partition %d: the standby copy could not be closed (%s)", number, loss_of(error))
 
     async def _halt(self, number: int, copy: _Standby) -> None:
         if copy.restore is not None:

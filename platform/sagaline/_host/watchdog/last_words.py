@@ -21,6 +21,11 @@ _log = logging.getLogger("sagaline.watchdog")
 _READ_BYTES = 1_000_000
 
 
+def _oldest_thread(stacks: str) -> str:
+    """The stack of the loop's thread: that of the thread that began first stands last, behind those of the pools."""
+    return stacks[stacks.rfind("\nThread ") + 1 :]
+
+
 class LastWords:
     """``folder`` None: the stacks go to standard error and the next process knows nothing."""
 
@@ -47,7 +52,9 @@ class LastWords:
         _log.error(
             "An earlier worker of this state directory was ended, for no thread could run; in %s:\n%s", where, stack
         )
-        return None if code is None else Mark(*code, cut(stack, STACK_BYTES), written_ms or time.time_ns() // 1_000_000)
+        if code is None:
+            return None
+        return Mark(*code, cut(_oldest_thread(stack), STACK_BYTES), written_ms or time.time_ns() // 1_000_000)
 
     def open(self, running: Running) -> None:
         """Begins anew: forgets what was read. Without the disk for it there are no last words, and it is said."""

@@ -1,0 +1,64 @@
+"""Nothing more is read while too much is under way: a flood waits in the log, not in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from sagaline._host.options import HostOptions
+from sagaline._log import Reader
+
+_GO_ON_BELOW = 0.5
+"""The share of a bound below which reading goes on."""
+
+
+class Load(Protocol):
+    """What a live partition has under way."""
+
+    @property
+    def in_flight(self) -> int:
+        """Appends that are not acknowledged."""
+        ...
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes of appends, messages and answers that have not left."""
+        ...
+
+
+class Backpressure:
+    """Pauses the readers of all namespaces of a process together: its memory is one."""
+
+    def __init__(self, options: HostOptions, live: Callable[[], Iterable[Load]], is_busy: Callable[[], bool]) -> None:
+        self._options, self._live, self._is_busy = options, live, is_busy
+        self._readers: list[Reader] = []
+        self.paused = False
+
+    def add(self, reader: Reader) -> None:
+        """A reader that is paused with the others."""
+        self._readers.append(reader)
+        if self.paused:
+            reader.pause()
+
+    def remove(self, reader: Reader) -> None:
+        """Its namespace is done; it stays as it is."""
+        if reader in self._readers:
+            self._readers.remove(reader)
+
+    def check(self) -> None:
+        """Stops reading while too much is under way, goes on when half of it is done."""
+        appends = size = 0
+        for partition in self._live():
+            appends += partition.in_flight
+            size += partition.bytes_in_flight
+        options = self._options
+        load = max(appends / options.appends_in_flight, size / options.bytes_in_flight)
+        busy = self._is_busy()
+        if not self.paused and (load > 1 or busy):
+            self.paused = True
+            for reader in self._readers:
+                reader.pause()
+        elif self.paused and load < _GO_ON_BELOW and not busy:
+            self.paused = False
+            for reader in self._readers:
+                reader.resume()
