@@ -234,4 +234,6 @@ def test_retired_runs_leave_nothing_behind(kind: str, tmp_path: Path, given_plan
 def is_quiet(partition: Partition) -> bool:
     """Nothing is left to retire or to publish."""
     left = {key[:2] for key in rows(partition.rows.acknowledged)}
-    return left <= {b"m", b"p/"} and partition.rows.overlay._above == {} and not partition.rooms.retention._awaited
+    return (
+        left <= {b"m", b"p/"} and partition.rows.overlay._above.by_key == {} and not partition.rooms.retention._awaited
+    )

@@ -18,6 +18,7 @@ class Changes:
 
     def __init__(self, overlay: Overlay) -> None:
         self.get = overlay.get
+        self._put = overlay.put
         self._overlay = overlay
         self._writes: Writes = []
         self._effects: list[Effect] = []
@@ -28,7 +29,7 @@ class Changes:
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Writes a row; None deletes it."""
-        self._overlay.put(key, value)
+        self._put(key, value)
         self._writes.append((key, value))
 
     def call_for(self, effect: Effect) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from sagaline._engine.sorted_rows import SortedRows
+
 Writes = list[tuple[bytes, bytes | None]]
 
 
@@ -25,30 +27,29 @@ class Overlay:
 
     def __init__(self, below: Rows) -> None:
         self._below = below
-        self._above: dict[bytes, bytes | None] = {}
+        self._above: SortedRows[bytes | None] = SortedRows()
+        self.put = self._above.put  # writes a row; None deletes it
 
     def get(self, key: bytes) -> bytes | None:
         """The newest value at ``key``, or None."""
-        if key in self._above:
-            return self._above[key]
+        above = self._above.by_key
+        if key in above:
+            return above[key]
         return self._below.get(key)
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Writes a row; None deletes it."""
-        self._above[key] = value
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """The same, as of now; lazily, for there may be a million."""
-        above = sorted(row for row in self._above.items() if row[0].startswith(prefix) and row[0] > after)
+        above = self._above.scan(prefix, after)
         below = self._below.scan(prefix, after)
         return _merged(above, below) if above else below
 
     def settle(self, writes: Writes) -> None:
         """These writes are stored now. A newer write to the same key stays above."""
-        above = self._above
+        above = self._above.by_key
         for key, value in writes:
             if key in above and above[key] is value:
                 del above[key]
+        self._above.tidy()
 
 
 def _merged(

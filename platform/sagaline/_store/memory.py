@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sagaline._engine.sorted_rows import SortedRows
 from sagaline._store.port import Identity, Writes
 
 
 class MemoryStore:
-    """A dict; scans sort."""
+    """A dict whose keys are sorted when somebody scans."""
 
     def __init__(self) -> None:
-        self.rows: dict[bytes, bytes] = {}
+        self._rows: SortedRows[bytes] = SortedRows()
+        self.rows = self._rows.by_key
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        return iter(sorted(row for row in self.rows.items() if row[0].startswith(prefix) and row[0] > after))
+        return iter(self._rows.scan(prefix, after))
 
     def write(self, writes: Writes) -> None:
         for key, value in writes:
             if value is None:
                 self.rows.pop(key, None)
             else:
-                self.rows[key] = value
+                self._rows.put(key, value)
+        self._rows.tidy()
 
     def close(self) -> None:
         pass

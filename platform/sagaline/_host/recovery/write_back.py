@@ -9,7 +9,6 @@ that was written and deleted meanwhile costs nothing or one operation, and a run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 from sagaline._engine.meta import CURRENT_KEY, META_KEY, Meta, encode_meta
 from sagaline._engine.overlay import Overlay, Writes
@@ -20,7 +19,6 @@ from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
 _ROWS = 10_000
-_SCAN_ROWS = 200
 
 
 class WriteBack(Overlay):
@@ -39,26 +37,22 @@ class WriteBack(Overlay):
 
     def add(self, writes: Writes) -> None:
         """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
-        above = self._above
+        rows = self._above
+        above, put = rows.by_key, rows.put
         for key, value in writes:
             if value is None and key[:2] in ONCE_PREFIXES and above.get(key) is not None:
                 del above[key]  # written once, here: the store never sees it
             else:
-                above[key] = value
+                put(key, value)
                 self._bytes += 0 if value is None else len(value)
 
     def reached(self, meta: Meta, current_at_ms: int) -> None:
         """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""
         self.meta, self.current_at_ms, self._dirty = meta, current_at_ms, True
-        if len(self._above) >= _ROWS or self._bytes >= self.bytes_kept:
+        if len(self._above.by_key) >= _ROWS or self._bytes >= self.bytes_kept:
             self.flush()
         elif self._handle is None:
             self._handle = self._loop.call_later(_WAIT_S, self._guard.run, self.flush)
-
-    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        if len(self._above) > _SCAN_ROWS:  # a scan looks at all of them
-            self.flush()
-        return super().scan(prefix, after)
 
     def flush(self) -> None:
         """Writes what has gathered."""
@@ -71,7 +65,7 @@ class WriteBack(Overlay):
             crash_points.reach("before-store-write")
         current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
-            self._store.write([*self._above.items(), (META_KEY, encode_meta(self.meta)), current])
+            self._store.write([*self._above.by_key.items(), (META_KEY, encode_meta(self.meta)), current])
         except StoreUnavailable as error:
             self._guard.caught(error)
             return
