@@ -9,74 +9,47 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
-from sagaline._host.watchdog.watchdog import StallBounds, Watchdog, Watched
+from sagaline._host.watchdog.watchdog import Watchdog, Watched
+from sagaline._host.worker_options import DEFAULTS, WorkerOptions
 from sagaline._log import open_log
+from sagaline._model.limits import NAME_BYTES, size
 from sagaline._payloads import NO_CODECS, Payloads, Sealer
-from sagaline._runtime.definitions import Registry
-from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.checks import place_of, shown
+from sagaline._runtime.definitions import ActivityDefinition, Registry
+from sagaline._runtime.durations import milliseconds, seconds
 from sagaline._store import open_stores
 from sagaline.activity import Activity
-from sagaline.errors import ConfigurationError, LogUnavailable
+from sagaline.errors import ConfigurationError, LogUnavailable, SagalineError
 from sagaline.workflow import Workflow
 
 __all__ = ["Worker", "WorkerOptions"]
 
 _log = logging.getLogger("sagaline.worker")
 _RECONNECT_S = 2.0
-
-
-@dataclass(frozen=True)
-class WorkerOptions:
-    """How a worker behaves. Give all workers of a namespace the same ``retention`` and ``standbys``."""
-
-    concurrent_activities: int = 1_000
-    """Attempts of activities that run at once."""
-    activity_threads: int = 16
-    """Threads for activities that are ordinary functions."""
-    stop_grace_s: float = 10.0
-    """Seconds that running activities get when the worker stops."""
-    retention: Duration = "7d"
-    """How long a closed run stays in the log and can be read."""
-    standbys: int = 0
-    """How many other workers keep a warm copy of each partition, so that a takeover reads only the tail."""
-    memory_mb: int = 256
-    """Bound on what piles up in a flood: payloads of instances, of open activities, and of appends on their way; and
-    half as much for RocksDB. docs/operations.md says what a process takes in all."""
-    stall_warning: Duration = "5s"
-    """The event loop has stood still for so long: the log says where."""
-    stall_interrupt: Duration = "30s"
-    """After so long workflow code is interrupted, if it can be, and its run parked."""
-    stall_give_up: Duration = "60s"
-    """After so long the worker lets go of its partitions. docs/operations.md, "When a worker stands still"."""
-    end_when_stalled: bool = False
-    """End the process then, with exit code 75, so that its supervisor starts another. ``sagaline worker`` does."""
-
-    def __post_init__(self) -> None:
-        if self.memory_mb < 32:
-            raise ConfigurationError(f"Expected memory_mb to be at least 32 but got {self.memory_mb}.")
+D = TypeVar("D")
 
 
 class Worker:
     """Works on its share of the namespace's partitions while the context is open.
 
-    ``state_dir`` holds RocksDB: a cache of the log, kept so that a restart reads only what is new. Without it the
-    state is kept in memory. ``id`` is the worker's static id in the group; by default it is kept in the state
-    directory, so that a restarted worker has its partitions back at once. Compensations are registered with their
-    activities.
+    ``state_dir`` holds RocksDB, a cache of the log, kept so that a restart reads only what is new; and marks of runs
+    that have blocked a worker. Without it the state is kept in memory. ``id`` is the worker's static id in the group;
+    by default it is kept in the state directory, so that a restarted worker has its partitions back at once.
+    Compensations are registered with their activities. Raises ConfigurationError for what cannot work.
     """
 
     def __init__(
@@ -87,21 +60,22 @@ class Worker:
         activities: Iterable[Activity[Any, Any]] = (),
         state_dir: str | Path | None = None,
         id: str | None = None,
-        options: WorkerOptions = WorkerOptions(),  # frozen
+        options: WorkerOptions = DEFAULTS,
         payloads: Payloads = NO_CODECS,
     ) -> None:
-        self._url = url
+        _require(url, str, "url", "a log's URL such as kafka://broker:9092/orders")
+        _require(options, WorkerOptions, "options", "a WorkerOptions")
+        _require(payloads, Payloads, "payloads", "a sagaline.payloads.Payloads")
+        self._url, self._options, self._payloads = url, options, Sealer(payloads)
         self._registry = Registry(
-            [one.definition for one in workflows],
-            [one.definition for one in activities],
+            [workflow.definition for workflow in _listed(workflows, Workflow, "workflows")],
+            [_registrable(activity) for activity in _listed(activities, Activity, "activities")],
         )
-        self._state_dir = None if state_dir is None else Path(state_dir)
-        self._id = id
-        self._options = options
-        self._payloads = Sealer(payloads)
-        self._retention_ms = milliseconds(options.retention)
-        self._bounds = _stall_bounds(options)
+        self._state_dir = _folder(state_dir)
+        self._id = _member_id(id)
         self._running = Running()
+        self._host: Host | None = None
+        self._watchdog: Watchdog | None = None
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -115,10 +89,17 @@ class Worker:
 
         Raises ConfigurationError and its kinds when something has to be set right first.
         """
+        if self._host is not None:
+            raise SagalineError("Expected start() once but this worker has been started. Make another Worker.")
         if setting := os.environ.get("SAGALINE_CRASH"):
             arm_from(setting)
         self._log = open_log(self._url)
-        self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
+        try:
+            self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Expected state_dir to be a directory that this process can write, but {self._state_dir}: {error}."
+            ) from error
         try:
             await self._connect()
         except BaseException:
@@ -126,11 +107,11 @@ class Worker:
             raise
         folder = None if self._state_dir is None else self._state_dir / "watchdog"
         self._marks = Marks(folder)
-        self._host = Host(self._log, self._stores, self._registry, self._host_options())
-        watched = Watched(asyncio.get_running_loop(), self._running, self._marks, self._host.suspend, self._host.rejoin)
-        self._watchdog = Watchdog(watched, self._bounds, folder)
+        host = self._host = Host(self._log, self._stores, self._registry, self._host_options())
+        watched = Watched(asyncio.get_running_loop(), self._running, self._marks, host.suspend, host.rejoin)
+        self._watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
         self._watchdog.start()  # first: it finds the marks of an earlier process
-        await self._host.start()
+        await host.start()
 
     def _host_options(self) -> HostOptions:
         options = self._options
@@ -139,9 +120,9 @@ class Worker:
             self._id or self._default_id(),
             concurrent_activities=options.concurrent_activities,
             activity_threads=options.activity_threads,
-            stop_grace_s=options.stop_grace_s,
-            retention_ms=self._retention_ms,
-            sweep_s=min(10.0, self._retention_ms / 1_000),
+            stop_grace_s=seconds(options.stop_grace, least_ms=0),
+            retention_ms=milliseconds(options.retention),
+            sweep_s=min(10.0, seconds(options.retention)),
             standbys=options.standbys,
             payloads=self._payloads,
             cached_instance_bytes=2 * share,
@@ -172,32 +153,103 @@ class Worker:
 
     async def ready(self) -> None:
         """Waits until this worker works on at least one partition. Raises what stops it."""
-        live = asyncio.ensure_future(self._host.wait_live(1))
-        waiting: list[asyncio.Future[Any]] = [live, self._host.failed]
+        host = self._started("ready")
+        live = asyncio.ensure_future(host.wait_live(1))
+        waiting: list[asyncio.Future[Any]] = [live, host.failed]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         live.cancel()
-        if self._host.failed.done():
-            raise self._host.failed.result()
+        if host.failed.done():
+            raise host.failed.result()
 
     async def wait(self) -> None:
         """Waits for ever; raises MemberIdInUse, or what else makes it impossible to go on."""
-        raise await asyncio.shield(self._host.failed)
+        raise await asyncio.shield(self._started("wait").failed)
 
     async def stop(self) -> None:
-        """Stops gracefully: running activities get their grace, what they did is recorded, the rest goes elsewhere."""
+        """Stops gracefully: running activities get their grace, what they did is recorded, the rest goes elsewhere.
+
+        Code of activities that does not end within the grace is left behind: async code does not run again, a thread
+        goes on until its call returns, and keeps nothing alive.
+        """
+        if self._host is None:
+            return
         await self._host.stop()
-        self._watchdog.stop()
+        if self._watchdog is not None:
+            self._watchdog.stop()
         await self._log.close()
         self._stores.close()
 
+    def _started(self, method: str) -> Host:
+        if self._host is None:
+            raise SagalineError(
+                f"Expected {method}() on a worker that has been started, as in `async with Worker(...)`."
+            )
+        return self._host
 
-def _stall_bounds(options: WorkerOptions) -> StallBounds:
-    warn_s, interrupt_s, give_up_s = (
-        milliseconds(bound) / 1_000 for bound in (options.stall_warning, options.stall_interrupt, options.stall_give_up)
-    )
-    if not warn_s <= interrupt_s < give_up_s:
+
+# What the constructor takes
+
+
+def _require(given: object, kind: type, name: str, expected: str) -> None:
+    if not isinstance(given, kind):
+        raise ConfigurationError(f"Expected {name} to be {expected} but got {shown(given)}.")
+
+
+def _listed(given: object, kind: type[D], name: str) -> list[D]:
+    """The workflows or activities. Raises ConfigurationError that says which of them is none, and what to do."""
+    decorator = f"@{kind.__name__.lower()}"
+    if isinstance(given, kind | str) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"Expected {name} to be a list of functions with {decorator} but got {shown(given)}.")
+    listed: list[D] = []
+    for item in given:  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(item, kind):
+            raise ConfigurationError(
+                f"Expected {name} to be functions with {decorator} but got {_named(item)}: {_advice(item, decorator)}."
+            )
+        listed.append(item)
+    return listed
+
+
+def _named(item: object) -> str:
+    if isinstance(item, Workflow | Activity):
+        return f"the {type(item).__name__.lower()} {item.name} ({item.definition.place})"
+    return f"{shown(item)} ({place_of(item)})" if inspect.isroutine(item) else shown(item)
+
+
+def _advice(item: object, decorator: str) -> str:
+    if isinstance(item, Workflow):
+        return "give it to workflows"
+    if isinstance(item, Activity):
+        return "give it to activities"
+    if inspect.isroutine(item):
+        return f"put {decorator} on it"
+    return f"write a function that makes the call, and put {decorator} on it"
+
+
+def _registrable(activity: Activity[Any, Any]) -> ActivityDefinition:
+    definition = activity.definition
+    if definition.is_method and definition.receiver is None:
         raise ConfigurationError(
-            f"Expected stall_warning <= stall_interrupt < stall_give_up but they are {options.stall_warning}, "
-            f"{options.stall_interrupt} and {options.stall_give_up}."
+            f"Expected an activity that can be called but {definition.name} ({definition.place}) is a method: give "
+            f"that of an object, as in activities=[Payments(pool).charge]."
         )
-    return StallBounds(warn_s, interrupt_s, give_up_s, options.end_when_stalled)
+    return definition
+
+
+def _folder(given: object) -> Path | None:
+    if given is None:
+        return None
+    if not isinstance(given, str | Path) or not str(given):
+        raise ConfigurationError(f"Expected state_dir to be a directory's path but got {shown(given)}.")
+    return Path(given)
+
+
+def _member_id(given: object) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str) or not given.strip() or not given.isprintable() or size(given) > NAME_BYTES:
+        raise ConfigurationError(
+            f"Expected id to be 1 to {NAME_BYTES} bytes of printable text, the same after each restart, "
+            f"but got {shown(given)}."
+        )
+    return given

@@ -48,7 +48,7 @@ def worker(
         same += ["--retention", retention, "--standbys", str(standbys), "--memory", str(memory)]
         raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, grace_s, processes)))
     chosen = WorkerOptions(
-        stop_grace_s=grace_s, retention=retention, standbys=standbys, memory_mb=memory, end_when_stalled=True
+        stop_grace=grace_s, retention=retention, standbys=standbys, memory_mb=memory, end_when_stalled=True
     )
     run_worker(file, log, state_dir, as_json, id=worker_id, options=chosen, payloads=load_payloads(payloads))
 
