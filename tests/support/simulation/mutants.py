@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -165,13 +166,10 @@ def shares_the_key_of_positions() -> list[Patch]:
 
 @mutant
 def retires_without_positions() -> list[Patch]:
-    def sweep(self: Retention) -> None:
-        self._schedule(1.0)
-        self._due = self._find_due()
-        for run in self._due_runs():
-            self._retire(run.workflow_id, run.run_id)
+    async def nothing(self: Retention) -> None:
+        await asyncio.sleep(0)
 
-    return [(Retention, "_sweep", sweep)]
+    return [(Retention, "_positions_durable", nothing)]
 
 
 @mutant

@@ -32,7 +32,7 @@ from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.reading.reads import Reads
 from sagaline._host.recovery.restore import Claimed
-from sagaline._host.retention.sweep import Actions, Retention
+from sagaline._host.retention.sweep import Retention, Surroundings
 from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
@@ -164,22 +164,14 @@ class _Rooms:
         applying = Applying(partition.epoch, rows, progress, releasing.release, unreadable, self._on_tidy)
         self.pipeline = Pipeline(partition.number, log, services.appender, progress, applying, guard)
         recorder = Recorder(partition.epoch, rows.decided, progress, self.pipeline, clock)
-        self.retention = Retention(
-            rows.decided,
-            rows.durable,
-            services.registry,
-            options,
-            Actions(
-                recorder.positions,
-                recorder.tombstone,
-                lambda: progress.released,
-                partial(_is_behind, rows, progress, services),
-                partial(_end, log, COMMANDS, partition.number),
-                lambda: progress.settled[0],
-                self.reads.runs_in_use,
-            ),
-            services.pools,
+        surroundings = Surroundings(
+            partial(_end, log, COMMANDS, partition.number),
+            partial(_is_behind, rows, progress, services),
+            self.reads.runs_in_use,
+            partial(_kept_ms, services),
+            partial(services.pools.blobs, options.payloads.delete_run) if options.payloads.has_blobs else None,
         )
+        self.retention = Retention(rows.decided, rows.durable, recorder, progress, surroundings, options, guard)
         self.instances = Instances(services.registry, rows.decided.history.records, options)
         activations = Activations(rows.decided, self.instances, options, recorder, guard)
         admission = Admission(rows.decided, services.registry, self.instances, options.payloads)
@@ -198,6 +190,7 @@ class _Rooms:
 
     def _start(self, request: StartRun) -> None:
         self.deciding.start(request)
+        self.deciding.end_batch()
 
     def _on_positions(self, epoch: int, number: int) -> None:
         self.retention.on_positions(epoch, number)
@@ -216,6 +209,13 @@ async def _end(log: Log, topic: str, partition: int) -> int:
 
 def _bury(log: Log, clock: Callable[[], int], record: Record, cause: str) -> None:
     send_to_dead_letters(log, record, cause, clock)
+
+
+def _kept_ms(services: Services, workflow: str) -> int:
+    """For how long closed runs of a workflow are kept."""
+    definition = services.registry.workflows.get(workflow)
+    kept_ms = None if definition is None else definition.retention_ms
+    return services.options.retention_ms if kept_ms is None else kept_ms
 
 
 def _is_behind(rows: Rows, progress: Progress, services: Services) -> bool:

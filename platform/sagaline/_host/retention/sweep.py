@@ -1,4 +1,4 @@
-"""Retires what is needed no more: closed runs, old refusals and positions, a zombie's records, remnants.
+"""Retires what is needed no more: closed runs, old refusals and positions.
 
 Compaction is garbage collection by explicit tombstones, nothing else. A tombstone is written only for what an
 acknowledged, valid, later record has made unneeded: before runs are retired, a record of positions says what they
@@ -11,179 +11,204 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunView
-from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
-from sagaline._host.pools import Pools
-from sagaline._model.keys import positions_key, refusals_key
-from sagaline._payloads import BlobsUnavailable
-from sagaline._runtime.definitions import Registry
-from sagaline.errors import LogUnavailable
+from sagaline._host.partition.guard import Guard, describe
+from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.recorder import Recorder
+from sagaline._host.publishing.backoff import wait_s
+from sagaline._host.retention.tombstones import Tombstones
 
 _log = logging.getLogger("sagaline.retention")
 _AT_ONCE = 200
 _SOON_S = 0.1
+_RECHECK_S = 1.0
+_LOOK_UP_S = 30.0
+RunIds = tuple[str, str]
+"""Workflow id and run id."""
 
 
-class Actions(NamedTuple):
-    """What retention asks of its partition."""
+@dataclass(frozen=True)
+class Surroundings:
+    """What retention asks of the others."""
 
-    append_positions: Callable[[], int]
-    append_tombstone: Callable[[bytes], None]
-    released: Callable[[], int]
-    behind: Callable[[], bool]
     commands_end: Callable[[], Awaitable[int]]
-    commands_settled: Callable[[], int]
+    """Looks up the end of the commands topic."""
+    is_behind: Callable[[], bool]
+    """True when something was consumed, or has left, that no record says yet."""
     runs_in_use: Callable[[], set[str]]
+    """Ids of runs that somebody is being answered with."""
+    kept_ms: Callable[[str], int]
+    """For how long closed runs of a workflow are kept."""
+    delete_blobs: Callable[[str], Awaitable[None]] | None
+    """Deletes the payloads of a run that are stored elsewhere; None when there are none."""
+
+
+@dataclass
+class _Due:
+    """What is to be retired in one sweep."""
+
+    runs: list[RunIds] = field(default_factory=list[RunIds])
+    refusals: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.refusals)
+
+    @property
+    def is_full(self) -> bool:
+        """There is more than fits into one sweep."""
+        return max(len(self.runs), len(self.refusals)) >= _AT_ONCE
 
 
 class Retention:
-    """``decided`` is the state above all appends, ``durable`` that of what is acknowledged."""
+    """``decided`` is the state above all appends, ``durable`` that of what is acknowledged.
+
+    Whatever goes wrong before something is appended is logged, and tried again with backoff. What goes wrong in
+    appending gives the partition up: the state above all appends may be ahead of them.
+    """
 
     def __init__(
-        self, decided: State, durable: State, registry: Registry, options: HostOptions, actions: Actions, pools: Pools
+        self,
+        decided: State,
+        durable: State,
+        recorder: Recorder,
+        progress: Progress,
+        surroundings: Surroundings,
+        options: HostOptions,
+        guard: Guard,
     ) -> None:
         self._decided, self._durable = decided, durable
-        self._registry, self._options, self._actions, self._pools = registry, options, actions, pools
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due: list[tuple[str, str]] = []  # workflow ids and run ids
-        self._due_refusals: list[tuple[int, int]] = []
-        self._awaited: int | None = None  # number of the record of positions that has to be durable first
-        self._covers = False  # that record lets what is due go
-        self._commands_end: int | None = None  # it does when commands are settled up to here
-        self._looking: asyncio.Task[None] | None = None
-        self._deleting: asyncio.Task[None] | None = None
+        self._recorder, self._progress = recorder, progress
+        self._surroundings, self._options, self._guard = surroundings, options, guard
+        self._tombstones = Tombstones(decided, recorder, progress, guard)
+        self._durable_positions = asyncio.Event()
+        self._awaited = -1  # number of the record of positions that is to be durable
+        self._sweeping: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Finishes what another owner has begun, and sweeps from now on."""
         self.tidy()
-        self._schedule(self._options.sweep_s)
+        self._sweeping = self._guard.task(self._sweep_for_ever(), "retention")
 
     def close(self) -> None:
         """Sweeps no more."""
-        for one in (self._timer, self._looking, self._deleting):
-            if one is not None:
-                one.cancel()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     def tidy(self) -> None:
-        """Tombstones for what reading has found: invalid records, and runs that somebody else has begun to retire."""
-        for key in list(self._decided.invalid.keys()):
-            self._actions.append_tombstone(key)
-        for workflow_id, run_id in list(self._decided.remnants.runs()):
-            self._retire(workflow_id, run_id)
-
-    def _schedule(self, delay_s: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(delay_s, self._sweep)
-
-    def _sweep(self) -> None:
-        self._schedule(self._options.sweep_s)
-        self._advance()
-
-    def _advance(self) -> None:
-        if self._awaited is not None or (self._deleting is not None and not self._deleting.done()):
-            return
-        if not self._due and not self._due_refusals:
-            self._due, self._due_refusals = self._find_due(), self._find_due_refusals()
-        if (self._due or self._due_refusals) and self._looking is None:
-            self._looking = self._loop.create_task(self._look())
-        self._covers = self._may_retire()
-        if self._covers or self._actions.behind():
-            self._awaited = self._actions.append_positions()
-
-    def _may_retire(self) -> bool:
-        return self._commands_end is not None and self._actions.commands_settled() >= self._commands_end
-
-    async def _look(self) -> None:
-        """Finds out which commands have to be taken before what is due may go."""
-        try:
-            self._commands_end = await self._actions.commands_end()
-        except LogUnavailable as error:
-            _log.debug("Nothing is retired for now: %s", error)
-            self._looking = None
-        else:
-            self._advance()
+        """Retires what reading has found: invalid records, and runs that somebody else has begun to retire."""
+        self._tombstones.tidy()
 
     def on_positions(self, epoch: int, number: int) -> None:
-        """A record of positions is durable: what it covers goes, and the older ones."""
-        for older in list(self._decided.positions.all()):
-            if older < (epoch, number):
-                self._actions.append_tombstone(positions_key(*older))
-        if number != self._awaited:
-            return
-        self._awaited = None
-        if not self._covers:
-            if self._may_retire():
-                self._advance()
-            return
-        runs = self._due_runs()
-        if self._options.payloads.has_blobs:
-            self._deleting = self._loop.create_task(self._delete_blobs(runs))
-        else:
-            self._retire_due(runs)
+        """A record of positions is durable."""
+        if number == self._awaited:
+            self._durable_positions.set()
 
-    async def _delete_blobs(self, runs: list[RunView]) -> None:
-        """Blobs go first: those that a crash would leave behind would belong to no run."""
-        try:
-            for run in runs:
-                await self._pools.blobs(self._options.payloads.delete_run, run.run_id)
-        except BlobsUnavailable as error:
-            _log.warning("Nothing is retired for now: %s", error)
-            return
-        self._retire_due(runs)
+    async def _sweep_for_ever(self) -> None:
+        delay_s, failures = self._options.sweep_s, 0
+        while True:
+            await asyncio.sleep(delay_s)
+            try:
+                is_full = await self._sweep()
+            except _NotNow as reason:
+                failures += 1
+                delay_s = max(self._options.sweep_s, wait_s(failures))
+                _log.warning("Nothing is retired for now: %s; trying again in %g s", reason, delay_s)
+                continue
+            failures, delay_s = 0, _SOON_S if is_full else self._options.sweep_s
 
-    def _retire_due(self, runs: list[RunView]) -> None:
-        refusals, is_full = self._due_refusals, max(len(self._due), len(self._due_refusals)) == _AT_ONCE
-        self._due, self._due_refusals, self._commands_end, self._looking = [], [], None, None
-        for run in runs:
-            self._retire(run.workflow_id, run.run_id)
-        for refused in refusals:
-            self._actions.append_tombstone(refusals_key(*refused))
-        if is_full:  # there are more
-            self._schedule(_SOON_S)
+    async def _sweep(self) -> bool:
+        """Retires what is due; returns whether there is more. Raises _NotNow.
 
-    def _due_runs(self) -> list[RunView]:
-        """The runs that were found due and are still there; none that somebody is being answered with."""
-        kept = self._actions.runs_in_use()
-        runs = [self._decided.run_by_id(*ids) for ids in self._due if ids[1] not in kept]
-        return [run for run in runs if run is not None]
+        1. What is due; 2. every command that waits by now is settled; 3. positions that say so are durable;
+        4. blobs go, then 5. tombstones: blobs that a crash would leave behind would belong to no run.
+        """
+        with _tried_again("looking for what is due"):
+            due = self._find_due()
+            if not due and not self._surroundings.is_behind():
+                return False
+        if due:
+            await self._commands_settled()
+        await self._positions_durable()
+        await self._delete_blobs(due.runs)
+        for run in due.runs:
+            if self._may_go(run):  # asked again: somebody may have come while blobs were deleted
+                await self._tombstones.retire_run(*run)
+        await self._tombstones.retire_refusals(due.refusals)
+        return due.is_full
 
-    def _retire(self, workflow_id: str, run_id: str) -> None:
-        for key in self._decided.history.keys(workflow_id, run_id):
-            self._actions.append_tombstone(key)
-            if crash_points.armed:
-                crash_points.reach("after-tombstone")
+    # 1. What is due
 
-    def _find_due(self) -> list[tuple[str, str]]:
-        """Closed runs whose time is over and whose messages have left."""
-        now, released = self._options.clock(), self._actions.released()
-        due: list[tuple[str, str]] = []
+    def _find_due(self) -> _Due:
+        """Closed runs whose time is over and whose messages have left, and refusals as old; no more than fit."""
+        now, released = self._options.clock(), self._progress.released
+        due = _Due()
         for name in self._durable.closed.workflows():
-            kept_ms = self._kept_ms(name)
-            for closed_at, workflow_id, run_id, offset in self._durable.closed.runs(name):
-                if closed_at + kept_ms > now or offset >= released or len(due) == _AT_ONCE:
+            kept_ms = self._surroundings.kept_ms(name)
+            for run in self._durable.closed.runs(name):
+                if run.closed_at + kept_ms > now or run.offset >= released or due.is_full:
                     break
-                if self._decided.run_by_id(workflow_id, run_id) is not None:  # else its tombstones are on their way
-                    due.append((workflow_id, run_id))
-        return due
-
-    def _find_due_refusals(self) -> list[tuple[int, int]]:
-        oldest = self._options.clock() - self._options.retention_ms
-        due: list[tuple[int, int]] = []
-        for at, epoch, number in islice(self._durable.refusals.records(), _AT_ONCE):
-            if at > oldest:
+                ids = (run.workflow_id, run.run_id)
+                if self._decided.run_by_id(*ids) is not None:  # else its tombstones are on their way
+                    due.runs.append(ids)
+        for record in islice(self._durable.refusals.records(), _AT_ONCE):
+            if record.at > now - self._options.retention_ms:
                 break
-            due.append((epoch, number))
+            if self._decided.refusals.has_record(record.epoch, record.number):
+                due.refusals.append((record.epoch, record.number))
         return due
 
-    def _kept_ms(self, workflow: str) -> int:
-        found = self._registry.workflows.get(workflow)
-        kept = None if found is None else found.retention_ms
-        return self._options.retention_ms if kept is None else kept
+    def _may_go(self, run: RunIds) -> bool:
+        """Whether a run is still there, and nobody is being answered with it."""
+        with _tried_again("looking for who is being answered"):
+            return run[1] not in self._surroundings.runs_in_use() and self._decided.run_by_id(*run) is not None
+
+    # 2. Commands are settled
+
+    async def _commands_settled(self) -> None:
+        """Waits until every command that is waiting now has been taken, and is recorded or a dead letter."""
+        with _tried_again("looking up the end of commands"):
+            async with asyncio.timeout(_LOOK_UP_S):
+                end = await self._surroundings.commands_end()
+        while self._progress.settled[0] < end:
+            if self._surroundings.is_behind():
+                await self._positions_durable()
+            await asyncio.sleep(min(_RECHECK_S, self._options.sweep_s))
+
+    # 3. Positions are durable
+
+    async def _positions_durable(self) -> None:
+        """Records positions and waits until they are durable; the records of positions before go."""
+        self._durable_positions.clear()
+        self._awaited = self._recorder.positions()
+        await self._durable_positions.wait()
+        await self._tombstones.retire_positions(self._recorder.epoch, self._awaited)
+
+    # 4. Blobs
+
+    async def _delete_blobs(self, runs: list[RunIds]) -> None:
+        delete = self._surroundings.delete_blobs
+        if delete is None:
+            return
+        for run in runs:
+            if self._may_go(run):
+                with _tried_again(f"deleting the stored payloads of {run[0]}"):
+                    await delete(run[1])
+
+
+class _NotNow(Exception):
+    """Something did not work; nothing was appended for it."""
+
+
+@contextmanager
+def _tried_again(what: str) -> Iterator[None]:
+    """Whatever is raised here is tried again in a later sweep."""
+    try:
+        yield
+    except Exception as error:
+        raise _NotNow(f"{what} failed ({type(error).__name__}: {describe(error)})") from error
