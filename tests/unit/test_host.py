@@ -16,10 +16,7 @@ from sagaline import ApplicationError, RequestRefused, Retry, RunError, RunHandl
 from sagaline._engine import decide
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.partition import Partition
-from sagaline._host.publishing import backoff
-from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, open_log
-from sagaline._log.memory import MemoryLog
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import decode, encode
 from sagaline._model.failure import RetryPolicy
@@ -324,83 +321,6 @@ async def test_a_full_disk_stops_nothing_for_good(
         assert (await client.handle("before").describe()).status == "completed"
 
 
-async def test_a_message_that_cannot_be_published_holds_up_no_other_and_ends_in_dead_letters(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish = MemoryLog.publish
-    monkeypatch.setattr(backoff, "FIRST_S", 0.05)
-
-    def publish_but_not_to_all(
-        self: MemoryLog, topic: str, partition: Any, key: bytes, value: Any, on_done: Any = None, headers: Any = None
-    ) -> None:
-        if topic == REPLIES and key == b"gone":
-            assert on_done is not None
-            asyncio.get_running_loop().call_soon(on_done, "unknown topic")
-        else:
-            publish(self, topic, partition, key, value, on_done, headers)
-
-    monkeypatch.setattr(MemoryLog, "publish", publish_but_not_to_all)
-    log = open_log(url)
-    await log.open()
-    options = HostOptions("w", outbox_give_up_s=0.2, sweep_s=0.1)
-    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
-    await host.start()
-    log.publish(COMMANDS, 0, b"a", encode(StartRun("r", "a", "one", b'["a"]', "gone", 0, "closed")))
-    async with await Client.connect(url) as client:
-        assert await client.execute(one, "b", id="b") == "b"
-
-    async def dead() -> list[Any]:
-        _, end = await log.bounds(DEADLETTERS, 0)
-        return [decode(record.value) async for batch in log.read(DEADLETTERS, 0, 0, end) for record in batch]
-
-    async with asyncio.timeout(10):
-        while not (found := await dead()):
-            await asyncio.sleep(0.02)
-    assert [(one.request_id, one.status) for one in found] == [("r", "completed")]
-    partition = host.live[0]
-    await eventually(lambda: partition.rooms.outbox.is_empty and partition.rows.decided.outbox.oldest_offset() is None)
-    await host.stop()
-
-
-async def test_a_start_that_is_read_after_the_retention_but_was_written_within_it_is_not_done_again(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Commands wait while their owner is busy or away: what they repeat must not be retired meanwhile."""
-    take = Partition.on_records
-    held: list[tuple[Partition, Any]] = []
-    hold = False
-
-    def take_or_hold(self: Partition, records: Any) -> None:
-        if hold:
-            held.append((self, records))
-        else:
-            take(self, records)
-
-    monkeypatch.setattr(Partition, "on_records", take_or_hold)
-    log = open_log(url)
-    await log.open()
-    registry = Registry([one.definition], [act.definition])
-    host = Host(log, open_stores(None), registry, HostOptions("w", retention_ms=300, sweep_s=0.05))
-    await host.start()
-    await host.wait_live(1)
-    start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
-    log.publish(COMMANDS, 0, b"w", encode(start))
-    partition = host.live[0]
-    await eventually(lambda: (run := partition.rows.decided.run("w")) is not None and run.closed)
-    hold = True
-    log.publish(COMMANDS, 0, b"w", encode(start))
-    await eventually(lambda: held)
-    await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
-    assert partition.rows.decided.run("w") is not None, "it waits for the command"
-    hold = False
-    for one_held in held:
-        take(*one_held)
-    await eventually(lambda: partition.rows.decided.run("w") is None)
-    assert attempts["twice?"] == 1
-    await host.stop()
-    await log.close()
-
-
 async def test_a_quarantined_run_is_listed_and_goes_on_when_it_is_retried(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -459,70 +379,3 @@ async def buggy() -> None:
 @workflow
 async def buggy_later() -> None:
     await asyncio.sleep(1_000)
-
-
-async def test_a_run_that_closed_later_under_the_same_id_is_not_retired_with_the_one_that_was_due(url: str) -> None:
-    """Found by the simulation (seed 5084): what was found due twice, while its tombstones were on their way."""
-    async with running(url, [one], [act]) as (worker, client):
-        await client.execute(one, "first", id="w")
-        partition = worker._host.live[0]
-        retention, run = partition.rooms.retention, partition.rows.decided.run("w")
-        assert run is not None
-        retention._due = [("w", "0" * 32)]  # a run before this one
-        assert retention._due_runs() == []
-        assert (await client.handle("w").describe()).status == "completed"
-        retention._due = [("w", run.run_id)]
-        retention._retire_due(retention._due_runs())
-        with pytest.raises(RequestRefused):
-            await client.handle("w").describe()
-
-
-async def test_retention_keeps_up_with_many_closed_runs(url: str) -> None:
-    """One sweep takes all that is due, however many: the next one is an hour away."""
-    log = open_log(url)
-    await log.open()
-    options = HostOptions("w", retention_ms=1, sweep_s=3_600)
-    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
-    await host.start()
-    await host.wait_live(1)
-    (partition,) = host.live
-    async with await Client.connect(url) as client:
-        await asyncio.gather(*(client.execute(one, "ok", id=f"w-{number}") for number in range(700)))
-        partition.rooms.retention._sweep()
-        await eventually(lambda: not list(partition.rows.durable.closed.runs("one")))
-    await host.stop()
-    await log.close()
-
-
-async def test_a_run_stays_while_a_repeated_start_waits_to_be_answered_with_it(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Found by the simulation (seed 21981): the look at the log took long, the run was retired, the start done again."""
-    open_door = asyncio.Event()
-    bounds = MemoryLog.bounds
-
-    async def slow_bounds(self: MemoryLog, topic: str, number: int) -> tuple[int, int]:
-        if topic == HISTORY:
-            await open_door.wait()
-        return await bounds(self, topic, number)
-
-    log = open_log(url)
-    await log.open()
-    options = HostOptions("w", retention_ms=300, sweep_s=0.05)
-    host = Host(log, open_stores(None), Registry([one.definition], [act.definition]), options)
-    await host.start()
-    await host.wait_live(1)
-    start = StartRun("request", "w", "one", one.definition.signature.encode_input(("twice?",), {}))
-    log.publish(COMMANDS, 0, b"w", encode(start))
-    (partition,) = host.live
-    await eventually(lambda: (run := partition.rows.decided.run("w")) is not None and run.closed)
-    monkeypatch.setattr(MemoryLog, "bounds", slow_bounds)
-    log.publish(COMMANDS, 0, b"w", encode(start))
-    await eventually(lambda: bool(partition.rooms.reads.runs_in_use()))
-    await asyncio.sleep(0.6)  # well behind the retention, twelve sweeps
-    assert partition.rows.decided.run("w") is not None
-    open_door.set()
-    await eventually(lambda: partition.rows.decided.run("w") is None)
-    assert attempts["twice?"] == 1
-    await host.stop()
-    await log.close()
