@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
@@ -28,9 +27,9 @@ from sagaline._host.worker_options import DEFAULTS, WorkerOptions
 from sagaline._log import open_log
 from sagaline._model.limits import NAME_BYTES, size
 from sagaline._payloads import NO_CODECS, Payloads, Sealer
-from sagaline._runtime.checks import place_of, shown
-from sagaline._runtime.definitions import ActivityDefinition, Registry
+from sagaline._runtime.checks import shown
 from sagaline._runtime.durations import milliseconds, seconds
+from sagaline._runtime.registration import registry_of
 from sagaline._store import open_stores
 from sagaline.activity import Activity
 from sagaline.errors import ConfigurationError, LogUnavailable, SagalineError
@@ -40,7 +39,6 @@ __all__ = ["Worker", "WorkerOptions"]
 
 _log = logging.getLogger("sagaline.worker")
 _RECONNECT_S = 2.0
-D = TypeVar("D")
 
 
 class Worker:
@@ -67,10 +65,7 @@ class Worker:
         _require(options, WorkerOptions, "options", "a WorkerOptions")
         _require(payloads, Payloads, "payloads", "a sagaline.payloads.Payloads")
         self._url, self._options, self._payloads = url, options, Sealer(payloads)
-        self._registry = Registry(
-            [workflow.definition for workflow in _listed(workflows, Workflow, "workflows")],
-            [_registrable(activity) for activity in _listed(activities, Activity, "activities")],
-        )
+        self._registry = registry_of(workflows, activities)
         self._state_dir = _folder(state_dir)
         self._id = _member_id(id)
         self._running = Running()
@@ -93,6 +88,8 @@ class Worker:
             raise SagalineError("Expected start() once but this worker has been started. Make another Worker.")
         if setting := os.environ.get("SAGALINE_CRASH"):
             arm_from(setting)
+        for warning in self._registry.warnings:
+            _log.warning("%s", warning)
         self._log = open_log(self._url)
         try:
             self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
@@ -193,47 +190,6 @@ class Worker:
 def _require(given: object, kind: type, name: str, expected: str) -> None:
     if not isinstance(given, kind):
         raise ConfigurationError(f"Expected {name} to be {expected} but got {shown(given)}.")
-
-
-def _listed(given: object, kind: type[D], name: str) -> list[D]:
-    """The workflows or activities. Raises ConfigurationError that says which of them is none, and what to do."""
-    decorator = f"@{kind.__name__.lower()}"
-    if isinstance(given, kind | str) or not isinstance(given, Iterable):
-        raise ConfigurationError(f"Expected {name} to be a list of functions with {decorator} but got {shown(given)}.")
-    listed: list[D] = []
-    for item in given:  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(item, kind):
-            raise ConfigurationError(
-                f"Expected {name} to be functions with {decorator} but got {_named(item)}: {_advice(item, decorator)}."
-            )
-        listed.append(item)
-    return listed
-
-
-def _named(item: object) -> str:
-    if isinstance(item, Workflow | Activity):
-        return f"the {type(item).__name__.lower()} {item.name} ({item.definition.place})"
-    return f"{shown(item)} ({place_of(item)})" if inspect.isroutine(item) else shown(item)
-
-
-def _advice(item: object, decorator: str) -> str:
-    if isinstance(item, Workflow):
-        return "give it to workflows"
-    if isinstance(item, Activity):
-        return "give it to activities"
-    if inspect.isroutine(item):
-        return f"put {decorator} on it"
-    return f"write a function that makes the call, and put {decorator} on it"
-
-
-def _registrable(activity: Activity[Any, Any]) -> ActivityDefinition:
-    definition = activity.definition
-    if definition.is_method and definition.receiver is None:
-        raise ConfigurationError(
-            f"Expected an activity that can be called but {definition.name} ({definition.place}) is a method: give "
-            f"that of an object, as in activities=[Payments(pool).charge]."
-        )
-    return definition
 
 
 def _folder(given: object) -> Path | None:

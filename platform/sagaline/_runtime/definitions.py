@@ -126,7 +126,9 @@ def by_name(definitions: Iterable[Definition], what: str) -> dict[str, Definitio
 
 
 class Registry:
-    """The workflows and activities that a worker can run."""
+    """The workflows and activities that a worker can run. ``warnings``: what it lacks, as far as can be seen."""
+
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, workflows: Iterable[WorkflowDefinition], activities: Iterable[ActivityDefinition]) -> None:
         self.workflows = by_name(workflows, "workflow")

@@ -1,0 +1,80 @@
+"""What a worker is given becomes its registry, checked as far as it can be before anything runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+
+from sagaline._runtime.checks import place_of, shown
+from sagaline._runtime.definitions import ActivityDefinition, Declaration, Definition, Registry, WorkflowDefinition
+from sagaline._runtime.usage import activities_used
+from sagaline.errors import ConfigurationError
+
+_WORDS = {WorkflowDefinition: "workflow", ActivityDefinition: "activity"}
+
+
+def registry_of(workflows: object, activities: object) -> Registry:
+    """The registry of a worker, with its ``warnings``.
+
+    Raises ConfigurationError for what is no workflow or activity, for two of one name, for types that cannot be
+    resolved, and when what undoes a registered activity would not be found.
+    """
+    registry = Registry(
+        [_definition(workflow, WorkflowDefinition, "workflows") for workflow in _listed(workflows, "workflows")],
+        [_definition(activity, ActivityDefinition, "activities") for activity in _listed(activities, "activities")],
+    )
+    for workflow in registry.workflows.values():
+        workflow.signature.require()
+    for activity in registry.activities.values():
+        activity.signature.require()
+        if activity.is_method and activity.receiver is None:
+            raise ConfigurationError(
+                f"Expected a method of an object but {activity.name} ({activity.place}) is that of the class: make an "
+                f"object and give the worker its method, as in activities=[Payments(pool).charge]."
+            )
+    registry.warnings = _missing(registry)
+    return registry
+
+
+def _listed(given: object, option: str) -> list[object]:
+    if isinstance(given, Declaration) or not isinstance(given, Iterable) or isinstance(given, str):
+        raise ConfigurationError(f"Expected {option}=[...] to be a list but got {shown(given)}.")
+    return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _definition(given: object, kind: type[Definition], option: str) -> Definition:
+    definition = given.definition if isinstance(given, Declaration) else None
+    if isinstance(definition, kind):
+        return definition
+    raise ConfigurationError(f"Expected {option} to be made with @{_WORDS[kind]} but got {_advice(given, kind)}.")
+
+
+def _advice(given: object, kind: type) -> str:
+    if isinstance(given, Declaration):
+        other, option = ("activity", "activities") if kind is WorkflowDefinition else ("workflow", "workflows")
+        return f"the {other} {given.name} ({given.definition.place}): give it to {option}"
+    if inspect.isroutine(given):
+        return f"{shown(given)} ({place_of(given)}): put @{_WORDS[kind]} on it"
+    if isinstance(given, type):
+        return f"the class {given.__name__}: give its decorated functions, or methods of an object"
+    return f"{shown(given)}: write a function that makes the call, and put @{_WORDS[kind]} on it"
+
+
+def _missing(registry: Registry) -> tuple[str, ...]:
+    """What workflows can be seen to use and the registry has not, in words; each activity once."""
+    missing: dict[str, str] = {}
+    for workflow in registry.workflows.values():
+        for activity, place in activities_used(workflow.fn):
+            undo = activity.compensation
+            if activity.name not in registry.activities:
+                missing[activity.name] = (
+                    f"Expected activity {activity.name!r} ({activity.place}) to be registered with this worker, "
+                    f"because workflow {workflow.name!r} uses it at {place}. Add it to Worker(activities=[...])."
+                )
+            elif undo is not None and undo.name not in registry.activities:
+                raise ConfigurationError(
+                    f"Expected {undo.name!r} ({undo.place}) to be registered, because it undoes {activity.name!r}, "
+                    f"which workflow {workflow.name!r} uses at {place}, but the worker has another {activity.name!r} "
+                    f"({registry.activities[activity.name].place}) without it."
+                )
+    return tuple(missing.values())
