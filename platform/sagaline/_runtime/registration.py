@@ -20,8 +20,14 @@ def registry_of(workflows: object, activities: object) -> Registry:
     resolved, and when what undoes a registered activity would not be found.
     """
     registry = Registry(
-        [_definition(workflow, WorkflowDefinition, "workflows") for workflow in _listed(workflows, "workflows")],
-        [_definition(activity, ActivityDefinition, "activities") for activity in _listed(activities, "activities")],
+        [
+            _definition(workflow, WorkflowDefinition, "workflows")
+            for workflow in _listed(workflows, "workflows", "workflow")
+        ],
+        [
+            _definition(activity, ActivityDefinition, "activities")
+            for activity in _listed(activities, "activities", "activity")
+        ],
     )
     for workflow in registry.workflows.values():
         workflow.signature.require()
@@ -29,16 +35,16 @@ def registry_of(workflows: object, activities: object) -> Registry:
         activity.signature.require()
         if activity.is_method and activity.receiver is None:
             raise ConfigurationError(
-                f"Expected a method of an object but {activity.name} ({activity.place}) is that of the class: make an "
-                f"object and give the worker its method, as in activities=[Payments(pool).charge]."
+                f"Expected an activity that can be called but {activity.name} ({activity.place}) is a method: give "
+                f"that of an object, as in activities=[Payments(pool).charge]."
             )
     registry.warnings = _missing(registry)
     return registry
 
 
-def _listed(given: object, option: str) -> list[object]:
+def _listed(given: object, option: str, word: str) -> list[object]:
     if isinstance(given, Declaration) or not isinstance(given, Iterable) or isinstance(given, str):
-        raise ConfigurationError(f"Expected {option}=[...] to be a list but got {shown(given)}.")
+        raise ConfigurationError(f"Expected {option} to be a list of functions with @{word} but got {shown(given)}.")
     return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
@@ -46,7 +52,7 @@ def _definition(given: object, kind: type[Definition], option: str) -> Definitio
     definition = given.definition if isinstance(given, Declaration) else None
     if isinstance(definition, kind):
         return definition
-    raise ConfigurationError(f"Expected {option} to be made with @{_WORDS[kind]} but got {_advice(given, kind)}.")
+    raise ConfigurationError(f"Expected {option} to be functions with @{_WORDS[kind]} but got {_advice(given, kind)}.")
 
 
 def _advice(given: object, kind: type) -> str:
