@@ -20,6 +20,8 @@ from sagaline._runtime.calls import Calls
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import Declaration, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
+from sagaline._runtime.frames import caller
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
@@ -33,7 +35,27 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
     """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        """Runs the function in this process, without durability."""
+        """Runs the function in this process, without durability.
+
+        Raises SagalineError inside a workflow that a worker runs: there it could mean a run of its own, or a part of
+        the caller. The second is ``inline``.
+        """
+        calls = current_instance()
+        if calls is not None and WORKFLOWS_RUN_INLINE_ON_REQUEST in calls.run.flags:
+            raise SagalineError(
+                f"Expected {self.name} to be started by a client but workflow {calls.run.workflow.name} calls it "
+                f"({caller()}). To run it as a part of the caller, with its steps among the caller's: "
+                f"await {self.name}.inline(...)."
+            )
+        return self.inline(*args, **kwargs)
+
+    def inline(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Runs the function as a part of the workflow that calls it, as any function: ``await pay.inline(order)``.
+
+        Its steps are the caller's. So whether they are undone is the caller's matter too: a ``@saga`` undoes all of
+        its own steps when it fails, a ``@workflow`` undoes none, also those of a saga that it runs inline.
+        Arguments are passed as they are, and defaults and types are not checked.
+        """
         body: Coroutine[Any, Any, R] = self._definition.fn(*args, **kwargs)
         return body
 

@@ -39,6 +39,10 @@ COMMAND_INPUT_BYTES = 128_000_000
 """Arguments of the activities that a run asks for in one activation."""
 TASKS = 100_000
 """Tasks that a run creates in one activation."""
+CLEANUP_CALLS = 10
+"""Activities and timers that a branch may ask for after it was cancelled for a rollback."""
+CANCELS = 3
+"""How often it is cancelled before it is closed."""
 
 
 def size(text: str) -> int:

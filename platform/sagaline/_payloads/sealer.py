@@ -40,6 +40,11 @@ class Sealer:
         """True when large payloads leave the log."""
         return self._payloads.blobs is not None
 
+    @property
+    def max_bytes(self) -> int:
+        """Bytes of one payload at most, before anything is done with it."""
+        return self._payloads.max_bytes
+
     def touches(self, payload: bytes) -> bool:
         """True when sealing would change it."""
         return bool(self._codecs) or (self.has_blobs and len(payload) > self._payloads.threshold_bytes)

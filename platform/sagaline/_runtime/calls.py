@@ -12,6 +12,10 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.steps import Step
 
+FORWARD = "forward"
+ROLLING_BACK = "rolling back"
+ROLLED_BACK = "rolled back"
+
 
 class Calls(Protocol):
     """A running workflow, seen from its code. All answers are the same in replay.
@@ -19,10 +23,8 @@ class Calls(Protocol):
     Contract: what is asked for leaves as commands when the activation is quiet, in the order in which it was asked.
     """
 
-    rolled_back: bool
-    """True when a saga has undone its steps."""
-    is_rolling_back: bool
-    """True from the moment a saga begins to undo: the run is cancelled no more."""
+    phase: str
+    """FORWARD, ROLLING_BACK while a saga undoes its steps (the run is cancelled no more), or ROLLED_BACK."""
 
     @property
     def run(self) -> RunInfo:
@@ -64,6 +66,10 @@ class Calls(Protocol):
         """Asks for an activity; the intent is recorded before it can have any effect."""
         ...
 
+    def encode_result(self, value: Any) -> bytes:
+        """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
+        ...
+
     def steps(self) -> Collection[Step]:
         """The activities that were asked for, in the order they started."""
         ...
@@ -74,4 +80,12 @@ class Calls(Protocol):
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of the run's loop."""
+        ...
+
+    def allow_calls(self, count: int | None) -> None:
+        """How many more activities and timers the code may ask for; those beyond never come back. None: any number."""
+        ...
+
+    async def quiet(self) -> None:
+        """Returns when nothing else is left to run in this activation."""
         ...

@@ -10,21 +10,27 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
-from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from sagaline._runtime.bugs import Evicted
 from sagaline._runtime.frames import place_of_coroutine
 
 _log = logging.getLogger("sagaline.workflow")
+_ROUNDS = 10
 _ATTEMPTS = 50  # one for each await in its finally blocks
 
 
-def close_all(tasks: deque[asyncio.Task[Any]]) -> None:
-    """Closes the tasks' coroutines, in order, and takes each from the queue before."""
-    while tasks:
-        close(tasks.popleft())
+def close_all(live_tasks: Callable[[], Sequence[asyncio.Task[Any]]]) -> None:
+    """Closes the tasks, in order, and those that they make on their way out."""
+    closed: set[asyncio.Task[Any]] = set()
+    for _ in range(_ROUNDS):
+        left = [task for task in live_tasks() if task not in closed]
+        if not left:
+            return
+        for task in left:
+            closed.add(task)
+            close(task)
 
 
 def close(task: asyncio.Task[Any]) -> None:

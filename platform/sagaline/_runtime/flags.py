@@ -15,5 +15,23 @@ from __future__ import annotations
 BOUNDED_ACTIVATIONS = 3
 """What an activation may use is bounded. Runs without it have ten times the bounds: theirs came before them."""
 
-CURRENT: tuple[int, ...] = (BOUNDED_ACTIVATIONS,)
+BOUNDED_PAYLOADS = 4
+"""Arguments that are too large raise PayloadTooLarge at the call. (They used to be recorded, up to a record's size.)"""
+
+CANCELLATION_DECIDED_FIRST = 5
+"""A CancelledError that nobody has asked for is a bug before anything is undone. (It was one after the rollback.)"""
+
+BRANCHES_END = 6
+"""Branches beside a failed saga that do not end when they are cancelled are closed. (They were waited for.)"""
+
+WORKFLOWS_RUN_INLINE_ON_REQUEST = 7
+"""A workflow called in another one is an error unless it is called by ``inline``. (It simply ran inside.)"""
+
+CURRENT: tuple[int, ...] = (
+    BOUNDED_ACTIVATIONS,
+    BOUNDED_PAYLOADS,
+    CANCELLATION_DECIDED_FIRST,
+    BRANCHES_END,
+    WORKFLOWS_RUN_INLINE_ON_REQUEST,
+)
 KNOWN = frozenset(CURRENT) | {1, 2}

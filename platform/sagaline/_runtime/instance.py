@@ -12,22 +12,21 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event
-from sagaline._runtime.bugs import CompensationFailed, UnknownStep, WorkflowBug, bug
-from sagaline._runtime.calls import Calls
+from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
+from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
+from sagaline._runtime.endings import BUG, CANCELLED, failure_from, meaning
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.signatures import Unserialisable
-from sagaline.errors import FailureError, InvalidInput
+from sagaline.errors import InvalidInput
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -111,12 +110,8 @@ class Instance:
         self._evicted = True
         loop = self._loop
         loop.commands.closed = True
-        left = deque(loop.tasks())
-        while left:
-            try:
-                self._enter(close_all, left)
-            except BaseException:  # it was interrupted: the others are still to be closed
-                pass
+        if loop.tasks():
+            self._enter(close_all, loop.tasks)
         loop.clear()
 
     def _run(self, jobs: Sequence[Event]) -> bool:
@@ -125,6 +120,8 @@ class Instance:
         for job in jobs:
             JOBS[type(job)](loop, job)
         loop.drain()
+        while loop.wake_when_quiet():
+            loop.drain()
         broken = loop.commands.broken or loop.broken
         if broken is not None:
             raise broken
@@ -148,21 +145,29 @@ class Instance:
                 _return_to_host_task(host_loop, host_task)
 
 
-def _ending(loop: RunLoop, main: asyncio.Task[Any]) -> Command:
+def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     """How the run ends. Raises WorkflowBug when it does not."""
-    if main.cancelled():
-        if loop.cancel_reason is None:
-            raise bug(asyncio.CancelledError("the workflow was cancelled from inside"))
-        return events.RunCancelled(loop.cancel_reason, loop.rolled_back)
-    error = main.exception()
+    error = _cancellation(main) if main.cancelled() else main.exception()
     if error is None:
-        try:
-            return events.RunCompleted(loop.run.workflow.signature.encode_output(main.result()))
-        except Unserialisable as unserialisable:
-            raise bug(unserialisable) from unserialisable
-    if isinstance(error, FailureError) and not isinstance(error, CompensationFailed):
-        return events.RunFailed(error.failure, loop.rolled_back)
-    raise bug(error)
+        return events.RunCompleted(main.result())
+    end = meaning(error, loop.cancel_reason is not None)
+    if end == BUG:
+        raise bug(error)
+    rolled_back = loop.phase == ROLLED_BACK
+    if end == CANCELLED:
+        return events.RunCancelled(loop.cancel_reason or "", rolled_back)
+    return events.RunFailed(failure_from(error), rolled_back)
+
+
+def _cancellation(main: asyncio.Task[bytes]) -> BaseException:
+    try:
+        main.result()
+    except asyncio.CancelledError as error:
+        place = error.__traceback__
+    return asyncio.CancelledError(
+        "Expected the run to be cancelled by a request alone but a CancelledError left its code, which has cancelled "
+        "a task and waits for it."
+    ).with_traceback(place)
 
 
 def _new_loop(run: RunInfo, setup: Setup) -> RunLoop:

@@ -11,15 +11,20 @@ from typing import Any
 
 from sagaline._model import events
 from sagaline._model.failure import RetryPolicy
+from sagaline._runtime.calls import FORWARD
 from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
-from sagaline._runtime.flags import BOUNDED_ACTIVATIONS
+from sagaline._runtime.endings import UnfitResult
+from sagaline._runtime.failures import failure_of
+from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS
 from sagaline._runtime.loop import DeterministicLoop
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.steps import Step, Steps
+from sagaline._runtime.steps import Step, Steps, takes_result
+from sagaline.errors import InvalidOutput, PayloadTooLarge
 
 _OLD_BOUNDS = 10
+_SMALL_BYTES = 100_000  # no bound is below that
 Body = Callable[[], Coroutine[Any, Any, Any]]
 
 
@@ -34,10 +39,11 @@ class RunLoop(DeterministicLoop):
         self.table = Steps()
         self.main: asyncio.Task[Any] | None = None
         self.cancel_reason: str | None = None
-        self.is_rolling_back = False
-        self.rolled_back = False
+        self.phase = FORWARD
         self._setup = setup
         self._body: Body | None = None
+        self._calls_left: int | None = None
+        self._quiet: asyncio.Future[None] | None = None
 
     # What the code asks for
 
@@ -67,11 +73,14 @@ class RunLoop(DeterministicLoop):
 
     async def call(self, activity: ActivityDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls an activity and waits for its outcome."""
-        step = self.schedule(activity, activity.signature.encode_input(args, kwargs))
+        payload = activity.signature.encode_input(args, kwargs)
+        if len(payload) > _SMALL_BYTES:
+            self._check_size(activity, payload)
+        step = self.schedule(activity, payload)
         try:
             return await step.future
         except asyncio.CancelledError:
-            if step.outcome is None:
+            if step.number in self.table.open:
                 self.commands.add(events.ActivityCancelRequested(step.number))
             raise
 
@@ -90,6 +99,9 @@ class RunLoop(DeterministicLoop):
                 f"Expected activity {activity.name!r} to be registered with the worker but it has: {known}. "
                 f"Add it to Worker(activities=[...])."
             )
+        if self._calls_left is not None and not self._may_call():
+            return Step(0, activity, payload, self.create_future())
+        compensation = activity.compensation
         step = Step(self.table.next_number(), activity, payload, self.create_future())
         self.commands.add(
             events.ActivityScheduled(
@@ -98,7 +110,7 @@ class RunLoop(DeterministicLoop):
                 payload,
                 activity.options.timeout_ms,
                 retry or activity.options.retry,
-                activity.compensation.name if activity.compensation else None,
+                None if compensation is None else compensation.name,
                 compensates.number if compensates else None,
                 compensates.outcome if compensates else None,
             ),
@@ -107,9 +119,63 @@ class RunLoop(DeterministicLoop):
         self.table.add_activity(step)
         return step
 
+    def encode_result(self, value: Any) -> bytes:
+        """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
+        definition, setup = self.run.workflow, self._setup
+        try:
+            payload = definition.signature.check_output(value)
+            if len(payload) > _SMALL_BYTES and (size := setup.sealed_size(payload)) > setup.payload_bytes:
+                raise PayloadTooLarge(
+                    f"Expected the result of {definition.name} ({definition.place}) to have at most "
+                    f"{setup.payload_bytes:,} bytes but it has {size:,}. Store it, and return a reference to it."
+                )
+        except (InvalidOutput, PayloadTooLarge) as error:
+            raise UnfitResult(failure_of(error)) from error
+        return payload
+
+    def _check_size(self, activity: ActivityDefinition, payload: bytes) -> None:
+        """Raises PayloadTooLarge. What undoes a step may be given its arguments and its result in one input."""
+        if BOUNDED_PAYLOADS not in self.run.flags:
+            return
+        setup, size, bound = self._setup, self._setup.sealed_size(payload), self._setup.payload_bytes
+        if takes_result(activity):
+            bound = min(bound, setup.record_bytes - bound)
+        if size > bound:
+            raise PayloadTooLarge(
+                f"Expected the arguments of {activity.name} to have at most {bound:,} bytes but they have {size:,}. "
+                f"Store them, and pass a reference to them."
+            )
+
+    # What a rollback asks for
+
+    def allow_calls(self, count: int | None) -> None:
+        """How many more activities and timers the code may ask for; those beyond never come back. None: any number."""
+        self._calls_left = count
+
+    def _may_call(self) -> bool:
+        if self._calls_left is None:
+            return True
+        self._calls_left -= 1
+        return self._calls_left >= 0
+
+    async def quiet(self) -> None:
+        """Returns when nothing else is left to run in this activation."""
+        self._quiet = self.create_future()
+        await self._quiet
+
+    def wake_when_quiet(self) -> bool:
+        """Wakes whoever waits for quiet; False when nobody does."""
+        waiter, self._quiet = self._quiet, None
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_result(None)
+        return True
+
     # What asyncio asks for
 
     def start_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
+        if self._calls_left is not None and not self._may_call():
+            return
         number = self.table.next_number()
         self.commands.add(events.TimerStarted(number, due_ms))
         self.table.add_timer(number, handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sagaline._model import limits
@@ -37,3 +38,8 @@ class Setup:
     registry: Registry
     bounds: Bounds = Bounds()
     payload_bytes: int = limits.PAYLOAD_BYTES
+    """Bytes of one payload at most, as ``sealed_size`` counts them."""
+    record_bytes: int = limits.ACTIVATION_BYTES
+    """The same for the input of a compensation, which may be an input and a result."""
+    sealed_size: Callable[[bytes], int] = len
+    """Bytes that a payload will have in a record. Only called for large ones."""

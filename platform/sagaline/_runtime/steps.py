@@ -100,13 +100,18 @@ def outcome_of(failure: Failure) -> str:
     return FAILED if failure.clean else UNKNOWN
 
 
-def compensation_input(step: Step, compensation: ActivityDefinition) -> bytes:
+def takes_result(activity: ActivityDefinition) -> bool:
+    """True when what undoes the activity is given its result too."""
+    undo = activity.compensation
+    return undo is not None and len(undo.signature.parameters) > len(activity.signature.parameters)
+
+
+def compensation_input(step: Step) -> bytes:
     """The arguments of a step's compensation: those of the step, and its result or null if it takes one more.
 
-    Made of the recorded JSON as it is: the ledger is data, never a closure.
+    Made of the JSON as it is: the ledger is data, never a closure.
     """
-    forward = step.activity.signature.parameters
-    if len(compensation.signature.parameters) == len(forward):
+    if not takes_result(step.activity):
         return step.input
-    comma = b"," if forward else b""
+    comma = b"," if step.activity.signature.parameters else b""
     return step.input[:-1] + comma + (step.result or b"null") + b"]"

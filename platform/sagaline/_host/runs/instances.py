@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.runs.sealing import open_events, open_record
+from sagaline._host.runs.sealing import open_events, open_record, setup_of
 from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
 from sagaline._model.codec import decode
@@ -21,7 +21,6 @@ from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.replay import Replay, replay
 from sagaline._runtime.run import RunInfo
-from sagaline._runtime.setup import Setup
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.partition")
@@ -34,7 +33,7 @@ class Instances:
 
     def __init__(self, registry: Registry, history: Callable[[str], Iterable[bytes]], options: HostOptions) -> None:
         self._history, self._options = history, options
-        self._setup = Setup(registry)
+        self._setup = setup_of(registry, options.payloads)
         self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
         self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given

@@ -13,6 +13,8 @@ from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import ActivityResult, History
 from sagaline._payloads import Place, Sealer, input_of, result_of, step_input, step_result
 from sagaline._runtime.bugs import WorkflowBug
+from sagaline._runtime.definitions import Registry
+from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
@@ -31,6 +33,13 @@ def place_of(run_id: str, event: object) -> Place:
             return step_result(run_id, event.step)
         case _:
             raise TypeError(f"Expected an event with a payload but got {type(event).__name__}.")
+
+
+def setup_of(registry: Registry, sealer: Sealer) -> Setup:
+    """What instances are made with: how large their payloads may be depends on what is done with them."""
+    if sealer.has_blobs:
+        return Setup(registry, payload_bytes=sealer.max_bytes, record_bytes=2 * sealer.max_bytes)
+    return Setup(registry, sealed_size=lambda payload: len(sealer.seal(result_of(""), payload)))
 
 
 def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[Command]:

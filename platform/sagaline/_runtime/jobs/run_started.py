@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 from sagaline._model.events import RunStarted
-from sagaline._runtime.run_loop import RunLoop
+from sagaline._runtime.run_loop import Body, RunLoop
 from sagaline._runtime.sagas import rollback
 
 
@@ -17,9 +14,9 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     body = loop.release_body()
     if body is None:
         body = loop.read_input(job.input)
-    loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(body), name="main")
+    loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(loop, body), name="main")
 
 
-async def _plain(body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+async def _plain(loop: RunLoop, body: Body) -> bytes:
     """The main task of a workflow that is no saga; nothing of it exists if it is cancelled before it starts."""
-    return await body()
+    return loop.encode_result(await body())

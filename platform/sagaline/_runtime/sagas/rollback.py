@@ -11,51 +11,60 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sagaline._runtime.bugs import CompensationFailed
-from sagaline._runtime.calls import Calls
+from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
 from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.endings import BUG, meaning
+from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
+from sagaline._runtime.sagas import branches
 from sagaline._runtime.steps import FAILED, Step, compensation_input
-from sagaline.errors import ActivityError, FailureError
+from sagaline.errors import ActivityError
 
 
-async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Runs a saga's body; on failure or cancellation rolls back, then lets the error out."""
+async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> bytes:
+    """Runs a saga's body; on failure or cancellation rolls back, then lets the error out. Returns the result's JSON."""
     try:
-        return await body()
-    except (FailureError, asyncio.CancelledError):
-        calls.is_rolling_back = True
-        await _stop_branches(calls)
+        return calls.encode_result(await body())
+    except BaseException as error:
+        if not _is_undone(calls, error):
+            raise
+        calls.phase = ROLLING_BACK
+        if BRANCHES_END in calls.run.flags:
+            await branches.stop(calls)
+        else:
+            await _cancel_branches(calls)
         await _roll_back(calls)
-        calls.rolled_back = True
+        calls.phase = ROLLED_BACK
         raise
 
 
-async def _stop_branches(calls: Calls) -> None:
-    """Branches that still run beside the failed one are cancelled: nothing new starts while steps are undone."""
-    branches = calls.live_tasks()
-    for branch in branches:
-        branch.cancel("the saga rolls back")
-    if branches:
-        await asyncio.wait(branches)
+def _is_undone(calls: Calls, error: BaseException) -> bool:
+    """A bug undoes nothing: the run waits, as it stands, for code that is right."""
+    cancel_requested = calls.cancel_reason is not None
+    if CANCELLATION_DECIDED_FIRST not in calls.run.flags and isinstance(error, asyncio.CancelledError):
+        return True
+    return meaning(error, cancel_requested) != BUG
+
+
+async def _cancel_branches(calls: Calls) -> None:
+    """As runs of the first format have it: whoever swallows the cancellation is waited for."""
+    tasks = calls.live_tasks()
+    for task in tasks:
+        task.cancel("the saga rolls back")
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def _roll_back(calls: Calls) -> None:
     ledger = [(step, undo) for step in calls.steps() if (undo := step.activity.compensation) is not None]
     for step, _ in ledger:
-        await _settled(calls, step)
+        await branches.settled(calls, step)  # it could be undone before it happens
     for step, undo in reversed(ledger):
         if step.outcome != FAILED:
             await _compensate(calls, step, undo)
 
 
-async def _settled(calls: Calls, step: Step) -> None:
-    """Waits for a step's outcome: undoing a step that still runs could undo it before it happens."""
-    if step.outcome is None:
-        step.settled = calls.create_future()
-        await step.settled
-
-
 async def _compensate(calls: Calls, step: Step, compensation: ActivityDefinition) -> None:
-    undo = calls.schedule(compensation, compensation_input(step, compensation), compensates=step)
+    undo = calls.schedule(compensation, compensation_input(step), compensates=step)
     try:
         await undo.future
     except ActivityError as error:

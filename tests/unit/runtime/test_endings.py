@@ -1,0 +1,280 @@
+"""How an exception out of a workflow's function is taken: failure, cancellation or bug; alone and in groups."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from script import Script, fetch, names, result, setup_of, store
+
+from sagaline import ActivityError, ApplicationError, saga, workflow
+from sagaline._model import events as e
+from sagaline._model.failure import APPLICATION, TIMEOUT, Failure
+from sagaline._model.limits import MESSAGE_BYTES
+from sagaline._runtime.bugs import CompensationFailed, WorkflowBug
+from sagaline._runtime.endings import BUG, CANCELLED, FAILED, failure_from, meaning
+from sagaline.errors import PayloadTooLarge
+
+
+def refused(text: str = "no") -> ApplicationError:
+    return ApplicationError(text, type="Refused")
+
+
+BAD = KeyError("a bug")
+CASES: list[tuple[BaseException, str, str]] = [
+    # the exception, what it means, what it means after somebody has asked for a cancellation
+    (refused(), FAILED, FAILED),
+    (ActivityError("pay", Failure("Declined", "no")), FAILED, FAILED),
+    (TimeoutError(), FAILED, FAILED),
+    (BAD, BUG, BUG),
+    (asyncio.CancelledError(), BUG, CANCELLED),
+    (GeneratorExit(), BUG, BUG),
+    (SystemExit(3), BUG, BUG),
+    (CompensationFailed("undo"), BUG, BUG),
+    (ExceptionGroup("one", [refused()]), FAILED, FAILED),
+    (ExceptionGroup("two", [refused(), TimeoutError()]), FAILED, FAILED),
+    (ExceptionGroup("nested", [refused(), ExceptionGroup("in", [refused(), refused()])]), FAILED, FAILED),
+    (ExceptionGroup("mixed", [refused(), BAD]), BUG, BUG),
+    (ExceptionGroup("nested bug", [refused(), ExceptionGroup("in", [refused(), BAD])]), BUG, BUG),
+    (BaseExceptionGroup("with exit", [refused(), SystemExit()]), BUG, BUG),
+    (BaseExceptionGroup("cancelled", [refused(), asyncio.CancelledError()]), BUG, FAILED),
+    (BaseExceptionGroup("only cancelled", [asyncio.CancelledError()]), BUG, CANCELLED),
+    (BaseExceptionGroup("bug and cancelled", [BAD, asyncio.CancelledError()]), BUG, BUG),
+    (ExceptionGroup("undone", [refused(), CompensationFailed("undo")]), BUG, BUG),
+]
+
+
+@pytest.mark.parametrize(("error", "alone", "when_cancelled"), CASES, ids=lambda case: repr(case)[:60])
+def test_what_an_exception_means(error: BaseException, alone: str, when_cancelled: str) -> None:
+    assert meaning(error, cancel_requested=False) == alone
+    assert meaning(error, cancel_requested=True) == when_cancelled
+
+
+def test_a_group_of_one_is_that_failure_and_one_of_several_tells_all_of_them() -> None:
+    alone = failure_from(ExceptionGroup("a TaskGroup", [refused("out of stock")]))
+    assert (alone.type, alone.message, alone.kind) == ("Refused", "out of stock", APPLICATION)
+    both = failure_from(ExceptionGroup("a TaskGroup", [refused("first"), refused("second")]))
+    assert both.type == "ExceptionGroup"
+    assert "Refused: first" in both.message
+    assert "Refused: second" in both.message
+    many = failure_from(ExceptionGroup("many", [refused("x" * 1_000) for _ in range(1_000)]))
+    assert len(many.message.encode()) <= MESSAGE_BYTES
+
+
+def test_a_time_out_is_of_that_kind_and_says_what_it_was() -> None:
+    failure = failure_from(TimeoutError())
+    assert (failure.type, failure.kind) == ("TimeoutError", TIMEOUT)
+    assert "asyncio.timeout()" in failure.message
+    assert failure_from(TimeoutError("the bank is slow")).message == "the bank is slow"
+    assert failure_from(ExceptionGroup("", [TimeoutError(), TimeoutError()])).kind == TIMEOUT
+    assert failure_from(ExceptionGroup("", [TimeoutError(), refused()])).kind == APPLICATION
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+@pytest.mark.parametrize("how", ["timeout", "wait_for"])
+def test_a_time_out_let_out_fails_the_run_and_rolls_a_saga_back(decorate: Any, how: str) -> None:
+    @decorate
+    async def late() -> None:
+        await store("a")
+        if how == "timeout":
+            async with asyncio.timeout(5):
+                await fetch("slow")
+        else:
+            await asyncio.wait_for(fetch("slow"), 5)
+
+    script = Script(late)
+    script.done(1)
+    timer = next(event.step for event in script.commands if isinstance(event, e.TimerStarted))
+    script.step(e.TimerFired(timer), after_ms=5_000)
+    if decorate is saga:
+        assert names(script.commands) == ["ActivityCancelRequested", "remove"]
+        script.done(script.commands[-1].step, b"null")  # type: ignore[union-attr]
+    failed = script.commands[-1]
+    assert isinstance(failed, e.RunFailed)
+    assert (failed.failure.type, failed.failure.kind) == ("TimeoutError", TIMEOUT)
+    assert failed.rolled_back == (decorate is saga)
+    script.check_replay()
+
+
+def test_a_task_group_of_failures_rolls_a_saga_back() -> None:
+    @saga
+    async def together() -> None:
+        await store("before")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(store("a"))
+            tasks.create_task(fetch("b"))
+
+    script = Script(together)
+    script.done(1)
+    assert names(script.fails(3, "Broken")) == ["ActivityCancelRequested"]
+    assert names(script.done(2)) == ["remove"]
+    script.done(4, b"null")
+    assert names(script.done(5, b"null")) == ["RunFailed"]
+    (failed,) = script.commands
+    assert isinstance(failed, e.RunFailed)
+    assert (failed.failure.type, failed.rolled_back) == ("Broken", True)
+    script.check_replay()
+
+
+def test_several_failures_of_a_group_are_all_told() -> None:
+    @workflow
+    async def together() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fetch("a"))
+            tasks.create_task(fetch("b"))
+
+    script = Script(together)
+    failures = [e.ActivityFailed(step, 1, Failure(f"Kind{step}", "it broke")) for step in (1, 2)]
+    (failed,) = script.step(*failures)
+    assert isinstance(failed, e.RunFailed)
+    assert "Kind1" in failed.failure.message
+    assert "Kind2" in failed.failure.message
+
+
+def test_a_cancelled_run_whose_group_fails_on_the_way_out_has_failed() -> None:
+    @saga
+    async def together() -> None:
+        async def branch() -> None:
+            try:
+                await store("a")
+            except asyncio.CancelledError:
+                raise refused("could not clean up") from None
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(branch())
+
+    script = Script(together)
+    script.step(e.CancelRequested("q", "enough"))
+    assert names(script.commands) == ["ActivityCancelRequested"]
+    assert names(script.done(1)) == ["remove"]
+    assert names(script.done(2, b"null")) == ["RunFailed"]
+
+
+def test_a_group_with_a_bug_in_it_parks_with_nothing_undone() -> None:
+    @saga
+    async def together() -> None:
+        await store("a")
+        raise ExceptionGroup("both", [refused(), KeyError("a bug")])
+
+    script = Script(together)
+    with pytest.raises(WorkflowBug, match="a bug"):
+        script.done(1)
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+def test_a_cancellation_that_nobody_asked_for_parks_with_nothing_undone(decorate: Any) -> None:
+    @decorate
+    async def cancels_itself() -> None:
+        await store("a")
+        branch = asyncio.ensure_future(fetch("b"))
+        branch.cancel()
+        await branch
+
+    script = Script(cancels_itself)
+    with pytest.raises(WorkflowBug, match="CancelledError"):
+        script.done(1)
+
+
+# Results
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+def test_a_result_that_is_not_of_its_type_fails_the_run_and_rolls_back_first(decorate: Any) -> None:
+    async def wrong() -> int:
+        await store("a")
+        return "seven"  # type: ignore[return-value]
+
+    script = Script(decorate(wrong))
+    script.done(1)
+    if decorate is saga:
+        assert names(script.commands) == ["remove"]
+        script.done(2, b"null")
+    (failed,) = script.commands
+    assert isinstance(failed, e.RunFailed)
+    assert failed.failure.type == "InvalidOutput"
+    assert "seven" in failed.failure.message
+    assert not failed.failure.retryable
+    assert failed.rolled_back == (decorate is saga)
+    script.check_replay()
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+def test_a_result_that_is_too_large_fails_the_run_with_its_place(decorate: Any) -> None:
+    async def large() -> str:
+        await store("a")
+        return "x" * 600_000
+
+    script = Script(decorate(large))
+    script.done(1)
+    if decorate is saga:
+        script.done(2, b"null")
+    (failed,) = script.commands
+    assert isinstance(failed, e.RunFailed)
+    assert failed.failure.type == "PayloadTooLarge"
+    assert "test_endings.py:" in failed.failure.message
+
+
+# Arguments
+
+
+def test_arguments_that_are_too_large_raise_at_the_call_and_can_be_caught() -> None:
+    @workflow
+    async def heavy() -> str:
+        try:
+            await fetch("x" * 600_000)
+        except PayloadTooLarge as error:
+            return str(error)
+        return await fetch("y" * 500_000)
+
+    script = Script(heavy)
+    assert b"at most 512,000 bytes but they have 600,004" in result(script.commands)
+    script.check_replay()
+    runs = Script(heavy, flags=(1, 2))
+    assert names(runs.commands) == ["fetch"], "a run from before that bound has recorded it"
+    runs.check_replay()
+
+
+def test_what_is_undone_with_its_result_leaves_room_for_the_result() -> None:
+    @workflow
+    async def heavy() -> str:
+        try:
+            await store("x" * 400_000)
+        except PayloadTooLarge as error:
+            return str(error)
+        return ""
+
+    assert b"arguments of store to have at most 338,000 bytes" in result(Script(heavy).commands)
+    assert names(Script(heavy, setup=setup_of(heavy, record_bytes=2_000_000)).commands) == ["store"]
+
+
+def test_what_counts_is_the_size_in_the_record() -> None:
+    @workflow
+    async def squeezed() -> str:
+        return await fetch("x" * 600_000)
+
+    script = Script(squeezed, setup=setup_of(squeezed, sealed_size=lambda payload: len(payload) // 10))
+    assert names(script.commands) == ["fetch"]
+
+
+@pytest.mark.parametrize("depth", [100, 5_000])
+def test_arguments_and_results_that_are_too_deep_are_errors_too(depth: int) -> None:
+    deep: Any = []
+    for _ in range(depth):
+        deep = [deep]
+
+    @workflow
+    async def nested() -> Any:
+        try:
+            await fetch(deep)
+        except Exception as error:
+            return type(error).__name__
+
+    @workflow
+    async def returns() -> Any:
+        return deep
+
+    assert result(Script(nested).commands) == b'"InvalidInput"'
+    (failed,) = Script(returns).commands
+    assert isinstance(failed, e.RunFailed)
+    assert failed.failure.type == "InvalidOutput"
