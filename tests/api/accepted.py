@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_type
 
-from sagaline import Client, Retry, Worker, activity, saga, workflow
+from sagaline import (
+    Client,
+    Description,
+    Failure,
+    HistoryEvent,
+    OpenStep,
+    Retry,
+    RunSummary,
+    Status,
+    Worker,
+    activity,
+    saga,
+    workflow,
+)
 
 
 @dataclass
@@ -55,3 +69,20 @@ async def use() -> None:
         assert_type(await handle.result(), int)
         assert_type(await client.execute(fulfil, Order("1"), True, id="order-2"), int)
         assert_type(await client.execute(plain, id="p"), None)
+        again = await client.start(
+            fulfil, Order("1"), id="order-1", id_conflict="fail", id_reuse="if_failed", timeout="5s"
+        )
+        assert_type(await again.result("1m", on_parked="raise"), int)
+        assert_type(await client.execute(fulfil, Order("1"), id="order-1", timeout=None, on_parked="wait"), int)
+        assert_type(await client.execute(plain, id="p", timeout=timedelta(seconds=3)), None)
+        description = await client.handle("order-1", again.run_id).describe(2.5)
+        assert_type(description, Description)
+        assert_type(description.status, Status)
+        assert_type(description.failure, Failure | None)
+        assert_type(description.waits_for, tuple[OpenStep, ...])
+        assert_type(await handle.history(), list[HistoryEvent])
+        assert_type(await client.runs(Status.PARKED), list[RunSummary])
+        assert_type(await client.runs("parked", timeout="10s"), list[RunSummary])
+        await handle.cancel("changed my mind", timeout=10)
+        await handle.terminate()
+        await (await client.start_by_name("fulfil", {"id": "1"}, id="x")).retry()

@@ -37,3 +37,17 @@ async def use(client: Client) -> None:
     await client.start(fulfil, Order("1"))  # wrong
     text: str = await client.execute(fulfil, Order("1"), id="x")  # wrong
     print(text)
+    await client.start(fulfil, Order("1"), id=1)  # wrong
+    await client.start(fulfil, Order("1"), id="x", id_conflict="use-existing")  # wrong
+    await client.start(fulfil, Order("1"), id="x", id_reuse=True)  # wrong
+    await client.start(fulfil, Order("1"), id="x", timeout=b"1")  # wrong
+    await client.start(fulfil, Order("1"), id="x", on_parked="raise")  # wrong
+    await client.execute(fulfil, Order("1"), id="x", on_parked="panic")  # wrong
+    await client.start(reserve, Order("1"), id="x", retry=3)  # wrong
+    handle = await client.start(fulfil, Order("1"), id="x")
+    number: str = await handle.result()  # wrong
+    print(number)
+    await handle.result(on_parked="ignore")  # wrong
+    await handle.cancel("why", 3)  # wrong
+    client.handle(7)  # wrong
+    print((await handle.describe()).epoch)  # wrong
