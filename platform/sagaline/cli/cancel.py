@@ -21,7 +21,9 @@ def cancel(
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Asks a run to stop; a saga undoes what it has done. Returns when that is on record, not when it has ended.
+    """Asks a run to stop; a saga undoes what it has done.
+
+    Returns when that is on record, not when the run has ended.
 
     Example: `sagaline cancel order-17 --reason "the customer called"`
     """

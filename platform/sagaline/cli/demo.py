@@ -27,7 +27,9 @@ def demo(
     ] = False,
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Runs orders through a saga while its worker is killed twice, then checks the books. Exits 1 if anything is off.
+    """Runs a thousand orders while the worker is killed twice.
+
+    Then checks the books; exits with 1 if anything is off.
 
     Example: `sagaline demo` or `sagaline demo --log kafka://127.0.0.1:9092/demo --json`
     """

@@ -24,7 +24,9 @@ def dev(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Runs a worker with an embedded log: one process, no server. The other commands find that log by themselves.
+    """Runs a worker with an embedded log: one process, no server.
+
+    The other commands find that log by themselves.
 
     Example: `sagaline dev my_sagas.py`, then in another terminal
     `sagaline start fulfil_order --id order-1 --input '{"id": "1"}' --wait`
@@ -33,4 +35,5 @@ def dev(
     folder = folder or options.find_embedded() or Path(options.EMBEDDED_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     url = f"sqlite:///{folder / options.EMBEDDED_LOG}"
-    run_worker(file, url, folder / "state", as_json, payloads=load_payloads(payloads))
+    hint = "Start a run from another terminal: sagaline start {workflow} --id ID --input JSON --wait"
+    run_worker(file, url, folder / "state", as_json, hint, payloads=load_payloads(payloads))

@@ -26,7 +26,9 @@ _ANSWER_S = 8.0
 
 
 def doctor(log: Annotated[str, options.LOG] = "", as_json: Annotated[bool, options.JSON] = False) -> None:
-    """Checks brokers, topics, rights, workers, lag, clocks and parked runs; changes nothing. Exit code 1: an error.
+    """Says what is wrong with a namespace, and what to do about it.
+
+    Checks brokers, topics, rights, workers, lag, clocks and parked runs; changes nothing. Exit code 1: an error.
 
     Example: `sagaline doctor --log kafka://broker:9092/orders`
     """

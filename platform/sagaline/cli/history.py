@@ -29,7 +29,9 @@ def history(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Prints the events of a run, in their order. Works without a worker too.
+    """Prints the events of a run.
+
+    Works without a worker too.
 
     Example: `sagaline history order-1 --json`
     """

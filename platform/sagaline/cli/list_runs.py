@@ -27,7 +27,9 @@ def list_runs(
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Lists runs, the oldest first. Works without a worker too.
+    """Lists runs, all or those of a status.
+
+    The oldest is first. Works without a worker too.
 
     Example: `sagaline list --status failed`
     """

@@ -22,9 +22,10 @@ def result(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Prints a run's result as JSON when it has ended, and says live what happens until then.
+    """Waits for a run's end and prints its result.
 
-    The exit code is 1 when it ended without one. Works without a worker too, for a run that has ended.
+    The result is JSON; what happens until then is said live. The exit code is 1 when the run ended without a result.
+    Works without a worker too, for a run that has ended.
 
     Example: `sagaline result order-1 --timeout 10s`
     """

@@ -21,8 +21,8 @@ _LOOK_S = 0.5
 FILE = typer.Argument(help="A Python file, or a module's name, with @workflow, @saga and @activity functions.")
 
 
-def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, **options: Any) -> None:
-    """Runs a worker until SIGTERM or Ctrl-C."""
+def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, hint: str = "", **options: Any) -> None:
+    """Runs a worker until SIGTERM or Ctrl-C. ``hint`` is said at first, with the name of a workflow."""
     held = _hold_signals()
     bound_fragmentation()
     loaded = load(file)
@@ -36,6 +36,8 @@ def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, **opt
         print_json(shown)
     else:
         complain(f"Worker on {url}: workflows {', '.join(shown['workflows'])}")
+        if hint:
+            complain(hint.format(workflow=shown["workflows"][-1]))
     gc.freeze()  # modules stay: collections need not look at them
     gc.set_threshold(50_000, 20, 50)  # nearly all that a worker makes is freed by reference counts
     asyncio.run(_until_signal(worker, held))

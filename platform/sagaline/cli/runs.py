@@ -48,7 +48,9 @@ def retry(
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Takes parked runs up again, with their owners' code of now. Exit code 4 when one parks again at once.
+    """Takes parked runs up again, with the code of now.
+
+    Exit code 4 when one parks again at once.
 
     Example: `sagaline runs retry order-17 order-18`
     """
@@ -72,7 +74,9 @@ def release(
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Gives parked runs up: each is terminated, no code of it runs and nothing is compensated. The reason is on record.
+    """Gives parked runs up: each is terminated.
+
+    No code of it runs and nothing is compensated. The reason is on record.
 
     Example: `sagaline runs release order-17 --reason "refunded by hand, ticket 512"`
     """

@@ -31,9 +31,10 @@ def show(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Shows a run: how it stands, what it waits for, then every event of its history. Works without a worker too.
+    """Shows how a run stands and what it has done.
 
-    With --watch: step, attempt, failure, and when the next attempt is; with --json too, one line a change.
+    What it waits for, then every event of its history. Works without a worker too. With --watch: step, attempt,
+    failure, and when the next attempt is; with --json too, one line a change.
 
     Example: `sagaline show order-1 --watch`
     """

@@ -32,7 +32,9 @@ def apply(
     dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Creates missing topics and corrects settings; never shrinks or deletes, and refuses what cannot be mended.
+    """Creates missing topics and corrects settings.
+
+    Never shrinks or deletes, and refuses what cannot be mended.
 
     Example: `sagaline topics apply --log kafka://broker:9092/orders --partitions 16`
     """

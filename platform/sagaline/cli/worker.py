@@ -32,10 +32,10 @@ def worker(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Runs a worker until SIGTERM or Ctrl-C; a second one hurries it.
+    """Runs a worker, until SIGTERM or Ctrl-C.
 
-    One worker uses one core: `--processes` starts several, each with `--id` and `--state-dir` of its own (-0, -1, …),
-    and starts again what ends.
+    A second signal hurries it. One worker uses one core: `--processes` starts several, each with `--id` and
+    `--state-dir` of its own (-0, -1, …), and starts again what ends.
 
     Example: `sagaline worker my_sagas.py --log kafka://broker:9092/orders --state-dir /var/lib/sagaline`
     """
