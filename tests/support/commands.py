@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any, NamedTuple
 
 from typer.testing import CliRunner
@@ -28,7 +29,10 @@ class Done(NamedTuple):
 
 async def command(*args: str) -> Done:
     """Runs a command as ``main`` does, in a thread: the loop of the test goes on."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     result = await asyncio.to_thread(CliRunner().invoke, app, list(args))
+    root.handlers[:], root.level = handlers, level  # the command's own writes to a stream that is gone
     error = result.exception
     if isinstance(error, SagalineError):
         return Done(exit_code(error), result.stdout, f"{result.stderr}{type(error).__name__}: {error}")

@@ -3,69 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-import msgspec
-
-from sagaline._model import descriptions as wire
-from sagaline._model.failure import Failure
-from sagaline._model.records import TERMINATED, CancelRun, Reply, RetryRun, TerminateRun
+from sagaline._model.records import CancelRun, RetryRun, TerminateRun
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
-from sagaline.errors import RequestRefused, RequestTimeout
+from sagaline.errors import RequestTimeout
 
-_description = msgspec.json.Decoder(wire.RunDescription)
-_GRACE_S = 2.0
-_LOOK_S = 0.2
 Command = CancelRun | TerminateRun | RetryRun
 
 
-async def confirm(requests: Requests, reads: Reads, command: Command, timeout_s: float | None) -> None:
-    """Sends the command until it is known what came of it. Raises RequestRefused, RequestTimeout.
+async def confirm(
+    requests: Requests, reads: Reads, ids: tuple[str, str], make: Callable[[str], Command], timeout_s: float | None
+) -> None:
+    """Sends a command to a run until it is answered. ``ids`` are those of its workflow and of the run, which may be
+    empty; ``make`` makes the command for a run id. Raises RequestRefused, RequestTimeout.
 
-    Owners answer with a refusal, or that they have accepted it; what they have accepted is also seen in the run's
-    description, which is asked for behind the command on the same partition.
+    A command means one certain run, also when it is asked again: without a run id the newest as of now.
     """
-    with requests.asking(command) as asking:
-        look = asyncio.ensure_future(_see(requests, reads, command))
-        try:
-            await asyncio.wait((asking.future, look), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if asking.future.done():
-                asking.future.result()
-                return
-            if look.done() and not look.result():
-                await asking.answer(_GRACE_S)  # its refusal
-                raise RequestRefused(_ended(command.workflow_id))
-            if look.done():
-                return
-        finally:
-            look.cancel()
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout_s is None else loop.time() + timeout_s
+    workflow_id, run_id = ids
+    if not run_id:
+        newest = await reads.read(reads.request(workflow_id, "", "description"), timeout_s)
+        run_id = newest.reply.run_id
+    with requests.asking(make(run_id)) as asking:
+        left_s = None if deadline is None else max(0.0, deadline - loop.time())
+        if await asking.answer(left_s) is not None:
+            return
     assert timeout_s is not None, "without a time-out it waits until there is an answer"
-    text = await reads.silence(command.workflow_id, timeout_s, asking)
+    text = await reads.silence(workflow_id, timeout_s, asking)
     raise RequestTimeout(f"{text} The request is on the log and may still be handled; make it again.")
-
-
-async def _see(requests: Requests, reads: Reads, command: Command) -> bool:
-    """Looks until the command has had its effect, True, or cannot have any more, False."""
-    if isinstance(command, RetryRun):  # always answered
-        await asyncio.Event().wait()
-    while True:
-        with requests.asking(reads.request(command.workflow_id, command.run_id, "description")) as asking:
-            reply = await asyncio.shield(asking.future)
-        verdict = _verdict(command, reply)
-        if verdict is not None:
-            return verdict
-        await asyncio.sleep(_LOOK_S)
-
-
-def _verdict(command: Command, reply: Reply) -> bool | None:
-    description = _description.decode(reply.result or b"{}")
-    if isinstance(command, CancelRun) and description.cancel_requested:
-        return True
-    if isinstance(command, TerminateRun) and reply.status == TERMINATED:
-        return True
-    return None if description.closed_at_ms is None else False
-
-
-def _ended(workflow_id: str) -> Failure:
-    message = f"Expected an open run of workflow id {workflow_id!r} but it has ended."
-    return Failure("RunEnded", message, retryable=False)

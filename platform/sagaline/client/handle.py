@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from sagaline._model.failure import Failure
@@ -9,7 +10,7 @@ from sagaline._model.records import COMPLETED, CancelRun, Reply, RetryRun, Termi
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
-from sagaline.client.commands import confirm
+from sagaline.client.commands import Command, confirm
 from sagaline.client.events import public_events
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
@@ -100,9 +101,8 @@ class RunHandle(Generic[R]):
         handled: make it again, a run is cancelled once. Raises RequestRefused when there is no such run
         ("WorkflowNotFound") or it has ended ("RunEnded"), RequestTimeout.
         """
-        link = self._link
-        request = CancelRun(new_id(), self.workflow_id, checks.reason(reason), *link.requests.address, self.run_id)
-        await confirm(link.requests, link.reads, request, checks.seconds(timeout))
+        why, request_id, address = checks.reason(reason), new_id(), self._link.requests.address
+        await self._confirm(lambda run_id: CancelRun(request_id, self.workflow_id, why, *address, run_id), timeout)
 
     async def terminate(
         self, reason: str = "terminated by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT
@@ -112,9 +112,8 @@ class RunHandle(Generic[R]):
         ``reason`` and what a cancelled call leaves behind as for ``cancel``. Raises RequestRefused when there is no
         such run ("WorkflowNotFound") or it has ended ("RunEnded"), RequestTimeout.
         """
-        link = self._link
-        request = TerminateRun(new_id(), self.workflow_id, checks.reason(reason), *link.requests.address, self.run_id)
-        await confirm(link.requests, link.reads, request, checks.seconds(timeout))
+        why, request_id, address = checks.reason(reason), new_id(), self._link.requests.address
+        await self._confirm(lambda run_id: TerminateRun(request_id, self.workflow_id, why, *address, run_id), timeout)
 
     async def retry(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> None:
         """Takes a parked run up again, with the code that its worker has now.
@@ -122,6 +121,9 @@ class RunHandle(Generic[R]):
         A call that is cancelled or times out may have been handled. Raises RequestRefused when the run is not parked
         ("NotParked") or parks again at once ("StillParked"), RequestTimeout.
         """
-        link = self._link
-        request = RetryRun(new_id(), self.workflow_id, *link.requests.address, self.run_id)
-        await confirm(link.requests, link.reads, request, checks.seconds(timeout))
+        request_id, address = new_id(), self._link.requests.address
+        await self._confirm(lambda run_id: RetryRun(request_id, self.workflow_id, *address, run_id), timeout)
+
+    async def _confirm(self, make: Callable[[str], Command], timeout: Duration | None) -> None:
+        link, ids = self._link, (self.workflow_id, self.run_id)
+        await confirm(link.requests, link.reads, ids, make, checks.seconds(timeout))

@@ -42,7 +42,7 @@ async def test_parked_retry_and_release(tmp_path: Path) -> None:
         refused = await command("runs", "retry", "order-0", "nobody", *link)
         assert refused.code == 4
         assert "order-0: Expected the run of 'order-0' to go on but: no thing-0" in refused.err
-        assert "nobody: Expected an open run" in refused.err
+        assert "nobody: Expected a run of workflow id 'nobody' but there is none" in refused.err
         given_up = await command("runs", "release", "order-3", "--reason", "refunded by hand", *link)
         assert (given_up.code, given_up.out) == (0, "order-3 is given up.\n")
         mended = True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from harness import eventually_async, running
 
 from sagaline import HistoryEvent, RequestRefused, RequestTimeout, RunError, Status, activity, saga, workflow
+from sagaline._model.records import TerminateRun
 
 gate = asyncio.Event()
 
@@ -148,3 +150,36 @@ async def test_runs_are_listed_by_status(url: str) -> None:
         assert (run.workflow_id, run.status, run.failure and run.failure.type) == ("ended", "terminated", "Terminated")
         assert [run.workflow_id for run in await client.runs(Status.RUNNING)] == ["open"]
         assert await client.runs("parked") == []
+
+
+async def test_the_same_terminate_again_has_the_same_answer_and_reaches_no_later_run(url: str) -> None:
+    """An owner that dies after it has ended the run, and before it has answered, is asked again."""
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        first = await client.start(trip, "a", id="t")
+        request = TerminateRun("once", "t", "enough", *client._requests.address, first.run_id)
+        for _ in range(2):
+            with client._requests.asking(request) as asking:
+                reply = await asking.answer(20)
+            assert reply is not None
+            assert (reply.kind, reply.status, reply.run_id) == ("accepted", "terminated", first.run_id)
+        second = await client.start(trip, "b", id="t", id_reuse="allow")
+        with client._requests.asking(request) as asking:
+            assert (await asking.answer(20)) is not None
+        assert (await second.describe()).status is Status.RUNNING
+
+
+async def test_a_command_without_a_run_id_means_the_newest_run_of_now_each_time_it_is_asked(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        handle = await client.start(trip, "a", id="t")
+        sent: list[str] = []
+        publish = client._requests.publish
+
+        def record(request: Any, *rest: Any) -> None:
+            sent.extend([request.run_id] if isinstance(request, TerminateRun) else [])
+            publish(request, *rest)
+
+        monkeypatch.setattr(client._requests, "publish", record)
+        await client.handle("t").terminate()
+        assert sent == [handle.run_id]

@@ -8,10 +8,16 @@ from sagaline._engine.tables.runs import RunView
 from sagaline._model.records import CancelRun, RetryRun, TerminateRun
 
 
+def meant(state: ReadState, request: CancelRun | TerminateRun | RetryRun) -> RunView | None:
+    """The run, open or not; the newest of the workflow id when the command has no run id."""
+    workflow_id, run_id = request.workflow_id, request.run_id
+    return state.run_by_id(workflow_id, run_id) if run_id else state.run(workflow_id)
+
+
 def addressed(state: ReadState, request: CancelRun | TerminateRun | RetryRun) -> RunView | Rejected:
     """The run, open and not held; or why there is none that the command could mean."""
     workflow_id, run_id = request.workflow_id, request.run_id
-    run = state.run_by_id(workflow_id, run_id) if run_id else state.run(workflow_id)
+    run = meant(state, request)
     which = f"an open run {run_id}" if run_id else "an open run"
     if run is None:
         name, why = "WorkflowNotFound", "there is none"

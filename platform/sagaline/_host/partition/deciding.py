@@ -36,13 +36,15 @@ from sagaline._model.records import (
     TerminateRun,
 )
 
+Question = ReadRun | StartRun | CancelRun | TerminateRun
+"""What is answered once it is proven that the answer holds."""
 RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
 
 
 class Outside(NamedTuple):
     """Who is told of what needs no record."""
 
-    ask: Callable[[ReadRun | StartRun, str], None]
+    ask: Callable[[Question, str], None]
     attempts: Attempts
     releasing: Releasing
     progress: Progress
@@ -130,7 +132,10 @@ class Deciding:
         self._outside.ask(request, request.run_id)
 
     def _stop(self, request: CancelRun | TerminateRun) -> None:
-        self._decide(request.workflow_id, [bounded(request)])
+        """Once it is on record that the run stops, or has ended, whoever asked for it is told."""
+        run = self._decided.run(request.workflow_id)
+        if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
+            self._outside.ask(request, request.run_id or run.run_id)
 
     def _result(self, result: ActivityResult) -> None:
         self._decide(result.workflow_id, [bounded_result(result)])
@@ -213,18 +218,21 @@ class Deciding:
 
     # One activation
 
-    def _decide(self, workflow_id: str, inputs: Sequence[RunInput]) -> None:
+    def _decide(self, workflow_id: str, inputs: Sequence[RunInput]) -> bool:
+        """True when none of the inputs was refused."""
         if self._guard.given_up:
-            return
+            return False
         self._recorder.refusals()  # a later record must not say that they were read while they are nowhere
         now = self._clock()
         emitter: Emitter | None = None
+        accepted = True
         for item in inputs:
             run = self._decided.run(workflow_id)
             at_ms = max(now, run.last_at) if run is not None else now
             decision = decide(self._decided, item, at_ms)
             if isinstance(decision, Rejected):
                 self._reject(decision, item)
+                accepted = False
                 continue
             for event in decision:
                 if emitter is None:
@@ -235,6 +243,7 @@ class Deciding:
                     emitter.emit(event)
         if emitter is not None:
             self._activations.activate(emitter)
+        return accepted
 
     def _reject(self, decision: Rejected, item: RunInput) -> None:
         if not isinstance(item, CancelRun | TerminateRun):

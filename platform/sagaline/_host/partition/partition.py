@@ -16,7 +16,7 @@ from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.applying import Applying
-from sagaline._host.partition.deciding import Deciding, Outside
+from sagaline._host.partition.deciding import Deciding, Outside, Question
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
@@ -37,7 +37,7 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.records import ActivityResult, ReadRun, StartRun
+from sagaline._model.records import ActivityResult, StartRun
 from sagaline._runtime.definitions import Registry
 
 
@@ -198,7 +198,7 @@ class _Rooms:
     def _on_tidy(self) -> None:
         self.retention.tidy()
 
-    def _ask(self, request: ReadRun | StartRun, run_id: str) -> None:
+    def _ask(self, request: Question, run_id: str) -> None:
         progress = self._progress
         self.reads.ask(request, progress.appended + 1, idle=not progress.in_flight, run_id=run_id)
 

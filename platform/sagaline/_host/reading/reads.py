@@ -1,4 +1,4 @@
-"""Requests that only read: proven, then answered, at once or when the run has ended."""
+"""Requests that leave nothing more in history: proven, then answered, at once or when the run has ended."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from sagaline._host.reading.read_index import ReadIndex
 from sagaline._host.reading.waiters import Asker, Waiters
 from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
-from sagaline._model.records import ReadRun, Reply, StartRun
+from sagaline._model.records import CancelRun, ReadRun, Reply, StartRun, TerminateRun
 
 _ENTRY_BYTES = 500
+Request = ReadRun | StartRun | CancelRun | TerminateRun
 
 
 class _Question(NamedTuple):
     """A request, and the run that it means; "" is the newest of its workflow id."""
 
-    request: ReadRun | StartRun
+    request: Request
     run_id: str
 
 
 class Reads:
-    """The requests of one partition that only read.
+    """The requests of one partition that read, or have been carried out and are to be answered.
 
     ``state`` is that of what is acknowledged: nothing else is shown. ``start`` takes a start whose run is gone.
     """
@@ -49,10 +50,10 @@ class Reads:
         self._delivery = Delivery(log, guard)
         self._bytes_unproven = 0
 
-    def ask(self, request: ReadRun | StartRun, next_append: int, idle: bool, run_id: str = "") -> None:
+    def ask(self, request: Request, next_append: int, idle: bool, run_id: str = "") -> None:
         """Takes a request. ``next_append`` is the number of the next append: its acknowledgement is the proof.
 
-        ``run_id`` is the run that answers a start that is not the first.
+        ``run_id`` is the run that answers a start that is not the first, and the one that a command has stopped.
         """
         if isinstance(request, ReadRun):
             run_id = request.run_id
@@ -93,6 +94,10 @@ class Reads:
         asker = Asker(request.request_id, request.workflow_id, request.reply_to, request.reply_partition)
         if isinstance(request, StartRun):
             self._answer_start(asker, request, question.run_id)
+            return
+        if isinstance(request, CancelRun | TerminateRun):
+            answer = partial(self._outcome, asker, question.run_id, "accepted")
+            self._delivery.send(Answer(asker, answer, question.run_id))
             return
         try:
             run_id = request.run_id or self._newest(request.workflow_id)
@@ -156,5 +161,5 @@ def _not_found(asker: Asker, run_id: str) -> Reply:
     return answers.refused(asker, answers.NOT_FOUND, message)
 
 
-def _bytes(request: ReadRun | StartRun) -> int:
+def _bytes(request: Request) -> int:
     return _ENTRY_BYTES + (len(request.input) if isinstance(request, StartRun) else 0)
