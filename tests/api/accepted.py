@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import assert_type
 
 from sagaline import (
+    ActivityError,
+    ApplicationError,
     Client,
     Description,
     Failure,
@@ -46,6 +48,49 @@ async def release(order: Order, reservation: str | None) -> None: ...
 def refund(order: Order, cents: int) -> None: ...
 
 
+class CardDeclined(ApplicationError):
+    retryable = False
+
+
+class Payments:
+    def __init__(self, pool: str) -> None:
+        self.pool = pool
+
+    @activity
+    async def pay(self, order: Order, *, cents: int = 0) -> int:
+        return cents
+
+    @pay.compensation
+    async def repay(self, order: Order, cents: int, payment: int | None) -> None: ...
+
+    @activity(
+        timeout=timedelta(seconds=5), refusals=[ValueError], retry=Retry(non_retryable=[KeyError, "card.declined"])
+    )
+    def check(self, order: Order) -> bool:
+        return bool(self.pool)
+
+    @staticmethod
+    @activity
+    def rate(country: str) -> float:
+        return 0.19
+
+
+payments = Payments("pool")
+
+
+@saga
+async def pay_by_method(order: Order) -> int:
+    assert_type(await Payments.check(order), bool)
+    assert_type(await Payments.pay(order), int)
+    assert_type(await payments.pay.options(timeout=30)(order, cents=5), int)
+    assert_type(await Payments.pay.options(retry=Retry(attempts=2))(order, cents=5), int)
+    try:
+        return await Payments.pay(order, cents=7)
+    except ActivityError as error:
+        failure: Failure = error.failure
+        raise CardDeclined(failure.message) from error
+
+
 @saga
 async def fulfil(order: Order, gift: bool = False) -> int:
     assert_type(await reserve(order), str)
@@ -63,7 +108,7 @@ async def plain() -> None: ...
 
 
 async def use() -> None:
-    worker = Worker("memory://x", workflows=[fulfil, plain], activities=[reserve, charge])
+    worker = Worker("memory://x", workflows=[fulfil, plain], activities=[reserve, charge, payments.pay, Payments.rate])
     async with worker, await Client.connect("memory://x") as client:
         handle = await client.start(fulfil, Order("1"), id="order-1")
         assert_type(await handle.result(), int)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagaline import Client, activity, saga
+from sagaline import Client, Retry, Worker, activity, saga
 
 
 @dataclass
@@ -15,6 +15,32 @@ class Order:
 @activity
 async def reserve(order: Order) -> str:
     return order.id
+
+
+class Payments:
+    @activity
+    async def pay(self, order: Order, *, cents: int = 0) -> int:
+        return cents
+
+
+@saga
+async def pay_by_method(order: Order) -> int:
+    await Payments.pay("1")  # wrong
+    await Payments.pay(Payments(), order)  # wrong
+    await Payments.pay(order, 5)  # wrong
+    await Payments().pay(order, cents="5")  # wrong
+    await Payments.pay.options(timeout=None, retry=3)(order)  # wrong
+    paid: str = await Payments.pay(order)  # wrong
+    return len(paid)
+
+
+Retry(non_retryable=[5])  # wrong
+Retry(attempts=1.5)  # wrong
+activity(refusals=["ValueError"])  # wrong
+activity(timeout=[])  # wrong
+Worker("memory://x", workflows=[pay_by_method], activities=[len])  # wrong
+Worker("memory://x", workflows=[Payments().pay])  # wrong
+Worker("memory://x", workflows=[pay_by_method], activities=[pay_by_method])  # wrong
 
 
 @saga
