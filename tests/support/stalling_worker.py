@@ -64,13 +64,36 @@ async def hogs() -> int:
     return sum(range(10**14))
 
 
-WORKFLOWS: list[Workflow[Any, Any]] = [good, spins, spins_and_swallows, explodes, sleeps, hogs]
+@activity
+async def spin() -> None:
+    await asyncio.sleep(0)
+    while True:
+        pass
+
+
+@activity
+async def hog() -> int:
+    await asyncio.sleep(0)
+    return sum(range(10**14))
+
+
+@workflow
+async def calls_spin() -> None:
+    await spin()
+
+
+@workflow
+async def calls_hog() -> None:
+    await hog()
+
+
+WORKFLOWS: list[Workflow[Any, Any]] = [good, spins, spins_and_swallows, explodes, sleeps, hogs, calls_spin, calls_hog]
 OPTIONS = WorkerOptions(stall_warning="300ms", stall_interrupt="1s", stall_give_up="4s", end_when_stalled=True)
 
 
 async def main(url: str, folder: str) -> None:
     async with Worker(
-        url, workflows=WORKFLOWS, activities=[add], state_dir=folder, id="stalls", options=OPTIONS
+        url, workflows=WORKFLOWS, activities=[add, spin, hog], state_dir=folder, id="stalls", options=OPTIONS
     ) as made:
         await made.ready()
         Path(folder, "ready").touch()

@@ -121,3 +121,26 @@ async def test_methods_before_and_after_their_time_say_so() -> None:
     async with worker:
         with pytest.raises(SagalineError, match="once"):
             await worker.start()
+
+
+@activity
+async def ship() -> None: ...
+
+
+@workflow
+async def ships() -> None:
+    await ship()
+
+
+async def test_an_activity_that_a_workflow_uses_and_the_worker_lacks_is_said_at_the_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Fault 10."""
+    async with make(url="memory://test-worker-lacks", workflows=[ships]):
+        pass
+    assert "ship" in caplog.text
+    assert "ships" in caplog.text
+    caplog.clear()
+    async with make(url="memory://test-worker-lacks", workflows=[ships], activities=[ship]):
+        pass
+    assert caplog.text == ""

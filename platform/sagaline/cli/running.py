@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,14 @@ import typer
 
 from sagaline.cli.loading import load
 from sagaline.cli.malloc import bound_fragmentation
-from sagaline.cli.output import complain, print_json
+from sagaline.cli.output import complain, exit_code, print_json
 from sagaline.cli.supervisor import PARENT
+from sagaline.errors import SagalineError
 from sagaline.worker import Worker
 
 _LOOK_S = 0.5
+_LATE_S = 2.0
+_HURRIED = 130
 FILE = typer.Argument(help="A Python file, or a module's name, with @workflow, @saga and @activity functions.")
 
 
@@ -58,7 +64,8 @@ async def _until_signal(worker: Worker, held: list[int]) -> None:
 
     def on_signal() -> None:
         if stop.is_set():
-            raise SystemExit(130)  # the second one hurries
+            _end_within(_LATE_S, _HURRIED)
+            raise SystemExit(_HURRIED)  # the second one hurries
         stop.set()
         begin.cancel()
 
@@ -77,9 +84,24 @@ async def _until_signal(worker: Worker, held: list[int]) -> None:
     orphaned.cancel()
     stopped.cancel()
     failed.cancel()
+    error = failed.exception() if failed.done() and not failed.cancelled() else None
     await worker.stop()
-    if failed.done() and not failed.cancelled() and (error := failed.exception()) is not None:
+    _end_within(_LATE_S, exit_code(error) if isinstance(error, SagalineError) else int(error is not None))
+    if error is not None:
         raise error
+
+
+def _end_within(seconds: float, code: int) -> None:
+    """Ends the process, if it has not ended by then: Python would wait for users' threads that hang for ever."""
+
+    def end() -> None:
+        sys.stdout.flush()
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 async def _stop_when_orphaned(stop: asyncio.Event) -> None:

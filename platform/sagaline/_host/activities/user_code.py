@@ -8,6 +8,7 @@ are made by a factory that sees to the same. A callback that is handed to the lo
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import weakref
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
@@ -55,8 +56,10 @@ class UserCode(Coroutine[Any, Any, Any]):
     def close(self) -> None:
         try:
             self._coro.close()
-        except (SystemExit, KeyboardInterrupt, RuntimeError):
-            pass  # it is on its way out; a RuntimeError says that it awaits in spite of that
+        except RuntimeError:  # it awaits in spite of that: the garbage collector must not ask it again
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._coro))
+        except (SystemExit, KeyboardInterrupt):
+            pass  # it is on its way out
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self  # pyright: ignore[reportReturnType]

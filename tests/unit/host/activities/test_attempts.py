@@ -14,7 +14,6 @@ import pytest
 from activity_bench import bench
 
 from sagaline import Activity, ApplicationError, activity
-from sagaline._host.activities import attempts as attempts_module
 from sagaline._log.pool import DaemonPool
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT
 from sagaline._payloads import BlobsUnavailable, Payloads, Sealer
@@ -232,13 +231,16 @@ async def test_whatever_fails_around_the_call_is_reported(step: str, monkeypatch
     """Fault 20."""
 
     class Failing(Sealer):
-        def open(self, payload: bytes, *place: Any) -> bytes:
-            raise BlobsUnavailable("down") if step == "open" else AssertionError
+        def is_open(self, payload: bytes) -> bool:
+            return step != "open"
 
-        def touches(self, payload: bytes, *place: Any) -> bool:
+        def open(self, *args: Any) -> bytes:
+            raise BlobsUnavailable("down")
+
+        def touches(self, payload: bytes) -> bool:
             return step == "seal"
 
-        def seal(self, run_id: str, payload: bytes, *place: Any) -> bytes:
+        def seal(self, *args: Any) -> bytes:
             raise SystemExit("down")
 
     @activity
@@ -251,8 +253,6 @@ async def test_whatever_fails_around_the_call_is_reported(step: str, monkeypatch
     @activity
     async def ok(number: int) -> None: ...
 
-    if step == "open":
-        monkeypatch.setattr(attempts_module, "is_sealed", lambda payload: True)
     async with bench(in_thread, on_loop, ok, payloads=Failing(Payloads())) as made:
         if step == "thread":
             monkeypatch.setattr(threading.Thread, "start", _cannot_start)

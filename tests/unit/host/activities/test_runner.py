@@ -282,7 +282,6 @@ async def test_what_ends_within_the_grace_is_reported() -> None:
         assert [result.result for result in made.results] == [b"0"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it swallows GeneratorExit too
 async def test_after_closing_nothing_of_the_users_runs_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else ``asyncio.run`` waits for ever for what swallows its cancellation."""
 

@@ -12,7 +12,7 @@ import pytest
 import stalling_worker
 from harness import eventually
 
-from sagaline import Client, RunHandle
+from sagaline import Client, RunError, RunHandle
 from sagaline._host.watchdog.watchdog import STALLED
 
 _SCRIPT = stalling_worker.__file__
@@ -96,3 +96,47 @@ async def test_code_that_never_yields_is_parked_with_its_stack_and_good_runs_fin
     else:  # interrupted; on a machine under load the process may have been given up before that
         assert len(supervised.codes) <= 1
     assert "of 'bad'" in supervised.text() or "Run of bad" in supervised.text()
+
+
+async def test_an_async_activity_that_never_yields_fails_its_attempt_and_all_else_goes_on(
+    supervised: Supervised,
+) -> None:
+    keeper = asyncio.create_task(supervised.keep())
+    try:
+        await eventually((supervised.state / "ready").exists, 60)
+        async with await Client.connect(supervised.url) as client:
+            bad = await client.start(stalling_worker.calls_spin, id="bad")
+            goods = [await client.start(stalling_worker.good, n, id=f"good-{n}", timeout=60) for n in range(5)]
+            with pytest.raises(RunError) as caught:
+                await bad.result(120)
+            assert caught.value.type == "Interrupted"
+            assert "let the event loop go on" in str(caught.value)
+            for number, good in enumerate(goods):
+                assert await good.result(60) == 5 * number
+    finally:
+        keeper.cancel()
+    assert supervised.codes == []
+
+
+async def test_an_activity_that_lets_no_thread_run_ends_the_worker_once_and_waits_for_a_person(
+    supervised: Supervised,
+) -> None:
+    keeper = asyncio.create_task(supervised.keep())
+    try:
+        await eventually((supervised.state / "ready").exists, 60)
+        async with await Client.connect(supervised.url) as client:
+            bad = await client.start(stalling_worker.calls_hog, id="bad")
+            goods = [await client.start(stalling_worker.good, n, id=f"good-{n}", timeout=60) for n in range(5)]
+            for number, good in enumerate(goods):
+                assert await good.result(120) == 5 * number
+            async with asyncio.timeout(60):
+                while not await parked(bad):
+                    await asyncio.sleep(0.1)
+            described = await bad.describe()
+            assert described.failure is not None
+            assert described.failure.type == "Stalled"
+            assert "in hog" in described.failure.stack
+    finally:
+        keeper.cancel()
+    assert supervised.codes == [1]
+    assert "activity hog of 'bad'" in supervised.text()
