@@ -11,11 +11,14 @@ from sagaline._runtime import durations
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.activity import Activity
-from sagaline.client.types import Status
+from sagaline.client.types import IdConflict, IdReuse, OnParked, Status
 from sagaline.errors import ConfigurationError, InvalidInput
 from sagaline.workflow import Workflow
 
 _SHOWN = 80
+ID_CONFLICT: tuple[str, ...] = get_args(IdConflict)
+ID_REUSE: tuple[str, ...] = get_args(IdReuse)
+ON_PARKED: tuple[str, ...] = get_args(OnParked)
 
 
 def text_id(value: Any, what: str = "id") -> str:
@@ -44,9 +47,8 @@ def seconds(value: Duration | None, what: str = "timeout") -> float | None:
     return None if value is None else durations.seconds(value, what)
 
 
-def word(value: Any, allowed: Any, what: str) -> str:
-    """One of the words of a Literal type. Raises ConfigurationError."""
-    words = get_args(allowed)
+def word(value: Any, words: tuple[str, ...], what: str) -> str:
+    """One of the words of an option. Raises ConfigurationError."""
     if value not in words:
         raise ConfigurationError(f"Expected {what} to be one of {', '.join(words)} but got {_shown(value)}.")
     return str(value)

@@ -148,7 +148,7 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, definition.name, payload, id, id_conflict, id_reuse)
+        request = start_request(self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), definition)
 
     @overload
@@ -202,7 +202,7 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, definition.name, payload, id, id_conflict, id_reuse)
+        request = start_request(self._link, "closed", definition.name, payload, id, id_conflict, id_reuse)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), definition)
 
     async def start_by_name(
@@ -217,7 +217,7 @@ class Client:
     ) -> RunHandle[Any]:
         """As ``start``, for a workflow whose code is not here: its worker checks the arguments, values of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, name, checks.json_array(args), id, id_conflict, id_reuse)
+        request = start_request(self._link, "accepted", name, checks.json_array(args), id, id_conflict, id_reuse)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), None)
 
     async def execute_by_name(
@@ -233,7 +233,7 @@ class Client:
     ) -> Any:
         """As ``execute``, for a workflow whose code is not here; the result is a value of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, name, checks.json_array(args), id, id_conflict, id_reuse)
+        request = start_request(self._link, "closed", name, checks.json_array(args), id, id_conflict, id_reuse)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), None)
 
     def handle(self, workflow_id: str, run_id: str | None = None) -> RunHandle[Any]:

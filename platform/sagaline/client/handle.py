@@ -67,7 +67,7 @@ class RunHandle(Generic[R]):
             RequestTimeout: it has not ended in time; the message says where it stands and since when.
             RequestRefused: there is no such run (``type`` is "WorkflowNotFound").
         """
-        terms = Terms(checks.seconds(timeout), checks.word(on_parked, OnParked, "on_parked") == "raise")
+        terms = Terms(checks.seconds(timeout), checks.word(on_parked, checks.ON_PARKED, "on_parked") == "raise")
         link = self._link
         request = link.reads.request(self.workflow_id, self.run_id, "result")
         reply = await EndOfRun(link.requests, link.reads, request, terms).reply()

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
+from sagaline._payloads import is_sealed
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.handle import Link
-from sagaline.client.requests import new_id
-from sagaline.client.types import IdConflict, IdReuse, OnParked
+from sagaline.client.requests import FIRST_WAIT_MS, new_id
+from sagaline.client.types import OnParked
 from sagaline.client.waiting import EndOfRun, Terms
 from sagaline.errors import RequestRefused, RequestTimeout
 
 
-def start_request(link: Link, workflow: str, payload: bytes, id: str, id_conflict: str, id_reuse: str) -> StartRun:
-    """The request for a run, checked. Raises InvalidInput, ConfigurationError."""
+def start_request(
+    link: Link, reply_when: str, workflow: str, payload: bytes, id: str, id_conflict: str, id_reuse: str
+) -> StartRun:
+    """The request for a run, checked; it is answered when the run is ``accepted`` or ``closed``. Raises InvalidInput,
+    ConfigurationError."""
     link.requests.check_open()
     reply_to, reply_partition = link.requests.address
     return StartRun(
@@ -28,8 +30,10 @@ def start_request(link: Link, workflow: str, payload: bytes, id: str, id_conflic
         payload,
         reply_to,
         reply_partition,
-        id_conflict=checks.word(id_conflict, IdConflict, "id_conflict"),
-        id_reuse=checks.word(id_reuse, IdReuse, "id_reuse"),
+        reply_when,
+        checks.word(id_conflict, checks.ID_CONFLICT, "id_conflict"),
+        checks.word(id_reuse, checks.ID_REUSE, "id_reuse"),
+        FIRST_WAIT_MS,
     )
 
 
@@ -53,12 +57,12 @@ async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
 
 async def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Reply:
     """Sends the request until the run has ended."""
-    terms = Terms(checks.seconds(timeout), checks.word(on_parked, OnParked, "on_parked") == "raise")
+    terms = Terms(checks.seconds(timeout), checks.word(on_parked, checks.ON_PARKED, "on_parked") == "raise")
 
     async def ask(sealed: StartRun) -> Reply:
         return await EndOfRun(link.requests, link.reads, sealed, terms).reply()
 
-    return await _sealed(link, msgspec.structs.replace(request, reply_when="closed"), ask)
+    return await _sealed(link, request, ask)
 
 
 async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Awaitable[Reply]]) -> Reply:
@@ -69,6 +73,6 @@ async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Await
     except RequestRefused:
         await link.payloads.forget_input(request)
         raise
-    if reply.run_id != run_id_of(request):  # it was given a run that was there
+    if is_sealed(request.input) and reply.run_id != run_id_of(request):  # it was given a run that was there
         await link.payloads.forget_input(request)
     return reply

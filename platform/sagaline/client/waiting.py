@@ -35,9 +35,13 @@ class EndOfRun:
 
     def __init__(self, requests: Requests, reads: Reads, request: StartRun | ReadRun, terms: Terms) -> None:
         self._requests, self._reads, self._request, self._terms = requests, reads, request, terms
-        self._run_id = run_id_of(request) if isinstance(request, StartRun) else request.run_id
         self._joins = not isinstance(request, StartRun) or request.id_conflict in ("join", "use_existing")
         self._known: Description | None = None
+
+    @property
+    def _run_id(self) -> str:
+        """The run that is meant, or that the start begins; "" is the newest of the workflow id."""
+        return run_id_of(self._request) if isinstance(self._request, StartRun) else self._request.run_id
 
     async def reply(self) -> Reply:
         """How the run has ended. Raises RequestRefused, RequestTimeout, RunParkedError, ClientClosed."""
