@@ -168,6 +168,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"name": " "}, "a name of 1 to 255 bytes"),
     ({"name": "x" * 256}, "a name of 1 to 255 bytes"),
     ({"name": "\ud800"}, "a name of 1 to 255 bytes"),
+    ({"name": "a\nb"}, "a name of 1 to 255 bytes of printable text"),
     ({"name": 5}, "a name as text but got 5"),
     ({"timeout": "soon"}, "timeout to be seconds"),
     ({"timeout": -1}, "timeout to be above zero"),
@@ -225,6 +226,14 @@ def test_a_retry_that_cannot_work_is_refused_with_the_place(options: dict[str, A
     with pytest.raises(ConfigurationError, match=message) as raised:
         Retry(**options)
     assert HERE in str(raised.value)
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": "x"}, {"timeout": True}, {"retry": "3"}])
+def test_options_for_one_call_are_checked_too(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=HERE):
+        reserve.options(**options)
+    with pytest.raises(ConfigurationError, match=HERE):
+        Payments.charge.compensation(**options)
 
 
 def test_what_a_retry_says_as_data() -> None:

@@ -79,7 +79,11 @@ def problems_of_writing(error: BaseException) -> list[Problem]:
 def problems_of_other(text: str) -> list[Problem]:
     """An error of writing in one line, with advice where there is some."""
     line = " ".join(text.split())
-    if "utf-8 sequence" in line:
+    if "Maximum serialization depth" in line:
+        line = f"it is nested deeper than {DEPTH}"
+    elif "Circular reference" in line:
+        line = "it contains itself"
+    elif "utf-8 sequence" in line:
         line = f"{line}: bytes are carried as text in UTF-8, others as pydantic.Base64Bytes"
     return [("", cut(line, _TEXT_BYTES))]
 

@@ -63,8 +63,10 @@ def name_for(fn: Callable[..., Any], name: object, place: str) -> str:
         name = fn.__qualname__.rpartition("<locals>.")[2]
     if not isinstance(name, str):
         raise ConfigurationError(f"Expected a name as text but got {shown(name)} ({place}).")
-    if not name.strip() or size(name) > NAME_BYTES or not _is_encodable(name):
-        raise ConfigurationError(f"Expected a name of 1 to {NAME_BYTES} bytes of text but got {shown(name)} ({place}).")
+    if not name.strip() or size(name) > NAME_BYTES or not name.isprintable():
+        raise ConfigurationError(
+            f"Expected a name of 1 to {NAME_BYTES} bytes of printable text but got {shown(name)} ({place})."
+        )
     return str(name)
 
 
@@ -92,7 +94,7 @@ def error_names(given: object, name_of: Callable[[type[BaseException]], str], pl
     for error in _listed(given, "non_retryable", "exception classes or names of errors", place):
         if isinstance(error, type) and issubclass(error, BaseException):
             names.append(name_of(error))
-        elif isinstance(error, str) and error.strip() and size(error) <= NAME_BYTES and _is_encodable(error):
+        elif isinstance(error, str) and error.strip() and size(error) <= NAME_BYTES and error.isprintable():
             names.append(str(error))
         else:
             raise ConfigurationError(
@@ -118,11 +120,3 @@ def whole_number(given: object, what: str, least: int, most: int, place: str) ->
             f"Expected {what} to be a whole number from {least} to {most} but got {shown(given)} ({place})."
         )
     return int(given)
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

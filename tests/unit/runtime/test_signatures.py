@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from sagaline import ConfigurationError, InvalidInput, InvalidOutput
-from sagaline._model.limits import MESSAGE_BYTES, size
+from sagaline._model.limits import DEPTH, MESSAGE_BYTES, size
+from sagaline._runtime.carried import Misfit
+from sagaline._runtime.codecs import check_depth
 from sagaline._runtime.signatures import Signature
 
 
@@ -203,6 +209,59 @@ def test_values_that_are_nested_too_deep_are_refused_at_the_call(levels: int) ->
     circle.append(circle)
     with pytest.raises(InvalidInput):
         fn.encode_input((circle,), {})
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth_of, value.values()), default=0)
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+
+
+_tricky = st.text(alphabet='[]{}"\\a,', max_size=8)
+_values = st.recursive(
+    st.one_of(_tricky, st.integers(), st.none()),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(_tricky, inner, max_size=3)),
+    max_leaves=60,
+)
+
+
+@given(value=_values, more=st.integers(0, 70), filler=st.lists(_tricky, max_size=70))
+def test_the_depth_of_json_is_its_depth_whatever_stands_in_its_strings(
+    value: Any, more: int, filler: list[str]
+) -> None:
+    for number in range(more):
+        value = [*filler[:number], value] if number % 2 else {"k": value, '"]': "["}
+    data = json.dumps(value).encode()
+    if depth_of(value) <= DEPTH:
+        check_depth(data)
+    else:
+        with pytest.raises(Misfit):
+            check_depth(data)
+
+
+@given(st.binary())
+def test_the_depth_of_anything_else_is_looked_at_without_an_error_of_its_own(data: bytes) -> None:
+    try:
+        check_depth(data)
+    except Misfit:
+        pass
+
+
+def test_looking_at_the_depth_takes_time_in_proportion_to_the_size() -> None:
+    def seconds(size: int) -> float:
+        shapes = [b'["' + b'\\"' * size, b"[" * size, b'"\\' * size, b'"[",' * size, b"[]{}" * size, b'["' * size]
+        best = 9.0
+        for _ in range(3):
+            began = time.perf_counter()
+            for data in shapes:
+                try:
+                    check_depth(data)
+                except Misfit:
+                    pass
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    assert seconds(80_000) < 40 * seconds(8_000)  # a square would be a hundred times
 
 
 # Types that cannot be carried are refused where they are declared (fault 25)
