@@ -19,7 +19,7 @@ def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
         loop = VirtualLoop()
         try:
             loop.run_until_complete(test(*args, **options))
-            assert not loop.errors
+            assert not loop.errors, loop.errors
         finally:
             loop.close()
 

@@ -135,7 +135,9 @@ class VirtualLoop(BaseEventLoop):
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:
+        except Died:
+            raise
+        except BaseException as error:
             future.set_exception(error)
         return future
 

@@ -18,7 +18,7 @@ from sagaline._engine.effects import Effect
 from sagaline._engine.overlay import Writes
 from sagaline._engine.state import OffsetRows
 from sagaline._host import crash_points
-from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.guard import Guard, loss_of
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.progress import Progress, Watermarks
 from sagaline._log import HISTORY, Ack, Appender, Log, Record
@@ -66,11 +66,17 @@ class Pipeline:
         return now_ms - self._in_flight[0].sent_at_ms if self._in_flight and self._gap is None else 0
 
     def send(self, key: bytes, value: bytes | None, pending: Pending) -> None:
-        """Appends a record; its writes are in the overlay already."""
+        """Appends a record; its writes are in the overlay already. Nothing once the partition is given up: behind a
+        record that did not land none may."""
+        if self.guard.given_up:
+            return
         self._in_flight.append(pending)
         self.bytes_in_flight += pending.bytes
         self._progress.appended += 1
-        self.appender.append(self._number, key, value, pending)
+        try:
+            self.appender.append(self._number, key, value, pending)
+        except BaseException as error:  # nobody knows whether it was sent
+            self._doubt(loss_of(error).text)
         if crash_points.armed:
             crash_points.reach("after-append")
 

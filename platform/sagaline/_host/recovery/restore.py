@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sagaline._engine.held import can_go_on
 from sagaline._engine.meta import CURRENT_KEY, FORMAT, META_KEY, Meta, decode_meta, encode_meta
@@ -21,6 +21,7 @@ from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
+from sagaline._host.recovery.write_back import unavailable
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record
 from sagaline._model.codec import UnreadableRecord, encode
 from sagaline._model.keys import claim_key
@@ -33,6 +34,7 @@ _logger = logging.getLogger("sagaline.recovery")
 _FIRST_BYTES = [bytes([first]) for first in range(0x21, 0x7F) if first != CURRENT_KEY[0]]
 """Of the keys of rows that stand for history."""
 _SAFE_SHARE = 0.8  # clocks differ
+T = TypeVar("T")
 AppendClaim = Callable[[int, bytes, bytes], Awaitable[Ack]]
 
 
@@ -183,15 +185,23 @@ class Recovery:
         return await asyncio.shield(self._opening)
 
     async def _open_store(self) -> Store:
-        self._store = await self._pools.io(self._stores.open, self._partition, self._identity())
+        self._store = await self._io(self._stores.open, self._partition, self._identity())
         return self._store
+
+    async def _io(self, fn: Callable[..., T], *args: object) -> T:
+        try:
+            return await self._pools.io(fn, *args)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            raise unavailable(error) from error
 
     async def _rebuild(self) -> Store:
         """An empty store in the place of one that cannot be believed. Raises StoreUnavailable."""
         before, self._store = self._store, None
         if before is not None:
-            await self._pools.io(before.close)
-        await self._pools.io(self._stores.wipe, self._partition)
+            await self._io(before.close)
+        await self._io(self._stores.wipe, self._partition)
         store = await self._open_store()
         if not _is_empty(store):
             raise StoreUnavailable("the state could not be wiped: rows of before are still there")
@@ -242,4 +252,4 @@ class Recovery:
             opening.exception()  # whoever waited for it has heard of it, or has left
         store, self._store = self._store, None
         if store is not None:
-            await self._pools.io(store.close)
+            await self._io(store.close)

@@ -9,12 +9,14 @@ that was written and deleted meanwhile costs nothing or one operation, and a run
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from sagaline._engine.meta import CURRENT_KEY, META_KEY, Meta, encode_meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables import ONCE_PREFIXES
 from sagaline._host import crash_points
-from sagaline._host.partition.guard import Guard
+from sagaline._host.crash_points import Died
+from sagaline._host.partition.guard import Guard, describe
 from sagaline._store import Store, StoreUnavailable
 
 _WAIT_S = 0.25
@@ -54,6 +56,18 @@ class WriteBack(Overlay):
         elif self._handle is None:
             self._handle = self._loop.call_later(_WAIT_S, self._guard.run, self.flush)
 
+    def get(self, key: bytes) -> bytes | None:
+        above = self._above.by_key
+        if key in above:
+            return above[key]
+        try:
+            return self._store.get(key)
+        except BaseException as error:
+            raise unavailable(error) from error
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        return _mapped(super().scan(prefix, after))
+
     def flush(self) -> None:
         """Writes what has gathered."""
         if self._handle is not None:
@@ -66,11 +80,28 @@ class WriteBack(Overlay):
         current = (CURRENT_KEY, str(self.current_at_ms).encode())
         try:
             self._store.write([*self._above.by_key.items(), (META_KEY, encode_meta(self.meta)), current])
-        except StoreUnavailable as error:
-            self._guard.caught(error)
+        except BaseException as error:
+            self._guard.caught(unavailable(error))
             return
         if crash_points.armed:
             crash_points.reach("after-store-write")
         self._above.clear()
         self._bytes = 0
         self._dirty = False
+
+
+def _mapped(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    try:
+        yield from rows
+    except BaseException as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: BaseException) -> BaseException:
+    """The error as it is raised from here on.
+
+    Whatever a store raises is the store's fault, never that of the input or run that asks for the row; a database
+    in Rust may raise what is no Exception."""
+    if isinstance(error, StoreUnavailable | KeyboardInterrupt | GeneratorExit | Died):
+        return error
+    return StoreUnavailable(f"the state failed with {type(error).__name__}: {describe(error)}")
