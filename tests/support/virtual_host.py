@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+
 from sagaline import Activity, Workflow
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
@@ -72,11 +74,9 @@ class VirtualHost:
     def start(self, workflow: Workflow[Any, Any], workflow_id: str, *args: Any, **fields: Any) -> str:
         """Asks for a run, to be answered at its end; returns the request id."""
         payload = workflow.definition.signature.encode_input(args, {})
-        request = StartRun(
-            f"start-{next(_numbers)}", workflow_id, workflow.definition.name, payload, "client", 0, "closed"
-        )
-        for name, value in fields.items():
-            object.__setattr__(request, name, value)
+        name, request_id = workflow.definition.name, f"start-{next(_numbers)}"
+        request = StartRun(request_id, workflow_id, name, payload, "client", 0, "closed")
+        request = msgspec.structs.replace(request, **fields)
         self.command(workflow_id, request)
         return request.request_id
 

@@ -264,9 +264,10 @@ async def test_an_input_that_makes_the_engine_fail_is_a_dead_letter_and_the_othe
         return real(state, given, now_ms)
 
     monkeypatch.setitem(decide.PROCESSORS, TerminateRun, broken)
-    async with running(url, [one], [act]) as (_, client):
+    async with running(url, [one, waits], [act]) as (_, client):
+        handle = await client.start(waits, id="open")
         with pytest.raises(RequestRefused, match="put aside as a dead letter: The engine failed: ZeroDivisionError"):
-            await client.handle("nobody").terminate("boom")
+            await handle.terminate("boom")
         assert await client.execute(one, "after", id="after") == "after"
         log = open_log(url)
         await log.open()
