@@ -61,7 +61,8 @@ class StepThread:
 
     def join(self, timeout_s: float) -> bool:
         """Waits until it has ended; False when it has not."""
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
 
