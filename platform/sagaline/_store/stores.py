@@ -13,6 +13,6 @@ def open_stores(directory: str | Path | None, memory_bytes: int = 128_000_000) -
     memory. Raises StateDirectoryInUse."""
     if directory is None:
         return MemoryStores()
-    from sagaline._store.rocksdb import RocksStores
+    from sagaline._store.directory import RocksStores
 
     return RocksStores(Path(directory), memory_bytes)

@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from typing import Any, NamedTuple
 
+from sortedcontainers import SortedDict
+
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._payloads import Payloads, Sealer
@@ -133,5 +135,5 @@ class Worker:
             for partition, copies in self.disk.copies.items():
                 if copies:
                     self.world.marks["old disk"] += 1
-                    self.disk.stores[partition].rows = dict(draw.choice(copies))
+                    self.disk.stores[partition].rows = SortedDict(draw.choice(copies))
         self.start()

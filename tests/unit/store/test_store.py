@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,55 @@ def test_rows_are_found_scanned_in_order_and_deleted(stores: Stores) -> None:
     assert store.get(b"a/07") is None
     assert store.get(b"a/08") == b"last"
     store.close()
+
+
+def test_scans_of_any_prefix_go_on_behind_any_key(stores: Stores) -> None:
+    """Against a plain sorted list, on both stores alike."""
+    draw = random.Random(7)
+    alphabet = [b"\x00", b"a", b"b", b"\xff"]
+    rows = {b"".join(draw.choices(alphabet, k=draw.randint(1, 5))): b"%d" % number for number in range(600)}
+    store = stores.open(0, IDENTITY)
+    store.write(list(rows.items()))
+    for _ in range(300):
+        prefix = b"".join(draw.choices(alphabet, k=draw.randint(1, 3)))
+        after = draw.choice([b"", b"".join(draw.choices(alphabet, k=draw.randint(1, 5)))])
+        expected = sorted(row for row in rows.items() if row[0].startswith(prefix) and row[0] > after)
+        assert list(store.scan(prefix, after)) == expected
+    store.close()
+
+
+def test_rows_may_be_written_while_a_scan_goes_on(stores: Stores) -> None:
+    store = stores.open(0, IDENTITY)
+    store.write([(b"a/%04d" % number, b"v") for number in range(1_000)])
+    seen: list[bytes] = []
+    for key, _ in store.scan(b"a/"):
+        seen.append(key)
+        store.write([(key, None), (b"a/%04d-" % len(seen), b"new")])
+    assert [key for key in seen if not key.endswith(b"-")] == [b"a/%04d" % number for number in range(1_000)]
+    assert seen == sorted(seen)
+    store.close()
+
+
+def test_stores_are_opened_used_wiped_and_closed_in_any_thread(stores: Stores) -> None:
+    with ThreadPoolExecutor(8) as threads:
+
+        def work(partition: int) -> bytes | None:
+            store = stores.open(partition, IDENTITY)
+            store.write([(b"k", b"%d" % partition)])
+            threads.submit(store.close).result()
+            again = stores.open(partition, IDENTITY)
+            value = again.get(b"k")
+            assert len(list(again.scan(b"k"))) == 1
+            again.close()
+            stores.wipe(partition)
+            return value
+
+        assert list(threads.map(work, range(4))) == [b"%d" % partition for partition in range(4)]
+    for partition in range(4):
+        store = stores.open(partition, IDENTITY)
+        assert store.get(b"k") is None
+        store.close()
+        store.close()
 
 
 def test_partitions_are_apart_and_rows_survive_reopening(stores: Stores) -> None:
