@@ -66,6 +66,11 @@ def define(
     """Makes a workflow of an async function; raises ConfigurationError when it is not one."""
     checks.require_function(fn, "@saga" if is_saga else "@workflow")
     place = checks.place_of(fn)
+    if checks.is_method(fn):
+        raise ConfigurationError(
+            f"Expected a workflow to be a function but {fn.__qualname__} ({place}) is a method: nothing keeps its "
+            f"object while the run sleeps. Take what it needs as arguments, or put @staticmethod above."
+        )
     shown = checks.name_for(fn, name, place)
     if not inspect.iscoroutinefunction(fn):
         raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not ({place}).")

@@ -150,7 +150,7 @@ FUNCTIONS: list[tuple[Any, str]] = [
     (_yields_async, "return a list"),
     ("name", "options are given by name"),
     (5, "not callable"),
-    (None.__class__, "on the methods of the class"),
+    (_def("class X:\n async def undo(cls): ...\nundo = X.undo"), "is a class method"),
     (_def("async def undo(*args): ..."), r"takes \*args"),
     (_def("async def undo(**more): ..."), r"takes \*more"),
 ]
@@ -226,6 +226,12 @@ def test_a_retry_that_cannot_work_is_refused_with_the_place(options: dict[str, A
     with pytest.raises(ConfigurationError, match=message) as raised:
         Retry(**options)
     assert HERE in str(raised.value)
+
+
+@pytest.mark.parametrize("decorator", [workflow, saga])
+def test_a_workflow_is_no_method(decorator: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"X\.undo \(<string>:2\) is a method"):
+        decorator(_def("class X:\n async def undo(self): ...\nundo = X.undo"))
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": "x"}, {"timeout": True}, {"retry": "3"}])

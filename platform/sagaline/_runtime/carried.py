@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pydantic
+from pydantic_core import PydanticSerializationError
 
 from sagaline._model.limits import DEPTH, cut
 from sagaline._runtime.checks import shown
@@ -45,9 +46,11 @@ def _joined(place: str, step: object) -> str:
 
 
 def problems_of(error: BaseException) -> list[Problem]:
-    """What reading found: pydantic's errors, msgspec's, or whatever a validator raised."""
+    """What writing or reading found: pydantic's errors, msgspec's, or whatever code of the type raised."""
     if isinstance(error, pydantic.ValidationError):
         return [_problem(line) for line in error.errors(include_url=False, include_context=False)[: 2 * _PROBLEMS]]
+    if isinstance(error, PydanticSerializationError):
+        return _problems_of_writing(_text(error, 20 * _TEXT_BYTES))
     if isinstance(error, RecursionError):
         return [("", f"it is nested deeper than {DEPTH}")]
     text = _text(error)
@@ -66,18 +69,14 @@ def _problem(line: Any) -> Problem:
     return place, f"{cut(line['msg'], _TEXT_BYTES)}, got {shown(line['input'])}"
 
 
-def problems_of_writing(error: BaseException) -> list[Problem]:
-    """What writing found: values that are not of the declared types."""
-    text = _text(error, 20 * _TEXT_BYTES)
+def _problems_of_writing(text: str) -> list[Problem]:
+    """Values that are not of the declared types, or one line with advice where there is some."""
     problems = [
         (match["field"] or "", f"expected {match['kind'].strip('`')}, got {cut(match['value'], 100)} ({match['type']})")
         for match in _WRITING.finditer(text)
     ]
-    return problems or problems_of_other(text)
-
-
-def problems_of_other(text: str) -> list[Problem]:
-    """An error of writing in one line, with advice where there is some."""
+    if problems:
+        return problems
     line = " ".join(text.split())
     if "Maximum serialization depth" in line:
         line = f"it is nested deeper than {DEPTH}"
@@ -165,4 +164,4 @@ def _changed(sent: Any, arrived: Any) -> str:
     text = f"{shown(sent)} ({type(sent).__name__}) would arrive as {shown(arrived)} ({type(arrived).__name__})"
     if issubclass(type(sent), type(arrived)) and arrived is not None:
         return f"{text}: declare a union of the classes, with a discriminator"
-    return f"{text}: declare its type"
+    return f"{text}: declare its type, or convert it"

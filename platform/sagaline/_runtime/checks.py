@@ -74,6 +74,11 @@ def is_method(fn: Callable[..., Any]) -> bool:
     """True for a function that is written in a class and takes ``self``."""
     inside, _, _ = fn.__qualname__.rpartition("<locals>.")[2].rpartition(".")
     first = next(iter(inspect.signature(fn).parameters), "")
+    if inside and first == "cls":
+        raise ConfigurationError(
+            f"Expected a method of objects or a static one but {fn.__qualname__} ({place_of(fn)}) is a class method: "
+            f"take self, or nothing and put @staticmethod above."
+        )
     return bool(inside) and first == "self"
 
 

@@ -15,11 +15,10 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 
 import msgspec
-import pydantic
 from pydantic_core import to_jsonable_python
 
 from sagaline._model.limits import DEPTH
-from sagaline._runtime.carried import Misfit, Problem, difference, equal, problems_of, problems_of_writing
+from sagaline._runtime.carried import Misfit, difference, equal, problems_of
 from sagaline._runtime.schemas import adapter_of, check_schema
 
 
@@ -52,21 +51,16 @@ class PydanticCodec:
             arrived = self._from_json(data, by_alias=True, by_name=True)
             if (arrived == value) is not True and (lost := difference(value, arrived)) is not None:
                 raise Misfit([lost])
+            if self._to_json(arrived, round_trip=True, warnings=False) != data:
+                # equal, but perhaps of another type, as Decimal("1.5") and 1.5 are; or a set in another order
+                self._to_json(value, round_trip=True, warnings="error")
         except Misfit:
             raise
         except BaseException as error:
-            raise Misfit(self._why_not(value, error)) from None
+            raise Misfit(problems_of(error)) from None
         if len(data) > DEPTH:
             check_depth(data)
         return data
-
-    def encode_strictly(self, value: Any) -> bytes:
-        """As ``encode``, but what pydantic would warn of is refused: 1.0 is no int."""
-        try:
-            self._to_json(value, round_trip=True, warnings="error")
-        except BaseException as error:
-            raise Misfit(self._why_not(value, error)) from None
-        return self.encode(value)
 
     def decode(self, data: bytes) -> Any:
         try:
@@ -83,18 +77,6 @@ class PydanticCodec:
         except BaseException:
             return None
 
-    def _why_not(self, value: Any, error: BaseException) -> list[Problem]:
-        """Reading what can be written tells the place in more words than writing does."""
-        if isinstance(error, pydantic.ValidationError):
-            return problems_of(error)
-        try:
-            self.decode(self._to_json(value, round_trip=True, warnings=False))
-        except Misfit as misfit:
-            return misfit.problems
-        except BaseException:
-            pass
-        return problems_of_writing(error)
-
 
 class PlainCodec:
     """JSON's own types. What msgspec does not take, pydantic reads or explains."""
@@ -106,7 +88,7 @@ class PlainCodec:
         self._lax: PydanticCodec | None = None
 
     def encode(self, value: Any) -> bytes:
-        return self.encode_fast(value) or self._slow().encode_strictly(value)
+        return self.encode_fast(value) or self._slow().encode(value)
 
     def encode_fast(self, value: Any) -> bytes | None:
         """The value as JSON; None when it does not come back as it is from msgspec, for whatever reason."""

@@ -157,8 +157,6 @@ class Signature:
                 raise self._invalid(misfit.text("the arguments")) from misfit
         return data
 
-    check_input = encode_input
-
     def decode_input(self, data: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and keyword arguments for the function; trailing ones that are missing take their defaults.
 
@@ -227,8 +225,6 @@ class Signature:
                 )
             ) from misfit
 
-    encode_output = check_output
-
     def decode_output(self, data: bytes) -> Any:
         """The result; raises InvalidInput when it does not fit the declared type."""
         try:
@@ -242,6 +238,3 @@ class Signature:
 def _type_shown(kind: Any) -> str:
     name = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind).replace("typing.", "")
     return "None" if kind is type(None) else cut(name, 200)
-
-
-Unserialisable = InvalidOutput

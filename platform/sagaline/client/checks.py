@@ -66,7 +66,7 @@ def status(value: Any) -> Status:
 def encoded(definition: WorkflowDefinition, args: tuple[Any, ...]) -> bytes:
     """The arguments of a workflow as they are sent. Raises InvalidInput that names the field."""
     try:
-        return definition.signature.check_input(args, {})
+        return definition.signature.encode_input(args, {})
     except (TypeError, ValueError, RecursionError) as error:  # a value that its declared type takes but JSON does not
         raise InvalidInput(
             f"Expected arguments of {definition.name} that can be written as JSON but {error}."
