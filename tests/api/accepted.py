@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_type
+from uuid import UUID
 
 from sagaline import (
     ActivityError,
@@ -105,6 +106,18 @@ async def fulfil(order: Order, gift: bool = False) -> int:
 
 @workflow(name="named")
 async def plain() -> None: ...
+
+
+@workflow(retention=timedelta(days=1))
+async def whole(order: Order) -> tuple[int, float]:
+    assert_type(await fulfil.inline(order), int)
+    assert_type(await fulfil.inline(order, gift=True), int)
+    both: tuple[int, str] = await asyncio.gather(fulfil.inline(order), reserve(order))
+    assert_type(workflow.now(), datetime)
+    assert_type(workflow.uuid4(), UUID)
+    assert_type(workflow.info().workflow_id, str)
+    workflow.logger.info("half way")
+    return both[0], workflow.random().random()
 
 
 async def use() -> None:

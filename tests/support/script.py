@@ -14,6 +14,7 @@ from sagaline._model.records import History
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.flags import CURRENT
 from sagaline._runtime.instance import Instance
+from sagaline._runtime.jobs import JOBS
 from sagaline._runtime.replay import replay
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Bounds, Setup
@@ -91,11 +92,16 @@ class Script:
         return self.step(e.ActivityFailed(step, 1, Failure(type, "it broke", retryable=False, clean=clean)))
 
     def check_replay(self) -> None:
-        """At every prefix the code asks for the same again."""
+        """At every prefix the code asks for the same again, and a rebuilt instance goes on as the one in memory did."""
         for end in range(1, len(self.history) + 1):
             replayed = replay(self.setup, self.history[:end])
             assert replayed.unwritten == []
             assert replayed.pending == []
+            if end < len(self.history):
+                following = self.history[end]
+                jobs = [event for event in following.events if type(event) in JOBS]
+                commands = [event for event in following.events if type(event) in e.COMMANDS]
+                assert replayed.instance.activate(jobs, following.at) == commands
             replayed.instance.evict()
         gc.collect()  # what was left unclosed would say so now
 

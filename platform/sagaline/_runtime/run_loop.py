@@ -101,7 +101,7 @@ class RunLoop(DeterministicLoop):
             )
         if self._calls_left is not None and not self._may_call():
             return Step(0, activity, payload, self.create_future())
-        compensation = activity.compensation
+        undo = activity.link.definition
         step = Step(self.table.next_number(), activity, payload, self.create_future())
         self.commands.add(
             events.ActivityScheduled(
@@ -110,7 +110,7 @@ class RunLoop(DeterministicLoop):
                 payload,
                 activity.options.timeout_ms,
                 retry or activity.options.retry,
-                None if compensation is None else compensation.name,
+                None if undo is None else undo.name,
                 compensates.number if compensates else None,
                 compensates.outcome if compensates else None,
             ),

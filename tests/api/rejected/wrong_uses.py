@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagaline import Client, Retry, Worker, activity, saga
+from sagaline import Client, Retry, Worker, activity, saga, workflow
 
 
 @dataclass
@@ -55,6 +55,27 @@ async def fulfil(order: Order) -> int:
 @saga
 def not_async(order: Order) -> int:  # the line of the decorator or of the function
     return 1
+
+
+@workflow
+async def whole(order: Order) -> int:
+    await fulfil.inline("1")  # wrong
+    await fulfil.inline()  # wrong
+    await fulfil.inline(order, gift=True)  # wrong
+    text: str = await fulfil.inline(order)  # wrong
+    print(text)
+    workflow.random("seed")  # wrong
+    workflow.now().isoformat(7)  # wrong
+    workflow.info().run_id = "other"  # wrong
+    return await fulfil.inline(order=order)
+
+
+@workflow(retention=b"1d")  # wrong
+async def kept() -> None: ...
+
+
+@saga(name=7)  # wrong
+async def named() -> None: ...
 
 
 async def use(client: Client) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from script import Script, fetch, names, store
 
-from sagaline import saga
+from sagaline import ApplicationError, activity, saga
 from sagaline._model import events as e
 from sagaline._runtime.bugs import WorkflowBug
+from sagaline._runtime.definitions import Registry
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.setup import Setup
 
 
 @pytest.mark.parametrize("when", ["before it starts", "in flight", "with the result", "twice"])
@@ -113,3 +116,66 @@ def test_branches_that_still_run_are_stopped_before_anything_is_undone() -> None
     script.done(3, b"null")
     assert names(script.commands) == ["RunFailed"]
     script.check_replay()
+
+
+def test_options_taken_before_the_compensation_was_declared_lose_nothing() -> None:
+    @activity
+    async def book(name: str) -> str:
+        return name
+
+    patient = book.options(timeout="5m")
+
+    @book.compensation
+    async def unbook(name: str) -> None: ...
+
+    @saga
+    async def steps() -> None:
+        await patient("a")
+        await fetch("b")
+
+    setup = Setup(Registry([steps.definition], [book.definition, fetch.definition]))
+    script = Script(steps, setup=setup)
+    assert script.commands[0].compensation == "unbook"  # type: ignore[union-attr]
+    script.done(1)
+    assert names(script.fails(2)) == ["unbook"]
+
+
+def test_a_parameter_that_was_added_with_a_default_breaks_no_run_in_flight() -> None:
+    def code(newer: bool) -> Any:
+        if newer:
+
+            @activity(name="charge")
+            async def charge(order: str, currency: str = "EUR") -> str: ...
+
+            @charge.compensation(name="refund")
+            async def refund(order: str, currency: str = "EUR", charged: str | None = None) -> None: ...
+
+            @saga(name="buy")
+            async def buy(order: str, gift: bool = False) -> None:
+                await charge(order)
+                raise ApplicationError(f"no, gift={gift}")
+        else:
+
+            @activity(name="charge")
+            async def charge(order: str) -> str: ...
+
+            @charge.compensation(name="refund")
+            async def refund(order: str, charged: str | None = None) -> None: ...
+
+            @saga(name="buy")
+            async def buy(order: str) -> None:
+                await charge(order)
+                raise ApplicationError("no")
+
+        return buy, Setup(Registry([buy.definition], [charge.definition]))
+
+    before, setup = code(newer=False)
+    script = Script(before, b'["1"]', setup=setup)
+    _, script.setup = code(newer=True)
+    script.rebuilds = True
+    (undo,) = script.done(1, b'"paid"')
+    assert isinstance(undo, e.ActivityScheduled)
+    assert (undo.activity, undo.input) == ("refund", b'["1","EUR","paid"]')
+    (failed,) = script.done(2, b"null")
+    assert isinstance(failed, e.RunFailed)
+    assert failed.failure.message == "no, gift=False"
