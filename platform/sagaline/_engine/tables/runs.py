@@ -17,7 +17,8 @@ from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import PARKED, RUNNING
 
-PREFIX, PAST_PREFIX, UNFINISHED_PREFIX = b"r/", b"b/", b"u/"
+PREFIX, PAST_PREFIX = b"r/", b"b/"
+CUT_OFF = "cut off"
 _CACHED_RESULT_BYTES = 4_096
 
 
@@ -89,7 +90,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     open_steps: int = 0
     cancel_requested: bool = False
     more: bool = False
-    unfinished: bool = False
+    waits_for_owner: str = ""  # which of the indices of runs for an owner's attention it is in
     closed_at: int | None = None
     result: bytes | None = None
     failure: Failure | None = None
@@ -117,9 +118,9 @@ def past_key(run_id: str) -> bytes:
     return PAST_PREFIX + run_id.encode()
 
 
-def unfinished_key(workflow_id: str) -> bytes:
-    """Key in the index of open runs that an owner looks at when it starts."""
-    return UNFINISHED_PREFIX + workflow_id.encode()
+def attention_key(kind: str, workflow_id: str) -> bytes:
+    """Key in the index of open runs that an owner looks at when it starts: ``CUT_OFF``, or ``PARKED``."""
+    return b"u/%b/%b" % (kind.encode(), workflow_id.encode())
 
 
 def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
@@ -180,13 +181,20 @@ class Runs:
             for key, data in self._changes.scan(prefix, after):
                 yield key, _decode(data)
 
-    def unfinished(self) -> Iterator[RunRow]:
-        """Open runs that wait for an owner's attention: parked, held, or with an activation that is not all written."""
-        for key, _ in self._changes.scan(UNFINISHED_PREFIX):
-            run = self.newest(key[2:].decode())
+    def cut_off(self) -> Iterator[RunRow]:
+        """Open runs with an activation that is not all written."""
+        prefix = attention_key(CUT_OFF, "")
+        for key, _ in self._changes.scan(prefix):
+            run = self.newest(key[len(prefix) :].decode())
             if run is None:
                 raise ValueError(f"Expected a run for {key!r} but the index has a row without one")
             yield run
+
+    def parked(self, after: str | None = None) -> Iterator[str]:
+        """Workflow ids of open runs that are parked or held, in order and lazily; those behind ``after``."""
+        prefix = attention_key(PARKED, "")
+        for key, _ in self._changes.scan(prefix, b"" if after is None else attention_key(PARKED, after)):
+            yield key[len(prefix) :].decode()
 
     # Writing
 
@@ -194,7 +202,7 @@ class Runs:
         """A run begins; the closed one that was the newest of its id is an earlier one from now on."""
         before = self.newest(run.workflow_id)
         if before is not None:
-            self._set_unfinished(before, False)
+            self._set_attention(before, "")
             self._changes.put(past_key(before.run_id), _encode(before))
             self._forget(run.workflow_id)
         self._dirty[run.workflow_id] = run
@@ -202,11 +210,12 @@ class Runs:
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
-        self._set_unfinished(run, not run.closed and (run.more or run.status == PARKED))
+        attention = CUT_OFF if run.more else PARKED if run.status == PARKED else ""
+        self._set_attention(run, "" if run.closed else attention)
 
     def remove(self, run: RunRow) -> None:
         """The run is retired."""
-        self._set_unfinished(run, False)
+        self._set_attention(run, "")
         newest = self.newest(run.workflow_id)
         if newest is not None and newest.run_id == run.run_id:
             self._changes.put(run_key(run.workflow_id), None)
@@ -221,10 +230,15 @@ class Runs:
             self._remember(run)
         self._dirty.clear()
 
-    def _set_unfinished(self, run: RunRow, unfinished: bool) -> None:
-        if unfinished != run.unfinished:
-            run.unfinished = unfinished
-            self._changes.put(unfinished_key(run.workflow_id), b"" if unfinished else None)
+    def _set_attention(self, run: RunRow, kind: str) -> None:
+        before = run.waits_for_owner
+        if kind == before:
+            return
+        run.waits_for_owner = kind
+        if before:
+            self._changes.put(attention_key(before, run.workflow_id), None)
+        if kind:
+            self._changes.put(attention_key(kind, run.workflow_id), b"")
 
     def _forget(self, workflow_id: str) -> None:
         self._dirty.pop(workflow_id, None)

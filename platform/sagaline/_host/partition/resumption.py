@@ -7,11 +7,11 @@ the partition is live, and the rest follows beside its work: attempts as there i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 
 from sagaline._engine.effects import StartActivity
-from sagaline._engine.tables.runs import RunView
 from sagaline._host.partition.deciding import Deciding
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.quarantine import Quarantine
@@ -21,6 +21,8 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.stalled import is_stalled
 from sagaline._host.watchdog.marks import Marks
 from sagaline._model.records import PARKED
+
+_PAGE = 200
 
 
 class Resumption:
@@ -41,7 +43,6 @@ class Resumption:
         self._decided, self._durable = rows.decided, rows.durable
         self._activations, self._deciding, self._attempts = activations, deciding, attempts
         self._quarantine, self._guard, self._marks, self._turn = quarantine, guard, marks, turn
-        self._parked: list[str] = []  # workflow ids
 
     def begin(self) -> None:
         """Finishes what was cut off, parks what made the engine fail, and starts the attempts that were open."""
@@ -50,11 +51,9 @@ class Resumption:
             marked = self._decided.run_by_id(mark.workflow_id, mark.run_id)
             if marked is not None and not marked.held:
                 self._deciding.take_up(marked, partial(self._activations.park_marked, mark))
-        for run in list(self._unfinished()):
-            if run.more:  # before any input of it can come
+        for run in list(self._decided.runs.cut_off()):
+            if not run.held and not self._quarantine.skips(run.run_id):  # before any input of it can come
                 self._deciding.take_up(run, self._activations.finish_writing)
-            if run.status == PARKED and not run.closed and not is_stalled(run):  # that one waits for a person
-                self._parked.append(run.workflow_id)
         for workflow_id, cause in self._quarantine.take_runs_to_park().items():
             parked = self._decided.run(workflow_id)
             if parked is not None and not parked.closed and not parked.held and not parked.more:
@@ -64,17 +63,12 @@ class Resumption:
 
     def go_on(self) -> None:
         """Tries the parked runs again: this worker's code may be the right one."""
-        if self._parked:
-            self._guard.task(self._resume_parked(), "parked runs")
+        self._guard.task(self._resume_parked(), "parked runs")
 
     def start_left(self, now_ms: int) -> None:
         """The runner left attempts to the store, and has room for them again."""
         left = (effect for effect in self._durable.activities.all() if effect.row.retry_at <= now_ms)
         self._guard.task(self._start_attempts(left), "activities that were left")
-
-    def _unfinished(self) -> Iterator[RunView]:
-        runs = self._decided.runs.unfinished()
-        return (run for run in runs if not run.held and not self._quarantine.skips(run.run_id))
 
     async def _start_attempts(self, effects: Iterable[StartActivity]) -> None:
         """No more at once than there is room for."""
@@ -84,10 +78,17 @@ class Resumption:
                 self._attempts.start_if_open(effect.run_id, effect.row)
 
     async def _resume_parked(self) -> None:
-        for workflow_id in self._parked:
-            async with self._turn:
-                await asyncio.sleep(0)
-                run = self._decided.run(workflow_id)
-                if run is not None and run.status == PARKED and not self._quarantine.leaves_alone(workflow_id):
-                    self._deciding.take_up(run, self._activations.resume)
-        self._parked.clear()
+        page = list(islice(self._durable.runs.parked(), _PAGE))
+        while page:
+            for workflow_id in page:
+                async with self._turn:
+                    await asyncio.sleep(0)
+                    self._resume(workflow_id)
+            page = list(islice(self._durable.runs.parked(page[-1]), _PAGE))
+
+    def _resume(self, workflow_id: str) -> None:
+        run = self._decided.run(workflow_id)
+        if run is None or run.status != PARKED or run.held or is_stalled(run):  # the latter waits for a person
+            return
+        if not self._quarantine.leaves_alone(workflow_id) and not self._quarantine.skips(run.run_id):
+            self._deciding.take_up(run, self._activations.resume)
