@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagaline._engine.emit import Emitter
-from sagaline._engine.held import hold, knows
+from sagaline._engine.held import hold
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow, new_run
 from sagaline._engine.tombstones import make_remnant
@@ -18,36 +18,34 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     of one that is being retired: it is kept until it has its tombstone. A record with an event in a version that
     this code does not know stops its run (``held``).
     """
-    run = state.runs.by_id(record.workflow_id, record.run_id)
+    newest = state.runs.newest(record.workflow_id)
+    run = newest if newest is not None and newest.run_id == record.run_id else state.runs.past(record.run_id)
     if run is None:
-        run = _begun_with(state, record)
+        run = _begun_with(state, record, newest)
         if run is None:
             _keep_remnant(state, record, value)
             return False
-    elif run.closed or record.first_event_id < run.next_event_id:
+    elif run.closed_at is not None or record.first_event_id < run.next_event_id:
         return False
     if run.held or record.first_event_id > run.next_event_id:
         # held: kept for code that knows more; else what is between has its tombstones: those of the rest will follow
         state.history.put(record.run_id, record.first_event_id, record.epoch, value)
         return False
-    for event in record.events:
-        if not knows(event):
-            hold(state, run, f"{type(event).__name__} in version {event.version}")
-            state.history.put(record.run_id, record.first_event_id, record.epoch, value)
-            return False
     emitter = Emitter(state, run, record.at)
-    for event in record.events:
-        emitter.replay(event)
+    unknown = emitter.replay(record.events)
+    if unknown is not None:
+        hold(state, run, f"{type(unknown).__name__} in version {unknown.version}")
+        state.history.put(record.run_id, record.first_event_id, record.epoch, value)
+        return False
     emitter.finish(record.epoch, record.more, value, record.released)
     return True
 
 
-def _begun_with(state: State, record: History) -> RunRow | None:
+def _begun_with(state: State, record: History, before: RunRow | None) -> RunRow | None:
     """The row of the run that begins with a record; None when it is not the first of its run."""
     first = record.events[0] if record.events else None
     if not isinstance(first, RunStarted):
         return None
-    before = state.runs.newest(record.workflow_id)
     if before is not None and not before.closed and not before.held:
         make_remnant(state, before)
     return new_run(record.workflow_id, record.run_id, first, record.at)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from sagaline._engine.appliers import APPLIERS, NEWEST
+from sagaline._engine.appliers import APPLIERS, NEWEST, Applier
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._model.events import Event
@@ -33,15 +35,27 @@ class Emitter:
     def emit(self, event: Event) -> None:
         """Applies an event, in its newest version. Raises RunIsClosed."""
         newest = NEWEST[type(event)]
-        self.replay(event if event.version == newest else msgspec.structs.replace(event, version=newest))
+        if event.version != newest:
+            event = msgspec.structs.replace(event, version=newest)
+        self._apply(APPLIERS[type(event), newest], event)
 
-    def replay(self, event: Event) -> None:
-        """Applies an event as it was recorded. Contract: its version is known. Raises RunIsClosed."""
+    def replay(self, recorded: Sequence[Event]) -> Event | None:
+        """Applies a record's events as they were recorded; or none of them, and returns the first whose version this
+        code does not know. Raises RunIsClosed."""
+        appliers = [APPLIERS.get((type(event), event.version)) for event in recorded]
+        if None in appliers:
+            return recorded[appliers.index(None)]
+        for applier, event in zip(appliers, recorded, strict=True):
+            if applier is not None:
+                self._apply(applier, event)
+        return None
+
+    def _apply(self, applier: Applier, event: Event) -> None:
         row = self._row
         if row.closed_at is not None or row.held:
             raise RunIsClosed(f"Expected an open run of {row.workflow_id!r} but it is {row.status}")
         row.last_at = self._at_ms
-        APPLIERS[type(event), event.version](self._state, row, event)
+        applier(self._state, row, event)
         self.events.append(event)
 
     def finish(self, epoch: int, more: bool, value: bytes, released: int) -> None:

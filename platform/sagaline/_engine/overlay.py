@@ -43,6 +43,10 @@ class Overlay:
         below = self._below.scan(prefix, after)
         return _merged(above, below) if above else below
 
+    def clear(self) -> None:
+        """All writes are stored now."""
+        self._above.clear()
+
     def settle(self, writes: Writes) -> None:
         """These writes are stored now. A newer write to the same key stays above."""
         above = self._above.by_key

@@ -14,16 +14,22 @@ from sagaline._engine.tombstones import apply_tombstone, note_invalid
 from sagaline._engine.validity import Validity
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, NumberedKey, is_claim_key, parse_key
-from sagaline._model.records import Decided, History, Refusals
+from sagaline._model.records import DECIDED, Decided, History, Refusals
 
 
 class HistoryReader:
-    """Reads from where ``meta`` stands; ``state`` collects the rows. ``meta`` says how far it has come."""
+    """Reads from where ``meta`` stands; ``state`` collects the rows."""
 
     def __init__(self, state: State, meta: Meta) -> None:
         self._state = state
         self._validity = Validity(meta.epoch)
-        self.meta = meta
+        self._next_offset = meta.next_offset
+        self._positions = meta.commands_position, meta.results_position
+
+    @property
+    def meta(self) -> Meta:
+        """How far it has come."""
+        return Meta(self._next_offset, self._validity.epoch, *self._positions, self._state.outbox.released)
 
     def read(self, offset: int, key: bytes | None, value: bytes | None) -> Decided | None:
         """Applies the next record; returns it when it is valid.
@@ -32,18 +38,10 @@ class HistoryReader:
         one by its key, its run is held and the reader goes on behind it.
         Contract: offsets increase; what is missing between them is what compaction has removed.
         """
-        meta = self.meta
-        decided: Decided | None = None
-        try:
-            decided = self._apply(offset, key or b"", value)
-        finally:
-            self.meta = Meta(
-                offset + 1,
-                self._validity.epoch,
-                decided.commands_position if decided else meta.commands_position,
-                decided.results_position if decided else meta.results_position,
-                self._state.outbox.released,
-            )
+        self._next_offset = offset + 1
+        decided = self._apply(offset, key or b"", value)
+        if decided is not None:
+            self._positions = decided.commands_position, decided.results_position
         return decided
 
     def _apply(self, offset: int, key: bytes, value: bytes | None) -> Decided | None:
@@ -57,7 +55,7 @@ class HistoryReader:
             raise
         decided = self._validity.admit(offset, record)
         if decided is None:
-            if isinstance(record, Decided):
+            if isinstance(record, DECIDED):
                 note_invalid(self._state, key)
         elif isinstance(decided, History):
             apply_history(self._state, decided, value)

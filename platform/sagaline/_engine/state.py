@@ -134,6 +134,7 @@ class State:
     def drain_writes(self) -> Writes:
         """The rows that have changed since the last call, in order; None as a value deletes."""
         self.runs.write_changed()
+        self.activities.write_new()
         return self.changes.drain_writes()
 
     def drain_effects(self) -> list[Effect]:

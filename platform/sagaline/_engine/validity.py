@@ -6,7 +6,7 @@ the log's prefix alone, so all readers agree, whatever they know of the group's 
 
 from __future__ import annotations
 
-from sagaline._model.records import Claim, Decided, Record
+from sagaline._model.records import DECIDED, Claim, Decided, Record
 
 
 class Validity:
@@ -20,6 +20,6 @@ class Validity:
         if isinstance(record, Claim):
             self.epoch = offset
             return None
-        if isinstance(record, Decided) and record.epoch == self.epoch:
+        if isinstance(record, DECIDED) and record.epoch == self.epoch:
             return record
         return None

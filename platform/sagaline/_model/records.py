@@ -183,6 +183,8 @@ class History(msgspec.Struct, frozen=True, gc=False):
 
 Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun
 Decided = History | Refusals | Positions
+DECIDED = (History, Refusals, Positions)
+"""The same for ``isinstance``, which is slow with a union."""
 Record = Command | ActivityResult | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,

@@ -14,6 +14,7 @@ from sagaline._engine import decide as decisions
 from sagaline._engine.emit import _row_of
 from sagaline._engine.meta import Meta
 from sagaline._engine.processors import PROCESSORS
+from sagaline._engine.reader import HistoryReader
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.validity import Validity
 from sagaline._host.partition import deciding
@@ -215,7 +216,8 @@ def decides_without_reading_up_to_its_claim() -> list[Patch]:
             await original(self, restore, end)
         else:
             meta = restore._reader.meta
-            restore._reader.meta = Meta(end, end - 1, *(getattr(meta, name) for name in _POSITIONS))
+            skipped = Meta(end, end - 1, *(getattr(meta, name) for name in _POSITIONS))
+            restore._reader = HistoryReader(restore._state, skipped)
 
     return [(Recovery, "_apply", apply)]
 

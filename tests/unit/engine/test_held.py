@@ -261,7 +261,7 @@ def test_emitting_writes_the_newest_version_and_replay_obeys_the_one_on_the_wire
         emitter = Emitter(log.state, run, 99)
         emitter.emit(events.CancelRequested("r", "why"))
         assert emitter.events == [events.CancelRequested("r", "why", version=2)]
-        emitter.replay(events.CancelRequested("r", "why"))
+        assert emitter.replay([events.CancelRequested("r", "why")]) is None
         assert applied == ["two", "one"]
 
 

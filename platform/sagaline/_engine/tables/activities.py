@@ -58,13 +58,18 @@ def activity_key(run_id: str, step: int) -> bytes:
 
 
 class Activities:
-    """The newest rows are kept decoded: so many, of a kilobyte each."""
+    """The newest rows are kept decoded: so many, of a kilobyte each.
+
+    A row that is new is encoded when the writes are drained. One that has come and gone by then, as most do while
+    history is read in batches, costs nothing.
+    """
 
     def __init__(self, changes: Changes, timers: Timers, cached: int) -> None:
         self._changes, self._timers = changes, timers
         self.resize(cached)
         self._cache: dict[bytes, ActivityRow] = {}
         self._cache_bytes = 0
+        self._new: dict[bytes, ActivityRow] = {}  # not written yet, and with nothing below
 
     def resize(self, cached: int) -> None:
         """Bounds how many are kept decoded."""
@@ -75,7 +80,7 @@ class Activities:
     def get(self, run_id: str, step: int) -> ActivityRow | None:
         """An activity whose outcome is not recorded yet."""
         key = activity_key(run_id, step)
-        row = self._cache.get(key)
+        row = self._cache.get(key) or self._new.get(key)
         if row is None:
             data = self._changes.get(key)
             if data is None:
@@ -85,11 +90,13 @@ class Activities:
 
     def of(self, run_id: str) -> Iterator[StartActivity]:
         """The open activities of a run, by step."""
+        self.write_new()
         for _, data in self._changes.scan(b"a/%b/" % run_id.encode()):
             yield StartActivity(run_id, _decode(data))
 
     def all(self) -> Iterator[StartActivity]:
         """Every open activity, by run id."""
+        self.write_new()
         for key, data in self._changes.scan(PREFIX):
             yield StartActivity(key.split(b"/")[1].decode(), _decode(data))
 
@@ -98,11 +105,15 @@ class Activities:
     def put(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be attempted, for the first time or again."""
         step = row.scheduled.step
+        key = activity_key(run.run_id, step)
         if row.attempt == 1:
             run.open_steps += 1
-        elif (before := self.get(run.run_id, step)) is not None:
-            self._drop_retry(run, before)
-        self._write(activity_key(run.run_id, step), row)
+            self._new[key] = row
+            self._remember(key, row)
+        else:
+            if (before := self.get(run.run_id, step)) is not None:
+                self._drop_retry(run, before)
+            self._write(key, row)
         if row.retry_at:
             self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
         self._changes.call_for(StartActivity(run.run_id, row))
@@ -126,7 +137,8 @@ class Activities:
 
     def _drop(self, run: RunRow, row: ActivityRow) -> None:
         key = activity_key(run.run_id, row.scheduled.step)
-        self._changes.put(key, None)
+        if self._new.pop(key, None) is None:
+            self._changes.put(key, None)
         self._forget(key)
         self._drop_retry(run, row)
 
@@ -134,8 +146,20 @@ class Activities:
         if row.retry_at:
             self._timers.drop(row.retry_at, run.run_id, row.scheduled.step)
 
+    def write_new(self) -> None:
+        """Writes the rows that are new."""
+        for key, row in self._new.items():
+            self._changes.put(key, _encode(row))
+        self._new.clear()
+
     def _write(self, key: bytes, row: ActivityRow) -> None:
-        self._changes.put(key, _encode(row))
+        if key in self._new:
+            self._new[key] = row
+        else:
+            self._changes.put(key, _encode(row))
+        self._remember(key, row)
+
+    def _remember(self, key: bytes, row: ActivityRow) -> None:
         self._forget(key)
         self._cache[key] = row
         self._cache_bytes += len(row.scheduled.input)

@@ -82,9 +82,11 @@ class Outbox:
 
     def release(self, released: int) -> None:
         """Messages of records below ``released`` have left: their rows go."""
+        if released <= self.released:
+            return
         while (oldest := self.oldest_offset()) is not None and oldest < released:
             self._changes.put(self._keys.popleft()[1], None)
-        self.released = max(self.released, released)
+        self.released = released
 
     def _load(self) -> None:
         for key, _ in self._changes.scan(PREFIX, self._behind or b""):

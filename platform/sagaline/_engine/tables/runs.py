@@ -169,11 +169,13 @@ class Runs:
         run = self.newest(workflow_id)
         if run is not None and run.run_id == run_id:
             return run
+        past = self.past(run_id)
+        return past if past is not None and past.workflow_id == workflow_id else None
+
+    def past(self, run_id: str) -> RunRow | None:
+        """An earlier run, by its run id."""
         data = self._changes.get(past_key(run_id))
-        if data is None:
-            return None
-        past = _decode(data)
-        return past if past.workflow_id == workflow_id else None
+        return None if data is None else _decode(data)
 
     def all(self, after: bytes = b"") -> Iterator[tuple[bytes, RunRow]]:
         """Every run with the key of its row, earlier ones first, lazily; with ``after``, those behind it."""

@@ -84,7 +84,7 @@ class Restore:
             self._state.drain_effects()
         writes = [*dict(self._state.drain_writes()).items(), (META_KEY, encode_meta(self.meta))]
         self.store.write(writes)
-        self._overlay.settle(writes)
+        self._overlay.clear()
         if crash_points.armed:
             crash_points.reach("after-restore-write")
 

@@ -19,10 +19,12 @@ from sagaline._model.avro.primitives import (
     FALSE_TRUE,
     INTS,
     LONGS,
+    SMALL,
     UNFIT,
     AvroError,
     check_double,
     check_list,
+    long_length,
     long_tail,
     refuse_depth,
 )
@@ -43,7 +45,7 @@ def compile_schema(schema: dict[str, Any], types: Mapping[str, type], header: by
     value`` reads to the end of ``data`` and raises one of ``BROKEN`` when the bytes are not exactly one value.
     """
     source = Source(schema, types)
-    scope: dict[str, Any] = {
+    scope: dict[str, Any] = {f"new_{name}": types[name] for name in source.records} | {
         "types": types,
         "ints": INTS,
         "longs": LONGS,
@@ -51,7 +53,9 @@ def compile_schema(schema: dict[str, Any], types: Mapping[str, type], header: by
         "check_double": check_double,
         "check_list": check_list,
         "refuse_depth": refuse_depth,
+        "small": SMALL,
         "tail": long_tail,
+        "length": long_length,
         "AvroError": AvroError,
         "pack_double": struct.Struct("<d").pack,
         "unpack_double": struct.Struct("<d").unpack_from,

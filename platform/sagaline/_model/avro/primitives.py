@@ -70,20 +70,37 @@ LONGS = _Longs(INTS)
 FALSE_TRUE = {False: b"\0", True: b"\1"}
 
 
+SMALL = tuple((byte >> 1) ^ -(byte & 1) for byte in range(128))
+"""What a varint of one byte means."""
+
+
 def long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
-    """The rest of a varint whose first byte had its high bit set: (still zig-zagged value, next position)."""
-    value, shift = first & 0x7F, 7
+    """A varint whose first byte had its high bit set: (the number, next position)."""
+    byte = data[position]
+    if byte < 0x80:
+        value = (first & 0x7F) | byte << 7
+        return (value >> 1) ^ -(value & 1), position + 1
+    value, shift = (first & 0x7F) | (byte & 0x7F) << 7, 14
     while True:
-        byte = data[position]
         position += 1
-        value |= (byte & 0x7F) << shift
+        byte = data[position]
         if byte < 0x80:
+            value |= byte << shift
             if value >> 64:
                 raise AvroError("Expected a 64-bit number but it has more bits")
-            return value, position
+            return (value >> 1) ^ -(value & 1), position + 1
+        value |= (byte & 0x7F) << shift
         shift += 7
         if shift > 63:
             raise AvroError("Expected a 64-bit number but it has more bytes")
+
+
+def long_length(data: bytes, position: int, first: int) -> tuple[int, int]:
+    """A length of more than 63, or one that is none."""
+    length, position = long_tail(data, position, first) if first > 0x7F else (-1, position)
+    if length < 0:
+        raise AvroError("Expected a length but it is negative")
+    return length, position
 
 
 def check_list(value: Any) -> None:

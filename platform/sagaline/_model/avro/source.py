@@ -53,7 +53,7 @@ class Source:
         names, known = [field["name"] for field in fields], _field_names(self.types[name])
         if names != known:  # an older version: what it lacks has the type's default, what is gone is skipped
             found = [f"{name}={value}" for name, value in zip(names, found, strict=True) if name in known]
-        self.add(1, f"return types['{name}']({', '.join(found)}), at")
+        self.add(1, f"return new_{name}({', '.join(found)}), at")
 
     def deeper(self, name: str) -> str:
         """The argument that counts how deep a record within itself is."""
@@ -166,8 +166,9 @@ def _decode(src: Source, depth: int, schema: Any) -> str:
     elif kind in ("int", "long"):
         _decode_long(src, depth, out)
     elif kind in ("string", "bytes"):
-        _decode_long(src, depth, out)
-        src.add(depth, f"if {out} < 0: raise AvroError('Expected a length but it is negative')")
+        src.add(depth, f"{out} = data[at]; at += 1")
+        src.add(depth, f"if {out} < 128 and not {out} & 1: {out} >>= 1")
+        src.add(depth, f"else: {out}, at = length(data, at, {out})")
         src.add(depth, f"at += {out}; {out} = data[at - {out}:at]" + (".decode()" if kind == "string" else ""))
     elif kind == "array":
         _decode_array(src, depth, schema["items"], out)
@@ -178,8 +179,8 @@ def _decode(src: Source, depth: int, schema: Any) -> str:
 
 def _decode_long(src: Source, depth: int, out: str) -> None:
     src.add(depth, f"{out} = data[at]; at += 1")
-    src.add(depth, f"if {out} > 127: {out}, at = tail(data, at, {out})")
-    src.add(depth, f"{out} = ({out} >> 1) ^ -({out} & 1)")
+    src.add(depth, f"if {out} < 128: {out} = small[{out}]")
+    src.add(depth, f"else: {out}, at = tail(data, at, {out})")
 
 
 def _decode_array(src: Source, depth: int, items: Any, count: str) -> None:
