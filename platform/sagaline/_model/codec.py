@@ -19,6 +19,7 @@ from sagaline_schemas import schema_files
 
 _MAGIC = b"\xc3\x01"
 _HEADER_SIZE = 10
+_WIDE = ("history", 1)  # its encoder took numbers of 64 bits for those of 32, and old history is read for ever
 
 
 class UnreadableRecord(ValueError):
@@ -47,7 +48,7 @@ def _registry() -> tuple[dict[type, Encoder], dict[bytes, Decoder]]:
     decoders: dict[bytes, Decoder] = {}
     for file in schema_files():
         header = _MAGIC + fingerprint(file.schema)
-        encode, decoders[header] = compile_schema(file.schema, types, header)
+        encode, decoders[header] = compile_schema(file.schema, types, header, (file.name, file.version) == _WIDE)
         if file == newest[file.name]:
             encoders[RECORDS[file.name]] = encode
     return encoders, decoders

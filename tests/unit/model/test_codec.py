@@ -22,6 +22,9 @@ from sagaline_schemas import schema_files
 NAMES = sorted(NEWEST)
 ANY_RECORD = st.sampled_from(NAMES).flatmap(record)
 HEADERS = {b"\xc3\x01" + fingerprint(file.schema): fastavro.parse_schema(file.schema) for file in schema_files()}
+FIRST_HISTORY = b"\xc3\x01" + fingerprint(
+    next(file.schema for file in schema_files() if (file.name, file.version) == ("history", 1))
+)
 PARSED = {kind: fastavro.parse_schema(NEWEST[name]) for name, kind in records.RECORDS.items()}
 many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -74,7 +77,8 @@ def agree(data: bytes) -> None:
     assert theirs is not None, "fastavro refuses it"
     ours = plain(value)
     assert repr({name: ours[name] for name in theirs}) == repr(theirs) or same(ours, theirs)
-    assert repr(decode(encode(value))) == repr(value)
+    if data[:10] != FIRST_HISTORY:
+        assert repr(decode(encode(value))) == repr(value)
 
 
 def same(ours: Any, theirs: Any) -> bool:
@@ -237,3 +241,17 @@ def test_numbers_of_more_bits_than_64_are_refused() -> None:
         assert readable(head + long(number)) is None
     assert readable(head + b"\xff" * 9 + b"\x01") == records.Claim("", "", -(2**63))
     assert readable(head + b"\xff" * 9 + b"\x02") is None
+
+
+def test_numbers_of_more_bits_than_32_are_refused_where_32_are_meant() -> None:
+    """All but in history of the first version, whose encoder took them."""
+    request = records.StartRun("r", "w", "pay", b"[]", "client", 77)
+    data = encode(request)
+    for number, expected in ((2**31 - 1, 2**31 - 1), (-(2**31), -(2**31)), (2**31, None), (-(2**31) - 1, None)):
+        found = readable(data.replace(b"client" + long(77), b"client" + long(number)))
+        assert (None if found is None else found.reply_partition) == expected
+    out = io.BytesIO()
+    first = records.History(1, 1, "w", "r", 1, 1, 1, 1, (2**40,), False, ())
+    fastavro.schemaless_writer(out, HEADERS[FIRST_HISTORY], plain(first) | {"flags": [1]})
+    old = FIRST_HISTORY + out.getvalue().replace(long(1) + b"\0\0\0", long(2**40) + b"\0\0\0")
+    assert readable(old) == first

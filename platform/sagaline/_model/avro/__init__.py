@@ -24,6 +24,7 @@ from sagaline._model.avro.primitives import (
     AvroError,
     check_double,
     check_list,
+    int_tail,
     long_length,
     long_tail,
     refuse_depth,
@@ -36,13 +37,16 @@ Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes, int], Any]
 
 
-def compile_schema(schema: dict[str, Any], types: Mapping[str, type], header: bytes = b"") -> tuple[Encoder, Decoder]:
+def compile_schema(
+    schema: dict[str, Any], types: Mapping[str, type], header: bytes = b"", wide_ints: bool = False
+) -> tuple[Encoder, Decoder]:
     """Encoder and decoder of a record schema.
 
     ``types`` maps each record's name to a struct whose fields are those of the newest schema, in its order; an older
     schema decodes into the same type, with the type's defaults for what it lacks. ``encode(value) -> bytes`` puts
     ``header`` before them, and raises one of ``UNFIT`` when the value is not of the schema; ``decode(data, start) ->
     value`` reads to the end of ``data`` and raises one of ``BROKEN`` when the bytes are not exactly one value.
+    ``wide_ints``: decoding takes up to 64 bits for numbers of 32.
     """
     source = Source(schema, types)
     scope: dict[str, Any] = {f"new_{name}": types[name] for name in source.records} | {
@@ -54,8 +58,9 @@ def compile_schema(schema: dict[str, Any], types: Mapping[str, type], header: by
         "check_list": check_list,
         "refuse_depth": refuse_depth,
         "small": SMALL,
-        "tail": long_tail,
-        "length": long_length,
+        "long_tail": long_tail,
+        "int_tail": long_tail if wide_ints else int_tail,
+        "long_length": long_length,
         "AvroError": AvroError,
         "pack_double": struct.Struct("<d").pack,
         "unpack_double": struct.Struct("<d").unpack_from,

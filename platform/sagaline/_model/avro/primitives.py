@@ -95,6 +95,14 @@ def long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
             raise AvroError("Expected a 64-bit number but it has more bytes")
 
 
+def int_tail(data: bytes, position: int, first: int) -> tuple[int, int]:
+    """The same for a number of 32 bits."""
+    value, position = long_tail(data, position, first)
+    if not -(1 << 31) <= value < 1 << 31:
+        raise AvroError(f"Expected a number of 32 bits but it has {value.bit_length() + 1}")
+    return value, position
+
+
 def long_length(data: bytes, position: int, first: int) -> tuple[int, int]:
     """A length of more than 63, or one that is none."""
     length, position = long_tail(data, position, first) if first > 0x7F else (-1, position)

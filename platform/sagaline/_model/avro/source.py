@@ -164,11 +164,11 @@ def _decode(src: Source, depth: int, schema: Any) -> str:
     elif kind == "double":
         src.add(depth, f"{out} = unpack_double(data, at)[0]; at += 8")
     elif kind in ("int", "long"):
-        _decode_long(src, depth, out)
+        _decode_long(src, depth, out, kind)
     elif kind in ("string", "bytes"):
         src.add(depth, f"{out} = data[at]; at += 1")
         src.add(depth, f"if {out} < 128 and not {out} & 1: {out} >>= 1")
-        src.add(depth, f"else: {out}, at = length(data, at, {out})")
+        src.add(depth, f"else: {out}, at = long_length(data, at, {out})")
         src.add(depth, f"at += {out}; {out} = data[at - {out}:at]" + (".decode()" if kind == "string" else ""))
     elif kind == "array":
         _decode_array(src, depth, schema["items"], out)
@@ -177,10 +177,10 @@ def _decode(src: Source, depth: int, schema: Any) -> str:
     return out
 
 
-def _decode_long(src: Source, depth: int, out: str) -> None:
+def _decode_long(src: Source, depth: int, out: str, kind: str = "long") -> None:
     src.add(depth, f"{out} = data[at]; at += 1")
     src.add(depth, f"if {out} < 128: {out} = small[{out}]")
-    src.add(depth, f"else: {out}, at = tail(data, at, {out})")
+    src.add(depth, f"else: {out}, at = {kind}_tail(data, at, {out})")
 
 
 def _decode_array(src: Source, depth: int, items: Any, count: str) -> None:
