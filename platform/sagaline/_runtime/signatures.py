@@ -15,7 +15,7 @@ import msgspec
 from sagaline._model.limits import DEPTH, cut
 from sagaline._runtime.carried import Misfit
 from sagaline._runtime.checks import place_of, shown
-from sagaline._runtime.codecs import Codec, PlainCodec, check_depth, codec_of, reader_of
+from sagaline._runtime.codecs import Codec, check_depth, codec_of, whole_of
 from sagaline._runtime.schemas import NoSchema, Undefined
 from sagaline.errors import ConfigurationError, InvalidInput, InvalidOutput
 
@@ -23,7 +23,7 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class _Codecs:
-    """Those of one function; the arguments are read as a whole where all of them are plain JSON."""
+    """Those of one function; ``whole`` is that of all arguments at once, where there is one."""
 
     def __init__(self, parameters: list[inspect.Parameter], hints: dict[str, Any]) -> None:
         kinds = [hints.get(parameter.name, Any) for parameter in parameters]
@@ -32,8 +32,7 @@ class _Codecs:
             self.parameters.append(_codec(kind, f"parameter {parameter.name}"))
         self.output_kind = hints.get("return", Any)
         self.output = _codec(self.output_kind, "the result")
-        self.reader = reader_of(tuple(kinds))
-        self.plain = self.reader if isinstance(self.reader, PlainCodec) else None
+        self.whole = whole_of(tuple(kinds))
 
 
 def _codec(kind: Any, what: str) -> Codec:
@@ -139,17 +138,15 @@ class Signature:
     def encode_input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The arguments as a JSON array. Raises InvalidInput that names the parameter and the field."""
         values, codecs = self.ordered(args, kwargs), self._codecs
-        if codecs.plain is not None:
-            data = codecs.plain.encode_fast(values)
-            if data is not None:
-                return data
+        if codecs.whole is not None and (data := codecs.whole.encode_fast(values)) is not None:
+            return data
         parts: list[bytes] = []
         for parameter, codec, value in zip(self.parameters, codecs.parameters, values, strict=True):
             try:
                 parts.append(codec.encode(value))
             except Misfit as misfit:
                 raise self._invalid(misfit.text(parameter.name)) from misfit
-        data = b"[" + b",".join(parts) + b"]"
+        data = b"[" + b",".join(parts) + b"]"  # what equals without ==, or beside a Struct
         if len(data) > DEPTH:
             try:
                 check_depth(data)
@@ -164,8 +161,8 @@ class Signature:
         """
         codecs = self._codecs
         values = None
-        if codecs.reader is not None:
-            values = codecs.reader.decode_fast(data)
+        if codecs.whole is not None:
+            values = codecs.whole.decode_fast(data)
         if values is None:
             values = self._decode_each(data, codecs)
         if self._positional:

@@ -59,6 +59,7 @@ CARRIED, AT_CALL, AT_DECORATION = "carried", "refused at the call", "refused at 
 CASES: dict[str, tuple[Any, Any, str]] = {
     "`None`, `bool`, `int`, `float`, `str`, `list`, `dict`": (dict[str, Any], {"a": [None, True, 1, 1.5, "x"]}, CARRIED),
     "no annotation, `Any`: JSON's own types": (Any, [1, {"a": "x"}], CARRIED),
+    "a value that equals one of the declared type": (int, 2.0, CARRIED),
     "no annotation, `Any`: any other type": (Any, {"at": date(2026, 1, 1)}, AT_CALL),
     "`Any`: a tuple, a set, a dict with keys that are no text": (Any, (1, 2), AT_CALL),
     "NaN and infinity in `float`": (float, math.nan, AT_CALL),
@@ -170,12 +171,27 @@ def test_each_line_of_the_table(name: str) -> None:
         assert again == other
         returned = fn.decode_output(fn.check_output(value))
         for back in (arrived, returned):
-            assert type(back) is type(value)
+            assert type(back) is (kind if name.startswith("a value that equals") else type(value))
             if name in ("dataclass without `==`", "a type with a schema of its own"):
                 assert vars(back) == vars(value)
             elif name != "private attribute of a model":
                 assert back == value
         assert fn.check_output(value).decode() == data.replace("\\|", "|")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [(Decimal, 1.5, Decimal("1.5")), (float, Decimal("1.5"), 1.5), (float, 2, 2.0), (int, True, 1), (str, Tone.LOUD, "loud"),
+     (Any, Tone.LOUD, "loud"), (tuple[int, int], Point(1, 2), (1, 2)), (dict[str, int], Row(a=1), {"a": 1})],
+)  # fmt: skip
+@pytest.mark.parametrize("beside", [int, date, Part])
+def test_equal_values_arrive_as_the_declared_type(kind: Any, value: Any, expected: Any, beside: Any) -> None:
+    fn = fn_of(kind, beside)
+    other = {int: 1, date: date(2026, 1, 1), Part: Part("a", Decimal(1))}[beside]
+    (arrived, _), _ = fn.decode_input(fn.encode_input((value, other), {}))
+    for back in (arrived, fn.decode_output(fn.check_output(value))):
+        assert back == expected
+        assert type(back) is type(expected)
 
 
 @pytest.mark.parametrize(
