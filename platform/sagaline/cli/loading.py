@@ -28,15 +28,26 @@ class Loaded:
 def load(target: str) -> Loaded:
     """Imports a file (``my_sagas.py``) or a module (``shop.sagas``) and collects what it defines or imports.
 
-    Raises ConfigurationError, with the user's own traceback in its message, when it cannot be imported.
+    Of an object in the module, as ``payments = Payments(pool)``, its methods that are activities. Raises
+    ConfigurationError, with the user's own traceback in its message, when it cannot be imported.
     """
     module = _import(target)
     names = [value for name, value in vars(module).items() if not name.startswith("__")]
     workflows: list[Workflow[Any, Any]] = [value for value in names if isinstance(value, Workflow)]
-    activities: list[Activity[Any, Any]] = [value for value in names if isinstance(value, Activity)]
+    activities = [activity for value in names for activity in _activities_of(value)]
     if not workflows:
         raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")
     return Loaded(list(dict.fromkeys(workflows)), list(dict.fromkeys(activities)))
+
+
+def _activities_of(value: object) -> list[Activity[Any, Any]]:
+    """A function's activity; of an object, its methods that are activities."""
+    if isinstance(value, Activity):
+        definition = value.definition
+        return [] if definition.is_method and definition.receiver is None else [value]
+    parts = [part for base in reversed(type(value).__mro__) for part in vars(base).items()]
+    methods = dict(parts).values()  # of the classes above it those that it does not override
+    return [part.__get__(value) for part in methods if isinstance(part, Activity) and part.definition.is_method]
 
 
 def load_payloads(target: str | None) -> Payloads:
