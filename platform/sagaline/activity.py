@@ -12,20 +12,17 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from sagaline._model.failure import RetryPolicy
-from sagaline._model.limits import ATTEMPTS
 from sagaline._runtime import checks
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity, current_instance
 from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions, Declaration
-from sagaline._runtime.durations import Duration, milliseconds
-from sagaline._runtime.failures import error_name
+from sagaline._runtime.durations import Duration
 from sagaline._runtime.frames import caller
+from sagaline._runtime.retries import Retry, placed_milliseconds, policy_of
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
@@ -35,75 +32,6 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
-_MAXIMUM_INTERVAL_MS = 60_000
-
-
-@dataclass(frozen=True)
-class Retry:
-    """How attempts of an activity follow each other.
-
-    ``attempts`` counts all of them; 0 means without end. The wait begins at ``first_interval``, grows by
-    ``coefficient`` up to ``maximum_interval`` (by default a minute, or the first interval where that is longer), and
-    is shortened by up to a tenth so that runs that failed together do not come back together. Errors in
-    ``non_retryable`` end the attempts at once: classes with all their subclasses, or names that are the type of the
-    failure exactly.
-
-    Raises ConfigurationError, with the place of the call, when it makes no sense.
-    """
-
-    attempts: int = 10
-    first_interval: Duration = "1s"
-    coefficient: float = 2.0
-    maximum_interval: Duration | None = None
-    non_retryable: Sequence[str | type[BaseException]] = ()
-
-    def __post_init__(self) -> None:
-        place = caller()
-        first_ms = _milliseconds(self.first_interval, "first_interval", place)
-        maximum_ms = max(first_ms, _MAXIMUM_INTERVAL_MS)
-        if self.maximum_interval is not None:
-            maximum_ms = _milliseconds(self.maximum_interval, "maximum_interval", place)
-        if maximum_ms < first_ms:
-            raise ConfigurationError(
-                f"Expected a maximum_interval not below the first_interval but got {self.maximum_interval!r} and "
-                f"{self.first_interval!r} ({place})."
-            )
-        policy = RetryPolicy(
-            first_ms,
-            _coefficient(self.coefficient, place),
-            maximum_ms,
-            checks.whole_number(self.attempts, "attempts", 0, ATTEMPTS, place),
-            checks.error_names(self.non_retryable, error_name, place),
-        )
-        object.__setattr__(self, "_policy", policy)
-
-    def policy(self) -> RetryPolicy:
-        """The policy as data."""
-        return cast("RetryPolicy", self.__dict__["_policy"])
-
-
-def _coefficient(given: object, place: str) -> float:
-    if isinstance(given, int | float) and not isinstance(given, bool) and 1 <= given < math.inf:
-        try:
-            return float(given)
-        except OverflowError:
-            pass
-    raise ConfigurationError(f"Expected coefficient to be a number from 1 but got {checks.shown(given)} ({place}).")
-
-
-def _milliseconds(duration: Duration, what: str, place: str) -> int:
-    try:
-        return milliseconds(duration, what)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{str(error)[:-1]} ({place}).") from error
-
-
-def _policy(retry: Retry | None, default: RetryPolicy, place: str) -> RetryPolicy:
-    if retry is None:
-        return default
-    if not isinstance(retry, Retry):
-        raise ConfigurationError(f"Expected retry to be a Retry(...) but got {checks.shown(retry)} ({place}).")
-    return retry.policy()
 
 
 _DEFAULT = Retry().policy()
@@ -154,9 +82,9 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         place = caller()
         changes: dict[str, Any] = {}
         if timeout is not None:
-            changes["timeout_ms"] = _milliseconds(timeout, "timeout", place)
+            changes["timeout_ms"] = placed_milliseconds(timeout, "timeout", place)
         if retry is not None:
-            changes["retry"] = _policy(retry, _WITHOUT_END, place)
+            changes["retry"] = policy_of(retry, _WITHOUT_END, place)
         return Activity(self._definition.with_options(**changes))
 
     @overload
@@ -184,7 +112,7 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         """
 
         place = caller()
-        options = ActivityOptions(_milliseconds(timeout, "timeout", place), _policy(retry, _WITHOUT_END, place))
+        options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _WITHOUT_END, place))
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
             definition = _define(undo, f"@{self.name}.compensation", name, options, ())
@@ -280,18 +208,18 @@ class _ActivityNamespace:
         on the worker's event loop, an ordinary one in a thread.
         """
         place = caller()
-        options = ActivityOptions(_milliseconds(timeout, "timeout", place), _policy(retry, _DEFAULT, place))
+        options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _DEFAULT, place))
         decorator = _Decorator(name, options, checks.exception_classes(refusals, "refusals", place))
         return decorator if fn is None else decorator(fn)
 
     def info(self) -> ActivityInfo:
         """The running attempt: ids, attempt number, idempotency key, deadline. Raises SagalineError elsewhere."""
-        found = current_activity.get(None)
-        if found is None:
+        attempt = current_activity.get(None)
+        if attempt is None:
             raise SagalineError(
                 "Expected activity.info() inside an activity that a worker runs but it was called outside."
             )
-        return found
+        return attempt
 
 
 activity = _ActivityNamespace()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from sagaline._model.limits import NAME_BYTES, NAMES, cut, size
@@ -85,18 +86,18 @@ def is_method(fn: Callable[..., Any]) -> bool:
 def exception_classes(classes: object, what: str, place: str) -> tuple[type[Exception], ...]:
     """The classes as a tuple. Raises ConfigurationError when ``classes`` is no list or tuple of exception classes."""
     listed = _listed(classes, what, "exception classes", place)
-    for given in listed:
-        if not (isinstance(given, type) and issubclass(given, Exception)):
+    for value in listed:
+        if not (isinstance(value, type) and issubclass(value, Exception)):
             raise ConfigurationError(
-                f"Expected {what} to be classes derived from Exception but got {shown(given)} ({place})."
+                f"Expected {what} to be classes derived from Exception but got {shown(value)} ({place})."
             )
     return tuple(listed)
 
 
-def error_names(given: object, name_of: Callable[[type[BaseException]], str], place: str) -> tuple[str, ...]:
+def error_names(value: object, name_of: Callable[[type[BaseException]], str], place: str) -> tuple[str, ...]:
     """Names of error types and classes, all as text."""
     names: list[str] = []
-    for error in _listed(given, "non_retryable", "exception classes or names of errors", place):
+    for error in _listed(value, "non_retryable", "exception classes or names of errors", place):
         if isinstance(error, type) and issubclass(error, BaseException):
             names.append(name_of(error))
         elif isinstance(error, str) and error.strip() and size(error) <= NAME_BYTES and error.isprintable():
@@ -109,19 +110,19 @@ def error_names(given: object, name_of: Callable[[type[BaseException]], str], pl
     return tuple(names)
 
 
-def _listed(given: object, what: str, of_what: str, place: str) -> list[Any]:
-    if isinstance(given, str | bytes | type) or not isinstance(given, Iterable):
-        raise ConfigurationError(f"Expected {what} to be a list of {of_what} but got {shown(given)} ({place}).")
-    listed: list[Any] = list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+def _listed(value: object, what: str, of_what: str, place: str) -> list[Any]:
+    if isinstance(value, str | bytes | type) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"Expected {what} to be a list of {of_what} but got {shown(value)} ({place}).")
+    listed: list[Any] = list(islice(value, NAMES + 1))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     if len(listed) > NAMES:
-        raise ConfigurationError(f"Expected at most {NAMES} {of_what} as {what} but got {len(listed)} ({place}).")
+        raise ConfigurationError(f"Expected at most {NAMES} {of_what} as {what} but got more ({place}).")
     return listed
 
 
-def whole_number(given: object, what: str, least: int, most: int, place: str) -> int:
+def whole_number(value: object, what: str, least: int, most: int, place: str) -> int:
     """The number; raises ConfigurationError when it is none between the bounds."""
-    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ConfigurationError(
-            f"Expected {what} to be a whole number from {least} to {most} but got {shown(given)} ({place})."
+            f"Expected {what} to be a whole number from {least} to {most} but got {shown(value)} ({place})."
         )
-    return int(given)
+    return int(value)

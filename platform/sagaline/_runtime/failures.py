@@ -173,7 +173,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 def _is_one_of(error: BaseException, classes: tuple[type[BaseException], ...]) -> bool:
     """As isinstance, but without the hooks that a class can put there."""
     lineage = type.__dict__["__mro__"].__get__(type(error))
-    return any(given in lineage for given in classes)
+    return any(cls in lineage for cls in classes)
 
 
 def _is_retryable(error: BaseException, recorded: Failure | None, non_retryable: frozenset[str]) -> bool:

@@ -42,28 +42,28 @@ def registry_of(workflows: object, activities: object) -> Registry:
     return registry
 
 
-def _listed(given: object, option: str, word: str) -> list[object]:
-    if isinstance(given, Declaration) or not isinstance(given, Iterable) or isinstance(given, str):
-        raise ConfigurationError(f"Expected {option} to be a list of functions with @{word} but got {shown(given)}.")
-    return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+def _listed(value: object, option: str, word: str) -> list[object]:
+    if isinstance(value, Declaration) or not isinstance(value, Iterable) or isinstance(value, str):
+        raise ConfigurationError(f"Expected {option} to be a list of functions with @{word} but got {shown(value)}.")
+    return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def _definition(given: object, kind: type[Definition], option: str) -> Definition:
-    definition = given.definition if isinstance(given, Declaration) else None
+def _definition(value: object, kind: type[Definition], option: str) -> Definition:
+    definition = value.definition if isinstance(value, Declaration) else None
     if isinstance(definition, kind):
         return definition
-    raise ConfigurationError(f"Expected {option} to be functions with @{_WORDS[kind]} but got {_advice(given, kind)}.")
+    raise ConfigurationError(f"Expected {option} to be functions with @{_WORDS[kind]} but got {_advice(value, kind)}.")
 
 
-def _advice(given: object, kind: type) -> str:
-    if isinstance(given, Declaration):
+def _advice(value: object, kind: type) -> str:
+    if isinstance(value, Declaration):
         other, option = ("activity", "activities") if kind is WorkflowDefinition else ("workflow", "workflows")
-        return f"the {other} {given.name} ({given.definition.place}): give it to {option}"
-    if inspect.isroutine(given):
-        return f"{shown(given)} ({place_of(given)}): put @{_WORDS[kind]} on it"
-    if isinstance(given, type):
-        return f"the class {given.__name__}: give its decorated functions, or methods of an object"
-    return f"{shown(given)}: write a function that makes the call, and put @{_WORDS[kind]} on it"
+        return f"the {other} {value.name} ({value.definition.place}): give it to {option}"
+    if inspect.isroutine(value):
+        return f"{shown(value)} ({place_of(value)}): put @{_WORDS[kind]} on it"
+    if isinstance(value, type):
+        return f"the class {value.__name__}: give its decorated functions, or methods of an object"
+    return f"{shown(value)}: write a function that makes the call, and put @{_WORDS[kind]} on it"
 
 
 def _missing(registry: Registry) -> tuple[str, ...]:
