@@ -11,7 +11,7 @@ def open_log(url: str) -> Log:
     """The log at ``url``, not connected yet. Raises ConfigurationError for a URL of no known form."""
     parsed = parse_url(url)
     if parsed.scheme == "memory":
-        from sagaline._log.memory import MemoryLog
+        from sagaline._log.memory.log import MemoryLog
 
         return MemoryLog(parsed)
     if parsed.scheme == "sqlite":

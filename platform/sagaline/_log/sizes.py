@@ -1,4 +1,4 @@
-"""The size that a record may have, the same on every log, so that what works embedded works on Kafka."""
+"""What a record may be, the same on every log, so that what works embedded works on Kafka."""
 
 from __future__ import annotations
 
@@ -22,3 +22,16 @@ def size_error(
     """Why the log does not take a record of this size; None when it does."""
     size = record_bytes(key, value, headers)
     return f"Expected a record of at most {limit} bytes but this one has {size}." if size > limit else None
+
+
+def publish_error(
+    partitions: int,
+    partition: int | None,
+    key: bytes,
+    value: bytes | None,
+    headers: Mapping[str, bytes] | None,
+) -> str | None:
+    """Why a record cannot be published: its size, or a partition that there is not. None when it can."""
+    if partition is not None and not 0 <= partition < partitions:
+        return f"Expected a partition from 0 to {partitions - 1} but got {partition}."
+    return size_error(RECORD_LIMIT, key, value, headers)

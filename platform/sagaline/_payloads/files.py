@@ -89,10 +89,10 @@ class FileBlobs:
 
 def _size(file: Path) -> int | None:
     try:
-        found = file.lstat()
+        status = file.lstat()
     except FileNotFoundError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _sync(folder: Path) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from harness import eventually
 
-from sagaline._log import COMMANDS, HISTORY, Ack, Log, Record
+from sagaline._log import COMMANDS, HISTORY, REPLIES, Ack, Log, Record
 from sagaline._model.limits import RECORD_BYTES
 
 
@@ -66,3 +66,13 @@ async def test_a_publish_over_the_limit_is_an_error_to_its_caller_alone(
     await asyncio.sleep(0)
     assert [record.value for record in seen] == [b"before", b"after"]
     await reader.close()
+
+
+async def test_a_partition_that_there_is_not_is_an_error_to_its_caller(log: Log) -> None:
+    """A client says where its answers go: no log makes a partition for it, or sends them elsewhere."""
+    done: list[str | None] = []
+    for partition in (-1, -5, 2, 2**31 - 1):
+        log.publish(REPLIES, partition, b"k", b"v", done.append)
+    await eventually(lambda: len(done) == 4, 40)
+    assert all(error is not None for error in done)
+    assert [await log.bounds(REPLIES, partition) for partition in (0, 1)] == [(0, 0), (0, 0)]

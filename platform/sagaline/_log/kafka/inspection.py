@@ -36,8 +36,8 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
             "kafka",
             len(cluster.brokers),
             {
-                name: _topic(name, found, settings[resources[name]], allowed[f"{namespace}.{name}"])
-                for name, found in topics.items()
+                name: _topic(name, metadata, settings[resources[name]], allowed[f"{namespace}.{name}"])
+                for name, metadata in topics.items()
             },
             tuple(spec.name for spec in TOPICS if spec.name not in topics),
             settings[broker],
@@ -51,7 +51,7 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
 def member_ids(admin: AdminClient, namespace: str) -> list[str]:
     """Static ids of the workers in the group. Raises LogUnavailable."""
     try:
-        return [one.member_id for one in _members(_group(admin, namespace))]
+        return [member.member_id for member in _members(_group(admin, namespace))]
     except KafkaException as error:
         raise LogUnavailable(f"Expected the group's members but {error.args[0].str()}.") from error
 
@@ -59,7 +59,7 @@ def member_ids(admin: AdminClient, namespace: str) -> list[str]:
 def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResource, dict[str, str]]:
     """Effective settings; none for what this user may not see (the brokers', with a namespace's rights)."""
     futures = admin.describe_configs(resources)
-    found: dict[ConfigResource, dict[str, str]] = {}
+    settings: dict[ConfigResource, dict[str, str]] = {}
     for resource in resources:
         entries: dict[str, Any] = {}
         try:
@@ -67,8 +67,8 @@ def _settings(admin: Any, resources: list[ConfigResource]) -> dict[ConfigResourc
         except KafkaException as error:
             if error.args[0].code() not in _NOT_ALLOWED:
                 raise
-        found[resource] = {name: entry.value or "" for name, entry in entries.items()}
-    return found
+        settings[resource] = {name: entry.value or "" for name, entry in entries.items()}
+    return settings
 
 
 def _allowed(admin: Any, names: list[str]) -> dict[str, frozenset[str] | None]:
@@ -76,23 +76,23 @@ def _allowed(admin: Any, names: list[str]) -> dict[str, frozenset[str] | None]:
     if not names:
         return {}
     futures = admin.describe_topics(TopicCollection(names), include_authorized_operations=True)
-    found = {name: future.result(timeout=_TIMEOUT_S) for name, future in futures.items()}
-    return {name: _names(one.authorized_operations) for name, one in found.items()}
+    topics = {name: future.result(timeout=_TIMEOUT_S) for name, future in futures.items()}
+    return {name: _names(topic.authorized_operations) for name, topic in topics.items()}
 
 
 def _names(operations: Any) -> frozenset[str] | None:
-    return None if operations is None else frozenset(one.name for one in operations)
+    return None if operations is None else frozenset(operation.name for operation in operations)
 
 
-def _topic(name: str, found: Any, settings: dict[str, str], allowed: frozenset[str] | None) -> TopicFacts:
-    partitions = found.partitions.values()
+def _topic(name: str, metadata: Any, settings: dict[str, str], allowed: frozenset[str] | None) -> TopicFacts:
+    partitions = metadata.partitions.values()
     return TopicFacts(
         name,
-        len(found.partitions),
-        min(len(one.replicas) for one in partitions),
+        len(metadata.partitions),
+        min(len(partition.replicas) for partition in partitions),
         settings,
-        tuple(one.id for one in partitions if one.leader < 0),
-        tuple(one.id for one in partitions if len(one.isrs) < len(one.replicas)),
+        tuple(partition.id for partition in partitions if partition.leader < 0),
+        tuple(partition.id for partition in partitions if len(partition.isrs) < len(partition.replicas)),
         allowed,
     )
 
@@ -103,14 +103,14 @@ def _group(admin: Any, namespace: str) -> Any:
     return futures[name].result(timeout=_TIMEOUT_S)
 
 
-def _members(found: Any) -> tuple[MemberFacts, ...]:
+def _members(group: Any) -> tuple[MemberFacts, ...]:
     return tuple(
         MemberFacts(
-            one.group_instance_id or one.member_id,
-            one.host,
-            _partitions(one.assignment.topic_partitions),
+            member.group_instance_id or member.member_id,
+            member.host,
+            _partitions(member.assignment.topic_partitions),
         )
-        for one in found.members
+        for member in group.members
     )
 
 

@@ -15,14 +15,14 @@ from sagaline._log.kafka.membership import KafkaMembership
 from sagaline._log.kafka.producer import KafkaAppender, KafkaPublisher
 from sagaline._log.kafka.ranges import KafkaBounds, read_range
 from sagaline._log.kafka.reader import KafkaReader
-from sagaline._log.kafka.settings import KafkaSettings
+from sagaline._log.kafka.settings import FRAMING_BYTES, KafkaSettings
 from sagaline._log.kafka.topics import KafkaTopics
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.sizes import RECORD_LIMIT
-from sagaline._log.topics import COMMANDS, HISTORY, TopicPlan
+from sagaline._log.topics import COMMANDS, TopicPlan
 from sagaline._log.urls import LogUrl
-from sagaline.errors import LogUnavailable
+from sagaline.errors import ConfigurationError, LogUnavailable
 
 T = TypeVar("T")
 _CONNECT_TIMEOUT_S = 8.0
@@ -33,10 +33,12 @@ class KafkaLog:
     """The log port over the topics ``<namespace>.commands`` and so on."""
 
     def __init__(self, url: LogUrl) -> None:
+        url.only("partitions", "config")
         self.namespace = url.namespace
         self._settings = KafkaSettings(url)
-        self._default_partitions = int(url.number("partitions", 8))
-        self._partitions, self._identity, self._tombstones_kept_s = 0, "", 0.0
+        self._default_partitions = url.partitions(8)
+        self._partitions, self._identity = 0, ""
+        self._tombstones_kept_s, self._record_limit = 0.0, RECORD_LIMIT
         self._calls = BlockingCalls(_THREADS, "sagaline-kafka")
         self._admin: AdminClient | None = None
         self._publisher: KafkaPublisher | None = None
@@ -56,7 +58,7 @@ class KafkaLog:
 
     @property
     def record_limit(self) -> int:
-        return RECORD_LIMIT
+        return self._record_limit
 
     async def open(self, create: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
@@ -73,14 +75,21 @@ class KafkaLog:
         if create:
             topics.apply([plan for plan in plans if plan.action == "create"])
         self._partitions, self._identity = topics.describe_history()
-        self._tombstones_kept_s = topics.tombstones_kept_s()
+        self._tombstones_kept_s, largest_batch = topics.history_limits()
+        self._record_limit = min(RECORD_LIMIT, largest_batch - FRAMING_BYTES)
 
     def _topics(self) -> KafkaTopics:
         """The topics' administration; raises LogUnavailable when no broker answers."""
         return KafkaTopics(self._connected(), self.namespace)
 
     def _connected(self) -> AdminClient:
-        admin = self._admin or AdminClient(self._settings.common())
+        try:
+            admin = self._admin or AdminClient(self._settings.common())
+        except KafkaException as error:
+            raise ConfigurationError(
+                f"Expected settings that librdkafka takes for {self._settings.brokers} but {error.args[0].str()}: "
+                f"see SAGALINE_KAFKA_... in the environment, and the file of ?config=FILE."
+            ) from error
         try:
             admin.list_topics(timeout=_CONNECT_TIMEOUT_S)
         except KafkaException as error:
@@ -117,7 +126,7 @@ class KafkaLog:
         return read_range(self._settings, self._calls, topic, partition, start, end)
 
     def appender(self, on_acks: Callable[[list[Ack]], None]) -> KafkaAppender:
-        return KafkaAppender(self._settings.appender(), self._settings.topic(HISTORY), self._loop, on_acks)
+        return KafkaAppender(self._settings, self._record_limit, self._loop, on_acks)
 
     def publish(
         self,
@@ -128,9 +137,12 @@ class KafkaLog:
         on_done: Callable[[str | None], None] | None = None,
         headers: dict[str, bytes] | None = None,
     ) -> None:
-        if self._publisher is None:
+        error = "The log is closed." if self._publisher is None else None
+        if partition is not None and partition < 0:  # librdkafka takes it for any
+            error = f"Expected a partition from 0 on but got {partition}."
+        if self._publisher is None or error is not None:
             if on_done is not None:
-                self._loop.call_soon(on_done, "The log is closed.")
+                self._loop.call_soon(on_done, error)
             return
         full = self._settings.topic(topic)
         self._publisher.publish(full, -1 if partition is None else partition, key, value, on_done, headers)

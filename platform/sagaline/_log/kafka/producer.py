@@ -14,9 +14,11 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from sagaline._log.kafka.settings import KafkaSettings
 from sagaline._log.port import Ack
 from sagaline._log.sizes import RECORD_LIMIT, size_error
 from sagaline._log.threads import Mailbox, StepThread, attempt, tell_all
+from sagaline._log.topics import HISTORY
 
 _BUSY_FROM = 32
 _BUSY_LINGER_S = 0.002
@@ -98,18 +100,18 @@ class KafkaAppender(KafkaBatches):
 
     def __init__(
         self,
-        config: dict[str, Any],
-        topic: str,
+        settings: KafkaSettings,
+        record_limit: int,
         loop: asyncio.AbstractEventLoop,
         on_acks: Callable[[list[Ack]], None],
     ) -> None:
-        self._topic, self._on_acks = topic, on_acks
+        self._topic, self._limit, self._on_acks = settings.topic(HISTORY), record_limit, on_acks
         self._failed: str | None = None
         self._mailbox: Mailbox[Ack] = Mailbox(loop, self._deliver)
-        super().__init__(config, "sagaline-appender", loop)
+        super().__init__(settings.appender(), "sagaline-appender", loop)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
-        too_large = size_error(RECORD_LIMIT, key, value)
+        too_large = size_error(self._limit, key, value)
         if too_large is not None:  # a batch would leave it out and go on with the next one
             self._failed = self._failed or too_large
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))

@@ -54,10 +54,10 @@ class KafkaReader:
         if message is None:
             return
         records: list[Record] = []
-        for found in (message, *consumer.consume(_RECORDS_A_BATCH - 1, 0)):
-            error = found.error()
+        for polled in (message, *consumer.consume(_RECORDS_A_BATCH - 1, 0)):
+            error = polled.error()
             if error is None:
-                records.append(as_record(found, (found.topic() or "")[len(self._prefix) :]))
+                records.append(as_record(polled, (polled.topic() or "")[len(self._prefix) :]))
             else:
                 _log.warning("Reading %s: %s", self._prefix, error.str())
         if records and self._gate.enter(self._thread.stopped):

@@ -27,10 +27,10 @@ _ALLOWED = ("security.protocol", "sasl.", "ssl.", "enable.ssl.", "https.", "clie
 
 def security_settings(config_file: str | None, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Settings for every client. Raises ConfigurationError that names the setting, never its value."""
-    found_in = os.environ if environment is None else environment
-    file = config_file or found_in.get(FILE_VARIABLE)
+    variables = os.environ if environment is None else environment
+    file = config_file or variables.get(FILE_VARIABLE)
     settings: dict[str, Any] = {} if file is None else _read(Path(file))
-    for variable, value in sorted(found_in.items()):
+    for variable, value in sorted(variables.items()):
         if variable.startswith(_PREFIX) and variable != FILE_VARIABLE:
             settings[_name(variable)] = value
     for name in settings:
@@ -70,9 +70,9 @@ def _read(file: Path) -> dict[str, Any]:
 def _function(place: str) -> Callable[[str], tuple[str, float]]:
     module, _, name = place.partition(":")
     try:
-        found: Callable[[str], tuple[str, float]] = getattr(importlib.import_module(module), name)
+        fetch: Callable[[str], tuple[str, float]] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
             f"Expected {CALLBACK}=module:function but {place!r} cannot be used: {error}."
         ) from error
-    return found
+    return fetch

@@ -127,9 +127,9 @@ class KafkaTopics:
         while True:
             try:
                 future = self._admin.describe_topics(TopicCollection([name]))[name]
-                found = future.result(timeout=_TIMEOUT_S)
-                if all(one.leader is not None and one.leader.id >= 0 for one in found.partitions):
-                    return len(found.partitions), str(found.topic_id)
+                topic = future.result(timeout=_TIMEOUT_S)
+                if all(part.leader is not None and part.leader.id >= 0 for part in topic.partitions):
+                    return len(topic.partitions), str(topic.topic_id)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
                     raise LogUnavailable(f"Expected topic {name} but {error.args[0].str()}.") from error
@@ -137,10 +137,10 @@ class KafkaTopics:
                 raise LogUnavailable(f"Expected topic {name} to have leaders but it has none after {_TIMEOUT_S:g} s.")
             time.sleep(0.05)  # creation spreads through the cluster
 
-    def tombstones_kept_s(self) -> float:
-        """The history topic's ``delete.retention.ms``, in seconds."""
-        spec = next(one for one in TOPICS if one.name == HISTORY)
-        return int(self._settings([spec])[HISTORY]["delete.retention.ms"]) / 1_000
+    def history_limits(self) -> tuple[float, int]:
+        """Of the history topic: seconds for which tombstones stay, and bytes of a batch at most."""
+        settings = self._settings([spec for spec in TOPICS if spec.name == HISTORY])[HISTORY]
+        return int(settings["delete.retention.ms"]) / 1_000, int(settings["max.message.bytes"])
 
     def _full(self, spec: TopicSpec) -> str:
         return f"{self._namespace}.{spec.name}"

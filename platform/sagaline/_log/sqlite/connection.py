@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from sagaline._log.port import Record
 from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE
 from sagaline.errors import LogUnavailable, NamespaceNotFound
 
+BATCH_BYTES = 4_000_000
+"""What is read at once, give or take a record."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS namespace (
     name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, identity TEXT NOT NULL
@@ -48,6 +51,27 @@ def connect(path: Path, create: bool = False) -> sqlite3.Connection:
             connection.close()
         raise LogUnavailable(f"Expected a log in the SQLite file {path} but it cannot be used: {error}.") from error
     return connection
+
+
+def read_records(
+    connection: sqlite3.Connection, place: tuple[str, str, int], start: int, end: int, most: int
+) -> list[Record]:
+    """Records of a partition from ``start`` up to, not including, ``end``; at most ``most``, and not many megabytes."""
+    _, topic, partition = place
+    records: list[Record] = []
+    size = 0
+    rows = connection.execute(
+        "SELECT offset, key, value FROM record WHERE namespace = ? AND topic = ? AND partition = ? "
+        "AND offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
+        (*place, start, end, most),
+    )
+    for offset, key, value in rows:
+        records.append(Record(topic, partition, offset, key, value))
+        size += len(value or b"")
+        if size > BATCH_BYTES:
+            break
+    rows.close()
+    return records
 
 
 def find_namespace(path: Path, name: str) -> tuple[int, str]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sizes import RECORD_LIMIT, size_error
-from sagaline._log.sqlite.connection import connect, find_namespace
+from sagaline._log.sizes import RECORD_LIMIT, publish_error
+from sagaline._log.sqlite.connection import connect, find_namespace, read_records
 from sagaline._log.sqlite.membership import SqliteMembership, living
 from sagaline._log.sqlite.pruner import TOMBSTONES_KEPT_MS, SqlitePruner
 from sagaline._log.sqlite.reader import SqliteReader
@@ -36,9 +36,10 @@ class SqliteLog:
     """The log port over one file."""
 
     def __init__(self, url: LogUrl) -> None:
+        url.only("partitions", "namespace")
         self.path = Path(url.place)
         self.namespace = url.namespace
-        self._default_partitions = int(url.number("partitions", 4))
+        self._default_partitions = url.partitions(4)
         self._partitions = 0
         self._identity = ""
         self._calls = BlockingCalls(_THREADS, "sagaline-sqlite")
@@ -65,8 +66,12 @@ class SqliteLog:
     async def open(self, create: bool = True) -> None:
         self._loop = asyncio.get_running_loop()
         self._partitions, self._identity = await self._calls.run(self._make if create else self._find)
-        self._connection = await self._calls.run(connect, self.path)
-        self._writer = SqliteWriter(self.path, self.namespace, self._loop)
+        try:
+            self._connection = await self._calls.run(connect, self.path)
+            self._writer = SqliteWriter(self.path, self.namespace, self._loop)
+        except BaseException:
+            await self.close()
+            raise
         if create:
             self._pruner = SqlitePruner(self.path, self.namespace, self._partitions)
             self._pruner.start()
@@ -150,32 +155,34 @@ class SqliteLog:
     def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
         place = (self.namespace, topic, partition)
         where = "WHERE namespace = ? AND topic = ? AND partition = ?"
-        rows = self._select(f"SELECT next_offset FROM head {where}", place)
-        if not rows:
-            return 0, 0
-        low = self._select(f"SELECT min(offset) FROM record {where}", place)[0][0]
-        end: int = rows[0][0]
-        return (end if low is None else low), end
+        with self._reading() as connection:
+            head = connection.execute(f"SELECT next_offset FROM head {where}", place).fetchone()
+            if head is None:
+                return 0, 0
+            low = connection.execute(f"SELECT min(offset) FROM record {where}", place).fetchone()[0]
+            return (head[0] if low is None else low), head[0]
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         position = start
         while position < end:
-            rows = await self._calls.run(
-                self._select,
-                "SELECT offset, key, value FROM record WHERE namespace = ? AND topic = ? AND partition = ? "
-                "AND offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
-                (self.namespace, topic, partition, position, end, _RECORDS_A_BATCH),
-            )
-            if not rows:
+            records = await self._calls.run(self._read, topic, partition, position, end)
+            if not records:
                 return
-            yield [Record(topic, partition, *row) for row in rows]
-            position = rows[-1][0] + 1
+            yield records
+            position = records[-1].offset + 1
 
-    def _select(self, query: str, parameters: tuple[Any, ...]) -> list[Any]:
+    def _read(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
+        with self._reading() as connection:
+            place = (self.namespace, topic, partition)
+            return read_records(connection, place, start, end, _RECORDS_A_BATCH)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection for reading; its errors are LogUnavailable."""
         if self._connection is None:
             raise LogUnavailable(f"Expected the log {self.path} to be open but it is closed.")
         try:
-            return self._connection.execute(query, parameters).fetchall()
+            yield self._connection
         except sqlite3.Error as error:
             raise LogUnavailable(f"Expected {self.path} to be readable but {error}.") from error
 
@@ -197,7 +204,7 @@ class SqliteLog:
         headers: dict[str, bytes] | None = None,
     ) -> None:
         writer = self._writer
-        error = size_error(RECORD_LIMIT, key, value, headers) if writer else "The log is closed."
+        error = publish_error(self.partitions, partition, key, value, headers) if writer else "The log is closed."
         if writer is None or error is not None:
             if on_done is not None:
                 self._loop.call_soon(on_done, error)

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Record
-from sagaline._log.sqlite.connection import connect
+from sagaline._log.sqlite.connection import BATCH_BYTES, connect, read_records
 from sagaline._log.threads import Gate, StepThread, call
 
 _BUSY_POLL_S = 0.001
 _IDLE_POLL_S = 0.01
 _BUSY_FOR_S = 1.0
 _RECORDS_A_PARTITION = 500
+_BYTES_A_BATCH = 16_000_000
+_NO_END = 2**63 - 1
 _CLOSE_S = 5.0
 _Place = tuple[str, int]
 
@@ -45,6 +47,7 @@ class SqliteReader:
         self._next: dict[_Place, int] = {}
         self._lock = threading.Lock()
         self._changed = True
+        self._turn = 0
         self._version = -1
         self._busy_until = 0.0
         self._gate = Gate()
@@ -68,20 +71,24 @@ class SqliteReader:
                 self._hand_over(batches)
 
     def _read(self, connection: sqlite3.Connection) -> tuple[dict[_Place, tuple[int, list[Record]]], bool]:
-        """By partition: where reading began, and the records; and whether there are more."""
+        """By partition: where reading began, and the records; and whether there may be more."""
         batches: dict[_Place, tuple[int, list[Record]]] = {}
-        more = False
+        more, size = False, 0
         with self._lock:
             starts = list(self._next.items())
-        for (topic, partition), start in starts:
-            rows = connection.execute(
-                "SELECT offset, key, value FROM record WHERE namespace = ? AND topic = ? AND partition = ? "
-                "AND offset >= ? ORDER BY offset LIMIT ?",
-                (self._namespace, topic, partition, start, _RECORDS_A_PARTITION),
-            ).fetchall()
-            if rows:
-                batches[topic, partition] = (start, [Record(topic, partition, *row) for row in rows])
-                more = more or len(rows) == _RECORDS_A_PARTITION
+        first = self._turn % max(1, len(starts))  # each partition is the first in its turn, for the bytes may run out
+        for (topic, partition), start in starts[first:] + starts[:first]:
+            place = (self._namespace, topic, partition)
+            records = read_records(connection, place, start, _NO_END, _RECORDS_A_PARTITION)
+            if records:
+                batches[topic, partition] = (start, records)
+                taken = sum(len(record.value or b"") for record in records)
+                more = more or len(records) == _RECORDS_A_PARTITION or taken > BATCH_BYTES
+                size += taken
+            if size > _BYTES_A_BATCH:
+                more = True
+                break
+        self._turn += 1
         return batches, more
 
     def _hand_over(self, batches: dict[_Place, tuple[int, list[Record]]]) -> None:
