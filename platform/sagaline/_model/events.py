@@ -149,6 +149,14 @@ class RunTerminated(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class RunReplaced(msgspec.Struct, frozen=True, gc=False):
+    """A start of the same workflow id ended the run and began the run ``by``."""
+
+    request_id: str
+    by: str
+    version: int = 1
+
+
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -159,6 +167,7 @@ Input = (
     | RunParked
     | RunResumed
     | RunTerminated
+    | RunReplaced
 )
 Command = (
     ActivityScheduled
@@ -189,6 +198,7 @@ EVENTS: tuple[type[Event], ...] = (
     RunFailed,
     RunCancelled,
     RunTerminated,
+    RunReplaced,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

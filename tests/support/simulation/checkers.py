@@ -18,7 +18,7 @@ from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.load import DONE, Books
 
-TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated)
+TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced)
 
 
 @dataclass

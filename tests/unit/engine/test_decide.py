@@ -139,8 +139,11 @@ def test_a_replacement_that_was_cut_off_by_a_crash_goes_on() -> None:
     request = start("terminate_existing", "join")
     decision = decide(partition.state, request, NOW)
     assert isinstance(decision, Replaced)
-    assert decision.terminated.request_id == request.request_id
-    partition.emit(run, decision.terminated)
+    assert decision.replaced == events.RunReplaced(request.request_id, run_id_of(request))
+    ended = partition.emit(run, decision.replaced)
+    assert (ended.status, ended.ended_by, ended.open_steps) == ("terminated", "later", 0)
+    assert ended.failure is not None
+    assert run_id_of(request) in ended.failure.message
     assert decide(partition.state, request, NOW) == [decision.started]
     assert short(decide(partition.state, start("join", "reject"), NOW)) == "RunStarted", "it is the same request"
     other = StartRun("other", "w", "pay", b"[1]", id_reuse="reject")

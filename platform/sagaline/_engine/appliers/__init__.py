@@ -16,6 +16,7 @@ from sagaline._engine.appliers import (
     run_completed,
     run_failed,
     run_parked,
+    run_replaced,
     run_resumed,
     run_started,
     run_terminated,
@@ -48,6 +49,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunFailed, 1): run_failed.apply,
     (events.RunCancelled, 1): run_cancelled.apply,
     (events.RunTerminated, 1): run_terminated.apply,
+    (events.RunReplaced, 1): run_replaced.apply,
 }
 
 NEWEST: dict[type[Event], int] = {event: version for event, version in sorted(APPLIERS, key=lambda key: key[1])}

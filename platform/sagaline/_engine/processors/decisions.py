@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sagaline._model.events import Event, RunStarted, RunTerminated
+from sagaline._model.events import Event, RunReplaced, RunStarted
 from sagaline._model.failure import Failure
 
 
@@ -39,14 +39,14 @@ class Joined(msgspec.Struct, frozen=True, gc=False):
 class Replaced(msgspec.Struct, frozen=True, gc=False):
     """A start ends the open run of its id and begins another, in two records.
 
-    1. The record of ``terminated`` for the open run. It carries the positions from before the start, so that a crash
+    1. The record of ``replaced`` for the open run. It carries the positions from before the start, so that a crash
        between the two reads the start again: the processor knows the run that this request has ended.
     2. The record of ``started`` for the new run, whose id is ``run_id_of(start)``, with the positions behind it.
 
     The host must know that the start can be accepted (workflow, input) before it does the first.
     """
 
-    terminated: RunTerminated
+    replaced: RunReplaced
     started: RunStarted
 
 

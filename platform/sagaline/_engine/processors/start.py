@@ -16,7 +16,7 @@ begun meanwhile, and with the refusal that it got.
 | closed | ``reject`` | ``IdUsed`` |
 
 ``terminate_existing`` takes two records, see :class:`~sagaline._engine.processors.decisions.Replaced`. After a crash
-between them the newest run is the one that this request has terminated, and the new one begins, whatever ``id_reuse``
+between them the newest run is the one that this request has replaced, and the new one begins, whatever ``id_reuse``
 says.
 """
 
@@ -25,11 +25,9 @@ from __future__ import annotations
 from sagaline._engine.processors.decisions import Joined, Rejected, Replaced, StartDecision, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.runs import RunView
-from sagaline._model.events import RunStarted, RunTerminated
+from sagaline._model.events import RunReplaced, RunStarted
 from sagaline._model.ids import run_id_of
 from sagaline._model.records import COMPLETED, StartRun
-
-REPLACED = "replaced by a new run of the same workflow id"
 
 
 def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
@@ -50,7 +48,7 @@ def _while_open(request: StartRun, run: RunView) -> StartDecision:
     if request.id_conflict == "use_existing":
         return Joined(run.workflow_id, run.run_id)
     if request.id_conflict == "terminate_existing" and request.id_reuse != "reject" and not run.held:
-        return Replaced(RunTerminated(request.request_id, REPLACED), started_by(request))
+        return Replaced(RunReplaced(request.request_id, run_id_of(request)), started_by(request))
     in_use = _conflict("IdInUse", request, run, "that has not ended")
     return in_use if request.id_conflict != "join" else _joined(request, run, in_use)
 

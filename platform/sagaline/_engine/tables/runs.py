@@ -72,8 +72,8 @@ class RunView(Protocol):
 class RunRow(msgspec.Struct, array_like=True, gc=False):
     """A run as it stands, in milliseconds since 1970. Only emitting and appliers write it.
 
-    ``more``: the last activation is not all written. ``ended_by``: the request that terminated it. ``held``: its
-    history goes on in a way that this code does not know, so nothing is decided on it (docs/decisions/0015).
+    ``more``: the last activation is not all written. ``ended_by``: the request that terminated or replaced it.
+    ``held``: its history goes on in a way that this code does not know, so nothing is decided on it (docs/decisions/0015).
     """
 
     workflow_id: str

@@ -110,7 +110,7 @@ class Deciding:
             raise ProtocolError("a run is to be replaced that is not there")
         self._recorder.refusals()
         emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
-        emitter.emit(decision.terminated)
+        emitter.emit(decision.replaced)
         self._activations.activate(emitter, self._outside.progress.before)
         self._begin(request, [decision.started])
 
