@@ -9,6 +9,7 @@ from sagaline._engine.changes import Changes, Effect
 from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables.activities import Activities, ActivityRow, StartActivity
+from sagaline._engine.tables.attention import Attention
 from sagaline._engine.tables.closed import ClosedRuns, CloseRun
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.tables.invalid import InvalidRecords
@@ -59,7 +60,8 @@ class State:
     def __init__(self, overlay: Overlay, meta: Meta, cached_runs: int = 10_000) -> None:
         self.changes = changes = Changes(overlay)
         self.timers = Timers(changes)
-        self.runs = Runs(changes, cached_runs)
+        self.attention = Attention(changes)
+        self.runs = Runs(changes, self.attention, cached_runs)
         self.activities = Activities(changes, self.timers, cached_runs)
         self.waits = Waits(changes, self.timers)
         self.outbox = Outbox(changes, meta.released)

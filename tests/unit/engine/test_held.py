@@ -93,7 +93,7 @@ def test_the_run_is_shown_as_parked_with_the_reason(how: str) -> None:
     assert run.failure.type == HELD
     assert "after event 3" in run.failure.message
     assert ("TimerStarted in version 9" in run.failure.message) == (how == "version")
-    assert list(log.state.runs.parked()) == ["w"]
+    assert list(log.state.attention.parked()) == ["w"]
     assert log.unreadable == ([] if how == "version" else [2])
 
 
@@ -156,7 +156,7 @@ def test_another_run_of_its_id_begins_when_it_has_ended_elsewhere(how: str) -> N
     assert newest is not None
     assert held is not None
     assert (newest.run_id, newest.held, held.held) == (OTHER, False, True)
-    assert list(log.state.runs.parked()) == []
+    assert list(log.state.attention.parked()) == []
 
 
 def test_a_first_record_that_cannot_be_read_is_a_run_all_the_same() -> None:

@@ -8,7 +8,7 @@ its table:
 |---|---|---|
 | ``r/`` | runs | the newest run of a workflow id |
 | ``b/`` | runs | earlier runs of a workflow id, by run id, until they are retired |
-| ``u/`` | runs | open runs that an owner looks at when it starts |
+| ``u/`` | attention | open runs that an owner looks at when it starts |
 | ``h/`` | history | a run's records, for replay |
 | ``a/`` | activities | activities without an outcome |
 | ``w/`` | waits | timers that a run's code waits for |

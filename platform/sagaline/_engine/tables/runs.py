@@ -13,12 +13,12 @@ from typing import Protocol
 import msgspec
 
 from sagaline._engine.changes import Changes
+from sagaline._engine.tables.attention import CUT_OFF, Attention
 from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import PARKED, RUNNING
 
 PREFIX, PAST_PREFIX = b"r/", b"b/"
-CUT_OFF = "cut off"
 _CACHED_RESULT_BYTES = 4_096
 
 
@@ -73,7 +73,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     """A run as it stands, in milliseconds since 1970. Only emitting and appliers write it.
 
     ``more``: the last activation is not all written. ``ended_by``: the request that terminated or replaced it.
-    ``held``: its history goes on in a way that this code does not know, so nothing is decided on it (docs/decisions/0015).
+    ``held``: its history goes on in a way that this code does not know, so nothing is decided on it
+    (docs/decisions/0015).
     """
 
     workflow_id: str
@@ -118,11 +119,6 @@ def past_key(run_id: str) -> bytes:
     return PAST_PREFIX + run_id.encode()
 
 
-def attention_key(kind: str, workflow_id: str) -> bytes:
-    """Key in the index of open runs that an owner looks at when it starts: ``CUT_OFF``, or ``PARKED``."""
-    return b"u/%b/%b" % (kind.encode(), workflow_id.encode())
-
-
 def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
     """The row of a run that begins with ``started``."""
     return RunRow(
@@ -142,8 +138,8 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
 class Runs:
     """Rows that change within a record are encoded once, when its writes are drained."""
 
-    def __init__(self, changes: Changes, cached: int) -> None:
-        self._changes, self._cached = changes, cached
+    def __init__(self, changes: Changes, attention: Attention, cached: int) -> None:
+        self._changes, self._attention, self._cached = changes, attention, cached
         self._cache: OrderedDict[str, RunRow] = OrderedDict()
         self._dirty: dict[str, RunRow] = {}
 
@@ -185,18 +181,11 @@ class Runs:
 
     def cut_off(self) -> Iterator[RunRow]:
         """Open runs with an activation that is not all written."""
-        prefix = attention_key(CUT_OFF, "")
-        for key, _ in self._changes.scan(prefix):
-            run = self.newest(key[len(prefix) :].decode())
+        for workflow_id in self._attention.cut_off():
+            run = self.newest(workflow_id)
             if run is None:
-                raise ValueError(f"Expected a run for {key!r} but the index has a row without one")
+                raise ValueError(f"Expected a run of {workflow_id!r} but the index of attention alone has one")
             yield run
-
-    def parked(self, after: str | None = None) -> Iterator[str]:
-        """Workflow ids of open runs that are parked or held, in order and lazily; those behind ``after``."""
-        prefix = attention_key(PARKED, "")
-        for key, _ in self._changes.scan(prefix, b"" if after is None else attention_key(PARKED, after)):
-            yield key[len(prefix) :].decode()
 
     # Writing
 
@@ -233,14 +222,9 @@ class Runs:
         self._dirty.clear()
 
     def _set_attention(self, run: RunRow, kind: str) -> None:
-        before = run.waits_for_owner
-        if kind == before:
-            return
-        run.waits_for_owner = kind
-        if before:
-            self._changes.put(attention_key(before, run.workflow_id), None)
-        if kind:
-            self._changes.put(attention_key(kind, run.workflow_id), b"")
+        if kind != run.waits_for_owner:
+            self._attention.move(run.workflow_id, run.waits_for_owner, kind)
+            run.waits_for_owner = kind
 
     def _forget(self, workflow_id: str) -> None:
         self._dirty.pop(workflow_id, None)

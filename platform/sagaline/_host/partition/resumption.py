@@ -78,13 +78,13 @@ class Resumption:
                 self._attempts.start_if_open(effect.run_id, effect.row)
 
     async def _resume_parked(self) -> None:
-        page = list(islice(self._durable.runs.parked(), _PAGE))
+        page = list(islice(self._durable.attention.parked(), _PAGE))
         while page:
             for workflow_id in page:
                 async with self._turn:
                     await asyncio.sleep(0)
                     self._resume(workflow_id)
-            page = list(islice(self._durable.runs.parked(page[-1]), _PAGE))
+            page = list(islice(self._durable.attention.parked(page[-1]), _PAGE))
 
     def _resume(self, workflow_id: str) -> None:
         run = self._decided.run(workflow_id)

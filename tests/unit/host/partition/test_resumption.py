@@ -64,7 +64,7 @@ async def parked_runs(count: int) -> tuple[MemoryLog, MemoryStores]:
         for number in range(count):
             world.start(broken, f"run-{number}", number)
         state = world.host.live[0].rows.durable
-        await eventually(lambda: sum(1 for _ in state.runs.parked()) == count)
+        await eventually(lambda: sum(1 for _ in state.attention.parked()) == count)
     return log, stores
 
 
@@ -100,7 +100,7 @@ async def test_parked_runs_go_on_when_the_code_is_right() -> None:
         async with virtual_host(REGISTRY, options_of(), log=log, stores=stores) as world:
             await world.host.wait_live(1)
             state = world.host.live[0].rows.durable
-            await eventually(lambda: not any(state.runs.parked()))
+            await eventually(lambda: not any(state.attention.parked()))
             statuses = [run.status for _, run in state.runs.all()]
             assert statuses == ["completed"] * 300
     finally:
