@@ -80,7 +80,7 @@ async def test_an_error_text_of_five_megabytes_and_a_reason_of_two() -> None:
         assert failed.failure is not None
         assert "more bytes were cut" in failed.failure.message
         world.start(parks, "parks", 2_000_000)
-        await eventually(lambda: any(world.host.live[0].rows.durable.runs.parked()))
+        await eventually(lambda: any(world.host.live[0].rows.durable.attention.parked()))
         await fine(world)
 
 
