@@ -82,13 +82,12 @@ class Performer:
         if attempt.reported:
             return cancelled("its time was over before it began")
         current_activity.set(self._info(attempt))
-        self._tasks.adopt()
         if attempt.definition.is_async:
             code = (attempt.row.workflow_id, attempt.key.run_id, attempt.row.scheduled.activity)
             result = await self._tasks.watch(_call(attempt.definition, payload), code)
         else:
             result = await self._threads.call(lambda: _call_in_thread(attempt, payload), attempt.where)
-        if isinstance(result, bytes) and payloads.touches(result):
+        if isinstance(result, bytes) and payloads.touches(result) and not attempt.reported:
             result = await self._pools.blobs(payloads.seal, step_result(run_id, step), result)
         return result if isinstance(result, Failure) else _bounded(attempt.definition, result)
 

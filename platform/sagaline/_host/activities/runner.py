@@ -18,6 +18,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
 from sagaline._runtime.definitions import Registry
+from sagaline._runtime.failures import failure_of
 
 __all__ = ["ActivityRunner", "Key", "Occupancy", "Place"]
 
@@ -189,7 +190,11 @@ class ActivityRunner:
         attempt.task = None
         if attempt.timer is not None:
             attempt.timer.cancel()
-        self._finish(attempt, cancelled("it was cancelled") if task.cancelled() else task.result())
+        if task.cancelled():  # before it began
+            self._finish(attempt, cancelled("it was cancelled"))
+        else:
+            error = task.exception()
+            self._finish(attempt, task.result() if error is None else failure_of(error))
         while not self._draining and (following := lane.next()) is not None:
             self._launch(following, lane)
         if lane.left and lane.has_room and not lane.waiting:

@@ -11,11 +11,9 @@ import asyncio
 import ctypes
 import weakref
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar
 from typing import Any
 
 from sagaline._host.watchdog.running import Running
-from sagaline._runtime.context import current_activity
 
 
 class TaskExit(Exception):
@@ -25,12 +23,12 @@ class TaskExit(Exception):
 class UserCode(Coroutine[Any, Any, Any]):
     """A user's coroutine, watched while it runs. ``abandon``: it never runs again, whatever it swallows."""
 
-    __slots__ = ("__weakref__", "_code", "_coro", "_is_task", "_running", "abandoned")
+    __slots__ = ("__weakref__", "_code", "_coro", "_is_task", "_tasks", "abandoned")
 
     def __init__(
-        self, coro: Coroutine[Any, Any, Any], running: Running, code: tuple[str, str, str], is_task: bool = False
+        self, coro: Coroutine[Any, Any, Any], tasks: UserTasks, code: tuple[str, str, str], is_task: bool = False
     ) -> None:
-        self._coro, self._running, self._code, self._is_task = coro, running, code, is_task
+        self._coro, self._tasks, self._code, self._is_task = coro, tasks, code, is_task
         self.abandoned = False
 
     def send(self, value: Any) -> Any:
@@ -43,7 +41,9 @@ class UserCode(Coroutine[Any, Any, Any]):
         if self.abandoned:
             self.close()
             raise asyncio.CancelledError
-        self._running.enter(*self._code)
+        factory, running = self._tasks.factory, self._tasks.running
+        outer, factory.stepping = factory.stepping, self
+        running.enter(*self._code)
         try:
             return step(*args)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -51,7 +51,12 @@ class UserCode(Coroutine[Any, Any, Any]):
                 raise
             raise TaskExit(f"a task of the activity raised {type(error).__name__}") from error
         finally:
-            self._running.leave()
+            running.leave()
+            factory.stepping = outer
+
+    def child(self, coro: Coroutine[Any, Any, Any]) -> UserCode:
+        """The coroutine of a task that this one makes."""
+        return self._tasks.watch(coro, self._code, True)
 
     def close(self) -> None:
         try:
@@ -76,20 +81,16 @@ class UserCode(Coroutine[Any, Any, Any]):
 
 
 class UserTasks:
-    """The coroutines of one runner's attempts, and the tasks that they make: see ``adopt``."""
+    """The coroutines of one runner's attempts, and of the tasks that they make."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, running: Running) -> None:
-        self._running = running
+        self.running = running
+        self.factory = _factory_of(loop)
         self._alive: weakref.WeakSet[UserCode] = weakref.WeakSet()
-        _install(loop)
-
-    def adopt(self) -> None:
-        """Tasks that are made in the current context, from here on, are an activity's."""
-        _owner.set(self)
 
     def watch(self, coro: Coroutine[Any, Any, Any], code: tuple[str, str, str], is_task: bool = False) -> UserCode:
         """The coroutine of an attempt, or of a task of its."""
-        made = UserCode(coro, self._running, code, is_task)
+        made = UserCode(coro, self, code, is_task)
         self._alive.add(made)
         return made
 
@@ -99,20 +100,25 @@ class UserTasks:
             made.abandoned = True
 
 
-_owner: ContextVar[UserTasks] = ContextVar("sagaline_user_tasks")
+class _TaskFactory:
+    """A loop's: tasks that are made while user code runs are made of UserCode, all others as they would be without."""
+
+    def __init__(self, before: Callable[..., Any] | None) -> None:
+        self._before = before
+        self.stepping: UserCode | None = None
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
+        if self.stepping is not None and asyncio.iscoroutine(coro):
+            coro = self.stepping.child(coro)
+        if self._before is not None:
+            return self._before(loop, coro, **options)
+        return asyncio.Task(coro, loop=loop, **options)
 
 
-def _install(loop: asyncio.AbstractEventLoop) -> None:
-    """Gives the loop a task factory; on tasks that are made outside of activities it has no effect."""
+def _factory_of(loop: asyncio.AbstractEventLoop) -> _TaskFactory:
     before = loop.get_task_factory()
-    if getattr(before, "is_sagaline", False):
-        return
-
-    def make(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
-        owner, info = _owner.get(None), current_activity.get(None)
-        if owner is not None and info is not None and asyncio.iscoroutine(coro):
-            coro = owner.watch(coro, (info.workflow_id, info.run_id, info.activity), True)
-        return asyncio.Task(coro, loop=loop, **options) if before is None else before(loop, coro, **options)
-
-    make.is_sagaline = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
-    loop.set_task_factory(make)
+    if isinstance(before, _TaskFactory):
+        return before
+    factory = _TaskFactory(before)
+    loop.set_task_factory(factory)
+    return factory
