@@ -140,7 +140,7 @@ async def use() -> None:
         assert_type(description.waits_for, tuple[OpenStep, ...])
         assert_type(await handle.history(), list[HistoryEvent])
         assert_type(await client.runs(Status.PARKED), list[RunSummary])
-        assert_type(await client.runs("parked", timeout="10s"), list[RunSummary])
+        assert_type(await client.runs("parked", workflow="fulfil", timeout="10s"), list[RunSummary])
         await handle.cancel("changed my mind", timeout=10)
         await handle.terminate()
         await (await client.start_by_name("fulfil", {"id": "1"}, id="x")).retry()

@@ -23,6 +23,7 @@ def list_runs(
         str | None,
         typer.Option(help="running, parked, completed, failed, compensated, cancelled or terminated; all without it."),
     ] = None,
+    workflow: Annotated[str | None, typer.Option(help="Name of a workflow: its runs alone.")] = None,
     timeout: Annotated[str, options.TIMEOUT] = "30s",
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
@@ -34,17 +35,18 @@ def list_runs(
     Example: `sagaline list --status failed`
     """
     set_up_logging(verbose=False)
-    runs = asyncio.run(read_runs(log, status, timeout))
+    runs = asyncio.run(read_runs(log, status, timeout, workflow))
     if as_json:
         print_json(plain(runs))
     else:
-        print_runs(runs, "No run is there." if status is None else f"No run is {status}.")
+        whose = "" if workflow is None else f" of {workflow}"
+        print_runs(runs, f"No run{whose} is {status or 'there'}.")
 
 
-async def read_runs(log: str, status: str | None, timeout: str) -> list[RunSummary]:
+async def read_runs(log: str, status: str | None, timeout: str, workflow: str | None = None) -> list[RunSummary]:
     """The runs of every partition."""
     async with connected(Link(log)) as client, waiting("the owners of all partitions"):
-        return await client.runs(status, timeout=timeout)
+        return await client.runs(status, workflow=workflow, timeout=timeout)
 
 
 def print_runs(runs: Sequence[RunSummary], none: str) -> None:

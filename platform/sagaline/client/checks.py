@@ -87,7 +87,7 @@ def json_array(args: tuple[Any, ...]) -> bytes:
 def workflow_name(value: Any) -> str:
     """The name of a workflow whose code is not here. Raises InvalidInput, ConfigurationError."""
     if isinstance(value, Workflow):
-        raise ConfigurationError(f"Expected the name of a workflow but got {value.name} itself: use client.start.")
+        raise ConfigurationError(f"Expected the name of a workflow but got {value.name} itself: client.start takes it.")
     return text_id(value, "the name of a workflow")
 
 

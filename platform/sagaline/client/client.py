@@ -243,13 +243,19 @@ class Client:
         return RunHandle(self._link, workflow_id, "" if run_id is None else checks.text_id(run_id, "run_id"), None)
 
     async def runs(
-        self, status: Status | str | None = None, *, timeout: Duration | None = DEFAULT_TIMEOUT
+        self,
+        status: Status | str | None = None,
+        *,
+        workflow: str | None = None,
+        timeout: Duration | None = DEFAULT_TIMEOUT,
     ) -> list[RunSummary]:
-        """The runs of the namespace that have the status, or all of them, the oldest first.
+        """The runs of the namespace that have the status and are of the workflow, by default all; the oldest first.
 
         Every partition's owner is asked; where none answers the log itself is read. Raises ConfigurationError for a
         status that is none, RequestTimeout.
         """
         wanted = None if status is None else checks.status(status)
+        name = None if workflow is None else checks.workflow_name(workflow)
         self._requests.check_open()
-        return await list_runs(self._link.reads, wanted, checks.seconds(timeout))
+        runs = await list_runs(self._link.reads, wanted, checks.seconds(timeout))
+        return [run for run in runs if name is None or run.workflow == name]

@@ -98,3 +98,4 @@ async def use(client: Client) -> None:
     await handle.cancel("why", 3)  # wrong
     client.handle(7)  # wrong
     print((await handle.describe()).epoch)  # wrong
+    await client.runs(workflow=fulfil)  # wrong

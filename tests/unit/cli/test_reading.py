@@ -101,6 +101,9 @@ async def test_show_list_history_and_result_read_with_and_without_a_worker(url: 
         assert "bad" in some.out
         assert "good" not in some.out
         assert (await command("list", "--status", "parked", "--log", url)).out == "No run is parked.\n"
+        none = await command("list", "--workflow", "waits", "--log", url)
+        assert none.out == "No run of waits is there.\n"
+        assert len((await command("list", "--workflow", "trip", "--log", url, "--json")).json) == 2
         good = await command("result", "good", "--log", url, "--json")
         assert good.json == {"workflow_id": "good", "result": "booked Lisbon"}
         bad = await command("result", "bad", "--log", url)

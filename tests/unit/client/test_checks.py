@@ -96,7 +96,7 @@ WRONG: list[tuple[Call, type[SagalineError], str]] = [
     (start(fulfil, GOOD, timeout=[1]), ConfigurationError, "timeout"),
     (execute(fulfil, GOOD, on_parked="panic"), ConfigurationError, "Expected on_parked to be one of wait, raise"),
     (execute(fulfil, GOOD, timeout=float("inf")), ConfigurationError, "timeout"),
-    (lambda client: client.start_by_name(fulfil, id="x"), ConfigurationError, "use client.start"),  # type: ignore[arg-type]
+    (lambda client: client.start_by_name(fulfil, id="x"), ConfigurationError, "client.start takes it"),  # type: ignore[arg-type]
     (lambda client: client.start_by_name("", id="x"), InvalidInput, "Expected the name of a workflow to have 1 to 255"),
     (
         lambda client: client.start_by_name("fulfil", object(), id="x"),
@@ -114,6 +114,8 @@ WRONG: list[tuple[Call, type[SagalineError], str]] = [
     (lambda client: client.handle("x").retry(0), ConfigurationError, "timeout"),
     (lambda client: client.runs("broken"), ConfigurationError, "Expected status to be one of running, parked"),
     (lambda client: client.runs(7), ConfigurationError, "Expected status to be one of"),  # type: ignore[arg-type]
+    (lambda client: client.runs(workflow=7), InvalidInput, "Expected the name of a workflow to be a string"),  # type: ignore[arg-type]
+    (lambda client: client.runs(workflow=fulfil), ConfigurationError, "but got fulfil itself"),  # type: ignore[arg-type]
 ]
 
 

@@ -150,6 +150,8 @@ async def test_runs_are_listed_by_status(url: str) -> None:
         assert (run.workflow_id, run.status, run.failure and run.failure.type) == ("ended", "terminated", "Terminated")
         assert [run.workflow_id for run in await client.runs(Status.RUNNING)] == ["open"]
         assert await client.runs("parked") == []
+        assert [run.workflow_id for run in await client.runs(workflow="trip")] == ["ended", "open"]
+        assert [run.workflow_id for run in await client.runs("running", workflow="quick")] == []
 
 
 async def test_the_same_terminate_again_has_the_same_answer_and_reaches_no_later_run(url: str) -> None:
