@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from engine_states import NOW, Partition, scheduled
 
-from sagaline._engine.decide import Input, Joined, Rejected, Replaced, TimerDue, decide, run_id_of
+from sagaline._engine.decide import Input, Joined, ParkRun, Rejected, Replaced, TimerDue, decide, run_id_of
 from sagaline._engine.held import hold
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model import events
@@ -212,6 +212,39 @@ def test_nothing_is_decided_on_a_run_that_is_held(what: str) -> None:
     assert short(decide(partition.state, start("terminate_existing"), NOW)) == "IdInUse"
     assert decide(partition.state, ActivityResult("w", run.run_id, 1, 1, b"1"), NOW) == []
     assert decide(partition.state, TimerDue("w", run.run_id, 2), NOW) == []
+
+
+# Parked by the owner
+
+
+@pytest.mark.parametrize(
+    ("happened", "expected"),
+    [
+        ((), "RunParked"),
+        ((events.RunParked("bug", BOOM),), "RunParked"),
+        ((events.RunParked("stalled", Failure("Stalled", "before")),), ""),
+        ((events.RunParked("stalled", Failure("Stalled", "before")), events.RunResumed("w")), "RunParked"),
+        ((ENDS["completed"],), ""),
+    ],
+    ids=["running", "for another reason", "for the same", "resumed", "ended"],
+)
+def test_a_run_that_must_not_go_on_is_parked_once(happened: tuple[Event, ...], expected: str) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, *happened)
+    park = ParkRun("w", run.run_id, "stalled", Failure("Stalled", "it blocked the worker"))
+    assert short(decide(partition.state, park, NOW)) == expected
+    assert short(decide(partition.state, ParkRun("w", RUN, "stalled", BOOM), NOW)) == ""
+
+
+def test_a_run_is_not_parked_within_an_activation_nor_while_it_is_held() -> None:
+    partition = Partition()
+    run = partition.start(FIRST)
+    assert isinstance(run, RunRow)
+    park = ParkRun("w", run.run_id, "stalled", BOOM)
+    run.more = True
+    assert decide(partition.state, park, NOW) == []
+    run.more, run.held = False, True
+    assert decide(partition.state, park, NOW) == []
 
 
 # Results of activities

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagaline._engine.processors import activity_result, cancel, retry, start, terminate, timer_due
-from sagaline._engine.processors.decisions import StartDecision, TimerDue
+from sagaline._engine.processors import activity_result, cancel, park, retry, start, terminate, timer_due
+from sagaline._engine.processors.decisions import ParkRun, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
 from sagaline._model.records import ActivityResult, CancelRun, RetryRun, StartRun, TerminateRun
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ActivityResult | TimerDue
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ActivityResult | TimerDue | ParkRun
 Processor = Callable[[ReadState, Any, int], StartDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
@@ -20,4 +20,5 @@ PROCESSORS: dict[type[Input], Processor] = {
     RetryRun: retry.process,
     ActivityResult: activity_result.process,
     TimerDue: timer_due.process,
+    ParkRun: park.process,
 }

@@ -16,6 +16,15 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
     step: int
 
 
+class ParkRun(msgspec.Struct, frozen=True, gc=False):
+    """A run must not go on by itself. An input of the owner's own; it comes before any other of the run."""
+
+    workflow_id: str
+    run_id: str
+    reason: str
+    failure: Failure
+
+
 class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The input is not accepted; ``failure`` says what was expected and what came."""
 

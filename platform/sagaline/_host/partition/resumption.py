@@ -49,14 +49,14 @@ class Resumption:
         open_activities = self._durable.activities.all()  # as of now: all of them are durable
         for mark in self._marks.all():
             marked = self._decided.run_by_id(mark.workflow_id, mark.run_id)
-            if marked is not None and not marked.held:
+            if marked is not None:
                 self._deciding.take_up(marked, partial(self._activations.park_marked, mark))
         for run in list(self._decided.runs.cut_off()):
             if not run.held and not self._quarantine.skips(run.run_id):  # before any input of it can come
                 self._deciding.take_up(run, self._activations.finish_writing)
         for workflow_id, cause in self._quarantine.take_runs_to_park().items():
             parked = self._decided.run(workflow_id)
-            if parked is not None and not parked.closed and not parked.held and not parked.more:
+            if parked is not None:
                 self._activations.quarantine(parked, cause)
         first = (effect for effect in open_activities if not effect.row.retry_at)  # the others are with the timers
         self._guard.task(self._start_attempts(first), "open activities")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from sagaline._engine.decide import ParkRun, decide
 from sagaline._engine.effects import Effect
 from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
@@ -98,8 +99,7 @@ class Activations:
 
     def park_marked(self, mark: Mark, run: RunView) -> None:
         """Parks a run that has made a worker give up, before its code runs again."""
-        if not run.closed and run.status != PARKED:
-            self._park(Emitter(self._state, run, self._now_ms(run)), stalled(mark.stack))
+        self._park_if(run, stalled(mark.stack))
         self._options.marks.clear(mark.run_id)
 
     def finish_writing(self, run: RunView) -> None:
@@ -143,7 +143,13 @@ class Activations:
     def quarantine(self, run: RunView, cause: str) -> None:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
         failure = Failure("EngineError", cause, BUG, retryable=False)
-        self._park(Emitter(self._state, run, self._now_ms(run)), WorkflowBug(failure, QUARANTINED))
+        self._park_if(run, WorkflowBug(failure, QUARANTINED))
+
+    def _park_if(self, run: RunView, bug: WorkflowBug) -> None:
+        at_ms = self._now_ms(run)
+        request = ParkRun(run.workflow_id, run.run_id, bug.reason, bug.failure)
+        if decide(self._state, request, at_ms):
+            self._park(Emitter(self._state, run, at_ms), bug)
 
     def _give_up(self, run: RunView, error: BlobsUnavailable) -> None:
         """Nothing is recorded: whoever claims the partition next tries again."""
