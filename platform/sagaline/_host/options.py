@@ -37,7 +37,7 @@ class HostOptions:
     cached_instances: int = 50_000
     """Workflow instances in memory; others are rebuilt from their history when they are needed."""
     asleep_ms: int = 10_000
-    """A run that waits for nothing but a timer that is further away leaves memory."""
+    """A run that waits for nothing but a timer that is further away leaves memory; with a long history later."""
     cached_instance_bytes: int = 64_000_000
     """The same, by the bytes of the payloads that they were given."""
     cached_runs: int = 20_000

@@ -6,7 +6,7 @@ the record of RunResumed, is given all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sagaline._model import events
 from sagaline._model.events import COMMANDS, Command, Event
@@ -62,11 +62,31 @@ class Replay:
         self._places = places[len(recorded) :]
 
 
-def replay(setup: Setup, history: Sequence[History]) -> Replay:
+def replay(setup: Setup, history: Iterable[History]) -> Replay:
     """Replays a run from its first record; raises WorkflowBug when the code cannot follow."""
-    first = history[0]
+    records = iter(history)
+    first = next(records)
+    begun = begin(setup, first)
+    follow(begun, first)
+    for record in records:
+        follow(begun, record)
+    return begun
+
+
+def follow(begun: Replay, record: History) -> None:
+    """Replays the next record. Raises WorkflowBug when the code cannot follow."""
+    try:
+        begun.feed(record)
+    except UnknownStep as error:
+        raise _mismatch(record.first_event_id, error.job, None, "") from error
+
+
+def begin(setup: Setup, first: History) -> Replay:
+    """An instance for the run that ``first`` begins, before that record. Raises WorkflowBug when there is no code for
+    it."""
     started = first.events[0]
-    assert isinstance(started, events.RunStarted), "a run begins with RunStarted"
+    if not isinstance(started, events.RunStarted):
+        raise ValueError(f"Expected a run that begins with RunStarted but it does with {type(started).__name__}")
     registry = setup.registry
     workflow = registry.workflows.get(started.workflow)
     if workflow is None:
@@ -79,13 +99,7 @@ def replay(setup: Setup, history: Sequence[History]) -> Replay:
             f"{sorted(set(first.flags) - KNOWN)}). Upgrade this worker, and it goes on by itself."
         )
         raise stopped("NewerRun", message, NEWER)
-    found = Replay(Instance(RunInfo(workflow, first.workflow_id, first.run_id, first.flags), setup))
-    for record in history:
-        try:
-            found.feed(record)
-        except UnknownStep as error:
-            raise _mismatch(record.first_event_id, error.job, None, "") from error
-    return found
+    return Replay(Instance(RunInfo(workflow, first.workflow_id, first.run_id, first.flags), setup))
 
 
 def _identity(event: Event) -> tuple[object, ...]:

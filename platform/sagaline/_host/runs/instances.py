@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from sagaline._engine.tables.runs import RunView
@@ -19,12 +20,13 @@ from sagaline._payloads import BlobsUnavailable, input_of
 from sagaline._runtime.bugs import WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
-from sagaline._runtime.replay import Replay, replay
+from sagaline._runtime.replay import Replay, begin, follow
 from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.partition")
 T = TypeVar("T")
+_EVENTS_A_REPLAY = 20
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 
 
@@ -79,17 +81,22 @@ class Instances:
         self._remember(run.run_id, found.instance, found.weight)
 
     def rebuild(self, run: RunView) -> Replay:
-        """Replays a run's history."""
-        records: list[History] = []
+        """Replays a run's history, a record at a time: of what is replayed nothing stays but the instance."""
+        begun: Replay | None = None
         weight = 0
         for value in self._history(run.run_id):
             weight += len(value)
             record = decode(value)
-            assert isinstance(record, History), "only history is kept for replay"
-            records.append(open_record(self._options.payloads, record))
-        found = self._in_code(run.workflow_id, run.run_id, lambda: replay(self._setup, records))
-        found.weight = weight
-        return found
+            if not isinstance(record, History):
+                raise ValueError(f"Expected a record of history but the rows have a {type(record).__name__}")
+            record = open_record(self._options.payloads, record)
+            if begun is None:
+                begun = begin(self._setup, record)
+            self._in_code(run.workflow_id, run.run_id, partial(follow, begun, record))
+        if begun is None:
+            raise ValueError(f"Expected a history of run {run.run_id} but there is none")
+        begun.weight = weight
+        return begun
 
     def forget(self, run_id: str) -> None:
         """The run has ended or is of no use any more."""
@@ -142,12 +149,17 @@ class Instances:
             raise bug(error) from error
         if instance.finished:
             self._unweigh(run.run_id)
-        elif instance.sleeps_beyond(at_ms + self._options.asleep_ms):
+        elif instance.sleeps_beyond(at_ms + self._asleep_ms(run)):
             self._unweigh(run.run_id)
             self._evict(instance)
         else:
             self._remember(run.run_id, instance, sum(map(weight, jobs)) + sum(map(weight, commands)))  # both are kept
         return commands
+
+    def _asleep_ms(self, run: RunView) -> int:
+        """A longer sleep takes the instance out of memory: the longer its history the longer, for all of it is
+        replayed when the run wakes. So many sleeps cost no more processor time than a share of what they last."""
+        return self._options.asleep_ms * (1 + run.next_event_id // _EVENTS_A_REPLAY)
 
     def _remember(self, run_id: str, instance: Instance, grown: int) -> None:
         self._cached[run_id] = instance
