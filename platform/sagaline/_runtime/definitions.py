@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from types import MethodType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
@@ -110,6 +110,13 @@ class Declaration(Generic[D]):
     def definition(self) -> D:
         """What a worker registers."""
         return self._definition
+
+
+def definition_of(value: object) -> ActivityDefinition | WorkflowDefinition | None:
+    """The definition of an Activity or Workflow; None of anything else, without asking the value what it is."""
+    if not issubclass(type(value), Declaration):
+        return None
+    return cast("Declaration[Any]", value).definition  # type: ignore[no-any-return]
 
 
 def by_name(definitions: Iterable[Definition], what: str) -> dict[str, Definition]:

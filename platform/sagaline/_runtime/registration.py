@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Iterable
 
 from sagaline._runtime.checks import place_of, shown
-from sagaline._runtime.definitions import ActivityDefinition, Declaration, Definition, Registry, WorkflowDefinition
-from sagaline._runtime.usage import activities_used
+from sagaline._runtime.definitions import ActivityDefinition, Definition, Registry, WorkflowDefinition, definition_of
+from sagaline._runtime.usage import Use, activities_used
 from sagaline.errors import ConfigurationError
 
 _WORDS = {WorkflowDefinition: "workflow", ActivityDefinition: "activity"}
@@ -43,22 +43,23 @@ def registry_of(workflows: object, activities: object) -> Registry:
 
 
 def _listed(value: object, option: str, word: str) -> list[object]:
-    if isinstance(value, Declaration) or not isinstance(value, Iterable) or isinstance(value, str):
+    if definition_of(value) is not None or not isinstance(value, Iterable) or isinstance(value, str):
         raise ConfigurationError(f"Expected {option} to be a list of functions with @{word} but got {shown(value)}.")
     return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 def _definition(value: object, kind: type[Definition], option: str) -> Definition:
-    definition = value.definition if isinstance(value, Declaration) else None
+    definition = definition_of(value)
     if isinstance(definition, kind):
         return definition
     raise ConfigurationError(f"Expected {option} to be functions with @{_WORDS[kind]} but got {_advice(value, kind)}.")
 
 
 def _advice(value: object, kind: type) -> str:
-    if isinstance(value, Declaration):
+    definition = definition_of(value)
+    if definition is not None:
         other, option = ("activity", "activities") if kind is WorkflowDefinition else ("workflow", "workflows")
-        return f"the {other} {value.name} ({value.definition.place}): give it to {option}"
+        return f"the {other} {definition.name} ({definition.place}): give it to {option}"
     if inspect.isroutine(value):
         return f"{shown(value)} ({place_of(value)}): put @{_WORDS[kind]} on it"
     if isinstance(value, type):
@@ -70,7 +71,7 @@ def _missing(registry: Registry) -> tuple[str, ...]:
     """What workflows can be seen to use and the registry has not, in words; each activity once."""
     missing: dict[str, str] = {}
     for workflow in registry.workflows.values():
-        for activity, place in activities_used(workflow.fn):
+        for activity, place in _activities_used(workflow):
             undo = activity.compensation
             if activity.name not in registry.activities:
                 missing[activity.name] = (
@@ -84,3 +85,10 @@ def _missing(registry: Registry) -> tuple[str, ...]:
                     f"({registry.activities[activity.name].place}) without it."
                 )
     return tuple(missing.values())
+
+
+def _activities_used(workflow: WorkflowDefinition) -> list[Use]:
+    try:
+        return activities_used(workflow.fn)
+    except Exception:  # of a hostile object in the user's module; what cannot be seen is not told
+        return []

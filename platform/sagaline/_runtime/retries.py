@@ -79,7 +79,7 @@ def placed_milliseconds(duration: Duration, what: str, place: str) -> int:
         raise ConfigurationError(f"{str(error)[:-1]} ({place}).") from error
 
 
-def policy_of(retry: Retry | None, default: RetryPolicy, place: str) -> RetryPolicy:
+def policy_of(retry: object, default: RetryPolicy, place: str) -> RetryPolicy:
     """The policy as data. Raises ConfigurationError when ``retry`` is none."""
     if retry is None:
         return default

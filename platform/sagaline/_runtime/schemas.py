@@ -66,21 +66,22 @@ def check_schema(schema: Any) -> None:
                     f"a {node.__name__} is written as asterisks: pass a reference to the secret, or a str with a "
                     f"codec that encrypts payloads (docs/payloads.md)"
                 )
-        elif isinstance(node, dict | list | tuple):
-            if id(node) not in seen:
-                seen.add(id(node))
-                if isinstance(node, dict):
-                    _check_fields(node)
-                    waiting.extend(node.values())
-                else:
-                    waiting.extend(node)
+        elif type(node) in (dict, list, tuple) and id(node) not in seen:
+            seen.add(id(node))
+            if type(node) is dict:
+                _check_fields(node)
+                waiting.extend(node.values())
+            else:
+                waiting.extend(node)
 
 
 def _check_fields(node: dict[str, Any]) -> None:
     fields: Any = node.get("fields") or ()
-    named = fields.items() if isinstance(fields, dict) else [(None, field) for field in fields]
+    named: list[tuple[str | None, Any]] = (
+        list(fields.items()) if type(fields) is dict else [(None, field) for field in fields]
+    )
     for name, field in named:
-        if isinstance(field, dict) and field.get("type") in _FIELDS and field.get("serialization_exclude") is True:
+        if type(field) is dict and field.get("type") in _FIELDS and field.get("serialization_exclude") is True:
             raise NoSchema(
                 f"its field {name or field.get('name')!r} is declared with exclude=True and would be lost: "
                 f"leave exclude out"

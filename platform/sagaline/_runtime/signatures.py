@@ -215,11 +215,9 @@ class Signature:
         try:
             return codecs.output.encode(value)
         except Misfit as misfit:
-            kind = getattr(codecs.output_kind, "__name__", None) or str(codecs.output_kind)
+            kind = _type_shown(codecs.output_kind)
             raise InvalidOutput(
-                cut(
-                    f"Expected {self._name} to return {cut(kind, 200)} but it returned {shown(value)}: {misfit.text()}."
-                )
+                cut(f"Expected {self._name} to return {kind} but it returned {shown(value)}: {misfit.text()}.")
             ) from misfit
 
     def decode_output(self, data: bytes) -> Any:

@@ -11,10 +11,11 @@ import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from sagaline._runtime.definitions import ActivityDefinition, Declaration
+from sagaline._runtime.definitions import ActivityDefinition, definition_of
 
 _FUNCTIONS = 5_000
 _ITEMS = 1_000
@@ -42,19 +43,20 @@ def activities_used(workflow: Callable[..., Any]) -> list[Use]:
     seen: set[int] = {id(workflow)}
     while waiting and len(seen) < _FUNCTIONS:
         for value, place in _references(waiting.pop(0), home):
-            if isinstance(value, Declaration) and isinstance(value.definition, ActivityDefinition):
-                uses.setdefault(value.name, Use(value.definition, place))
+            definition = definition_of(value)
+            if isinstance(definition, ActivityDefinition):
+                uses.setdefault(definition.name, Use(definition, place))
                 continue
-            fn = value.definition.fn if isinstance(value, Declaration) else value
-            if isinstance(fn, FunctionType) and id(fn) not in seen and _is_users(_root(fn), home):
+            fn: Any = value if definition is None else definition.fn
+            if type(fn) is FunctionType and id(fn) not in seen and _is_users(_root(fn), home):
                 seen.add(id(fn))
                 waiting.append(fn)
     return list(uses.values())
 
 
 def _references(fn: Callable[..., Any], home: str) -> Iterator[_Reference]:
-    plain = inspect.unwrap(fn)
-    if not isinstance(plain, FunctionType):
+    plain: Any = inspect.unwrap(fn)
+    if type(plain) is not FunctionType:
         return
     for code in _codes(plain.__code__):
         cells = dict(zip(code.co_freevars, plain.__closure__ or (), strict=False)) if code is plain.__code__ else {}
@@ -77,27 +79,35 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _within(value: Any, names: set[str], home: str, nesting: int) -> Iterator[Any]:
-    """The value, and what the code can reach from it by the names in it. Runs no code of the user's."""
+    """The value, and what the code can reach from it by the names in it.
+
+    Runs no code of the user's: a lazy object is asked neither for attributes nor for its class.
+    """
     yield value
-    if nesting == 0 or isinstance(value, Declaration | FunctionType):
-        return
-    parts: list[Any] = []
-    if isinstance(value, ModuleType):
-        if _is_users(value.__name__.partition(".")[0], home):
-            parts = [vars(value)[name] for name in sorted(names & vars(value).keys())]
-    elif type(value) in (list, tuple, set, frozenset):
-        parts = list(value)[:_ITEMS]
-    elif type(value) is dict:
-        parts = list(value.values())[:_ITEMS]
-    else:
-        kind = value if isinstance(value, type) else type(value)
-        if _is_users(_root(kind), home):
-            spaces: list[Mapping[str, Any]] = [vars(base) for base in kind.__mro__]
-            own: Any = None if kind is value else inspect.getattr_static(value, "__dict__", None)
-            spaces += [own] if type(own) is dict else []
-            parts = [space[name] for name in sorted(names) for space in spaces if name in space]
-    for part in parts:
-        yield from _within(part.__func__ if isinstance(part, staticmethod) else part, names, home, nesting - 1)
+    if nesting > 0 and type(value) is not FunctionType and definition_of(value) is None:
+        for part in _parts(value, names, home):
+            plain = part.__func__ if type(part) is staticmethod else part
+            yield from _within(plain, names, home, nesting - 1)
+
+
+def _parts(value: Any, names: set[str], home: str) -> list[Any]:
+    kind = type(value)
+    if kind in (list, tuple, set, frozenset):
+        return list(islice(value, _ITEMS))
+    if kind is dict:
+        return list(islice(value.values(), _ITEMS))
+    if kind is ModuleType:
+        module = vars(value)
+        is_users = _is_users(str(module.get("__name__", "")).partition(".")[0], home)
+        return [module[name] for name in sorted(names & module.keys())] if is_users else []
+    cls = value if issubclass(kind, type) else kind
+    if not _is_users(_root(cls), home):
+        return []
+    spaces: list[Mapping[str, Any]] = [vars(base) for base in type.__dict__["__mro__"].__get__(cls)]
+    own: Any = None if cls is value else inspect.getattr_static(value, "__dict__", None)
+    if type(own) is dict:
+        spaces.append(own)
+    return [space[name] for name in sorted(names) for space in spaces if name in space]
 
 
 def _roots(code: CodeType) -> dict[str, str]:

@@ -149,6 +149,26 @@ def test_activities_that_a_workflow_refers_to_are_seen_and_their_absence_is_told
     assert registry_of([flow], [reserve, ship, payments.charge]).warnings == ()
 
 
+class Lazy:
+    """As proxies of web frameworks: asked for anything outside of a request, it raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"outside of a request: {name}")
+
+
+lazy: Any = Lazy()
+
+
+@workflow
+async def with_a_lazy_object(order: str) -> None:
+    if lazy.ready:
+        await ship(order)
+
+
+def test_a_lazy_object_in_the_module_is_not_asked() -> None:
+    assert [use.activity.name for use in activities_used(with_a_lazy_object.definition.fn)] == ["ship"]
+
+
 def test_the_place_of_a_use_is_its_line() -> None:
     (use,) = activities_used(direct.definition.fn)
     assert use.place.endswith(f"{HERE}{direct.definition.fn.__code__.co_firstlineno + 2}")
