@@ -15,6 +15,7 @@ FAILED = "failed"
 COMPENSATED = "compensated"
 CANCELLED = "cancelled"
 TERMINATED = "terminated"
+STATUSES = (RUNNING, PARKED, COMPLETED, FAILED, COMPENSATED, CANCELLED, TERMINATED)
 
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):

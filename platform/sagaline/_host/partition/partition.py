@@ -135,6 +135,8 @@ class Partition:
         """``share``: how much of what the process may keep in memory is for this partition."""
         self.rows.resize(share)
         self.rooms.instances.resize(share)
+        self.rooms.outbox.resize(share)
+        self.rooms.reads.resize(share)
 
     def give_up_late(self, now_ms: int, limit_s: float) -> None:
         """Loses itself when an append has not been acknowledged for too long."""

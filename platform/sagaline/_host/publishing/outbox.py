@@ -22,7 +22,9 @@ from sagaline._log import Log, Record
 from sagaline._model.limits import RECORD_BYTES
 
 _log = logging.getLogger("sagaline.outbox")
-_WINDOW_BYTES = 4_000_000
+_WINDOW_BYTES = 16_000_000
+"""Of all partitions of a process."""
+_LEAST_BYTES = 1_000_000
 _WINDOW_MESSAGES = 20_000
 Number = tuple[int, int]
 """Offset of the record that asked for a message, and the message's number in it."""
@@ -61,6 +63,7 @@ class Outbox:
         self._more, self._filling, self._closed = True, False, False
         self._released_before = progress.released
         self._window_bytes = self._bytes_behind = 0
+        self._bound = _WINDOW_BYTES
 
     @property
     def released(self) -> int:
@@ -83,7 +86,7 @@ class Outbox:
 
     @property
     def _is_full(self) -> bool:
-        return self._window_bytes >= _WINDOW_BYTES or len(self._waiting) >= _WINDOW_MESSAGES
+        return self._window_bytes >= self._bound or len(self._waiting) >= _WINDOW_MESSAGES
 
     def begin(self) -> None:
         """Sends what an owner before has left behind."""
@@ -93,6 +96,10 @@ class Outbox:
     def advance(self) -> None:
         """History has been applied further, or messages have left."""
         self._progress.released = self.released
+
+    def resize(self, share: float) -> None:
+        """``share``: how much of what the process may keep in memory is for this partition."""
+        self._bound = max(_LEAST_BYTES, int(_WINDOW_BYTES * share))
 
     def publish(self, entry: Publish) -> None:
         """Sends an entry, now or in its turn. Contract: numbers increase, and its row is durable."""
@@ -186,7 +193,7 @@ class Outbox:
         waiting = self._waiting
         while waiting and waiting[0] in self._left:
             self._left.remove(waiting.popleft())
-        if self._more and self._window_bytes <= _WINDOW_BYTES // 2 and len(waiting) <= _WINDOW_MESSAGES // 2:
+        if self._more and self._window_bytes <= self._bound // 2 and len(waiting) <= _WINDOW_MESSAGES // 2:
             self._fill()
         self.advance()
 

@@ -23,7 +23,9 @@ from sagaline._model.records import Reply
 from sagaline._store import StoreUnavailable
 
 _log = logging.getLogger("sagaline.reads")
-_BYTES_ON_THEIR_WAY = 4_000_000
+_BYTES_ON_THEIR_WAY = 16_000_000
+"""Of all partitions of a process."""
+_LEAST_BYTES = 1_000_000
 _LONG_AT_ONCE = 4
 _SHORT_A_TURN = 20
 _ENTRY_BYTES = 500
@@ -55,6 +57,7 @@ class Delivery:
         self._long_waiting: deque[Answer] = deque()
         self._long: deque[_Long] = deque()
         self._on_their_way = 0
+        self._bound = _BYTES_ON_THEIR_WAY
         self._room = asyncio.Event()
         self._room.set()
         self._sending: asyncio.Task[None] | None = None
@@ -64,6 +67,10 @@ class Delivery:
         """Bytes of answers on their way, and of the requests that wait for theirs."""
         requests = len(self._waiting) + len(self._long_waiting) + len(self._long)
         return self._on_their_way + _ENTRY_BYTES * requests
+
+    def resize(self, share: float) -> None:
+        """``share``: how much of what the process may keep in memory is for this partition."""
+        self._bound = max(_LEAST_BYTES, int(_BYTES_ON_THEIR_WAY * share))
 
     def __iter__(self) -> Iterator[Answer]:
         """All that are not made to their end."""
@@ -89,7 +96,7 @@ class Delivery:
 
     @property
     def _has_room(self) -> bool:
-        return self._on_their_way < _BYTES_ON_THEIR_WAY
+        return self._on_their_way < self._bound
 
     async def _send_all(self) -> None:
         while self._is_busy:

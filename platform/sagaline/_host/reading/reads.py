@@ -16,7 +16,7 @@ from sagaline._host.reading.read_index import ReadIndex
 from sagaline._host.reading.waiters import Asker, Waiters
 from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
-from sagaline._model.records import CancelRun, ReadRun, Reply, StartRun, TerminateRun
+from sagaline._model.records import STATUSES, CancelRun, ReadRun, Reply, StartRun, TerminateRun
 
 _ENTRY_BYTES = 500
 Request = ReadRun | StartRun | CancelRun | TerminateRun
@@ -80,6 +80,10 @@ class Reads:
         unproven = {start.run_id or self._newest(start.request.workflow_id) for start in starts}
         return (unproven | {answer.run_id for answer in self._delivery}) - {""}
 
+    def resize(self, share: float) -> None:
+        """``share``: how much of what the process may keep in memory is for this partition."""
+        self._delivery.resize(share)
+
     def close(self) -> None:
         """Answers nothing more; clients ask again."""
         self._index.close()
@@ -120,6 +124,10 @@ class Reads:
     def _answer(self, asker: Asker, request: ReadRun) -> Reply | answers.Parts | None:
         """The answer as of now: what is in the state then is acknowledged too."""
         if request.what == "runs":
+            if request.filter and request.filter not in STATUSES:
+                status = cut(request.filter, NAME_BYTES)
+                message = f"Expected one of {', '.join(STATUSES)}, or nothing for all, but got {status!r}."
+                return answers.refused(asker, "UnknownStatus", message)
             return answers.runs(asker, request.filter, self._state)
         if request.what == "parked":
             return answers.parked(asker, self._state)

@@ -29,6 +29,7 @@ class Room:
         self.lost: list[Lost] = []
         log: Any = self.log
         self.delivery = Delivery(log, Guard(self.lost.append))
+        self.delivery.resize(1 / 4)
         self.parts_made = 0
 
     def short(self, name: str, size: int = 10) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from partition_rows import PartitionRows, run_id, started
 from scripted_log import ScriptedLog
 from virtual_time import virtual
@@ -13,6 +14,7 @@ from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Lost
 from sagaline._host.reading.reads import Reads
 from sagaline._model.codec import decode
+from sagaline._model.descriptions import RunSummary
 from sagaline._model.events import RunCompleted
 from sagaline._model.records import ReadRun, Reply, StartRun
 
@@ -83,16 +85,47 @@ async def test_thirty_polls_leave_no_waiters_behind() -> None:
 
 
 @virtual
+async def test_an_earlier_run_of_the_id_is_read_by_its_run_id() -> None:
+    room = Room()
+    first, second = run_id("id"), run_id("second")
+    room.ask("result", name="of the first", run_id=first)
+    await asyncio.sleep(0.1)
+    room.complete()
+    room.rows.append("id", started("another"), run="second")
+    room.ask("result", name="of the first, later", run_id=first)
+    room.ask("description", name="of the first, too", run_id=first)
+    room.ask("description", name="of the newest")
+    room.ask("result", name="of the newest, too")
+    room.reads.ask(StartRun("s", "id", "w", b"[]", "client", 0, "closed"), 1, idle=True, run_id=first)
+    assert [(reply.request_id, reply.run_id, reply.status) for reply in await room.answers()] == [
+        ("of the first", first, "completed"),
+        ("of the first, later", first, "completed"),
+        ("of the first, too", first, "completed"),
+        ("of the newest", second, "running"),
+        ("s", first, "completed"),
+    ]
+    room.ask("runs")
+    (listed,) = await room.answers()
+    shown = [msgspec.json.decode(record, type=RunSummary) for record in listed.records]
+    assert {(run.run_id, run.workflow, run.status) for run in shown} == {
+        (first, "w", "completed"),
+        (second, "another", "running"),
+    }
+
+
+@virtual
 async def test_a_run_that_is_not_there_and_a_question_that_nobody_knows_are_refused() -> None:
     room = Room()
     room.ask("result", workflow_id="nobody")
     room.ask("result", run_id=run_id("another"))
     room.ask("the weather")
+    room.ask("runs", filter="sleepy")
     failures = [reply.failure for reply in await room.answers()]
     assert [failure and failure.type for failure in failures] == [
         "WorkflowNotFound",
         "WorkflowNotFound",
         "UnknownQuestion",
+        "UnknownStatus",
     ]
 
 
