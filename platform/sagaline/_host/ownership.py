@@ -81,6 +81,8 @@ class Slot:
             if task is None or task.cancelling():
                 raise
             return loss_of(error)
+        except GeneratorExit:
+            raise  # its loop is gone: nothing goes on
         except BaseException as error:
             return loss_of(error)
 
