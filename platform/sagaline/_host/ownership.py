@@ -90,7 +90,8 @@ class Slot:
         """Claims the partition and works on it until it is lost."""
         number, namespace = self._number, self._namespace
         claimed = await recovery.run(namespace.producer.claim)
-        began = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         services = namespace.services()
         partition = Partition(number, claimed, services, self._quarantine)
         reader = namespace.reader
@@ -110,7 +111,7 @@ class Slot:
                 namespace.producer.renew(services.appender)
             return lost
         finally:
-            self._worked_s = asyncio.get_running_loop().time() - began
+            self._worked_s = loop.time() - began
             if self.partition is partition:
                 self.partition = None
                 self._on_change()

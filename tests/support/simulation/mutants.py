@@ -174,14 +174,6 @@ def retires_without_positions() -> list[Patch]:
 
 
 @mutant
-def retires_before_waiting_commands() -> list[Patch]:
-    async def nothing(self: Retention) -> None:
-        await asyncio.sleep(0)
-
-    return [(Retention, "_commands_settled", nothing)]
-
-
-@mutant
 def retires_from_the_last_record() -> list[Patch]:
     original = RunHistory.keys
     return [(RunHistory, "keys", lambda self, *run: original(self, *run)[::-1])]

@@ -76,8 +76,6 @@ class Guard:
             if task is None or task.cancelling():
                 raise
             self.caught(error)  # nobody has asked for it: something inside was cancelled
-        except GeneratorExit:
-            raise  # its loop is gone: nothing goes on
         except BaseException as error:
             self.caught(error)
         return None
