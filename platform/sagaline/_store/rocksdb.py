@@ -7,7 +7,7 @@ Memory is bounded over all partitions by one block cache and one write-buffer ma
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _DAMAGE = ("Corruption", "Input/output error")
 
 
 @contextmanager
-def reported(what: str) -> Iterator[None]:
+def reported(what: str) -> Generator[None, None, None]:
     """Whatever RocksDB or the file system raises, a panic of the binding included, as StoreUnavailable."""
     try:
         yield
@@ -92,7 +92,7 @@ class RocksStore:
             _log.warning("Closing the state in %s: %s", self._path, cut(str(error), _ERROR_BYTES))
 
     @contextmanager
-    def _reported(self, what: str) -> Iterator[None]:
+    def _reported(self, what: str) -> Generator[None, None, None]:
         with reported(what):
             try:
                 yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import threading
 from pathlib import Path
 
@@ -129,3 +130,37 @@ async def test_ids_that_are_no_file_names_are_told_apart(tmp_path: Path) -> None
     for member in members:
         await member.membership.close()
     await log.close()
+
+
+async def test_the_dead_leave_no_files_behind_and_their_ids_are_free(tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}?partitions=1")
+    await log.open()
+    for number in range(5):
+        member = Member(log, f"worker-{number}")
+        await eventually(lambda: member.owned == {0})  # noqa: B023
+        await member.membership.close()
+    assert await log.members() == []
+    assert list((tmp_path / "log.db.locks" / "default").glob("member-*")) == []
+    again = Member(log, "worker-0")
+    await eventually(lambda: again.owned == {0})
+    assert await log.members() == ["worker-0"]
+    await again.membership.close()
+    await log.close()
+
+
+def test_a_lock_on_a_file_that_was_removed_counts_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between opening and locking: the lock that is returned is on the file that the others see."""
+    file, flock, removed = tmp_path / "member-a", fcntl.flock, list[int]()
+
+    def remove_first(descriptor: int, operation: int) -> None:
+        if not removed:
+            removed.append(descriptor)
+            file.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", remove_first)
+    held = lock_file(file)
+    assert held is not None
+    assert removed
+    assert lock_file(file) is None
+    unlock(held)

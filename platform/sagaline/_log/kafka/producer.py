@@ -25,6 +25,7 @@ _BUSY_LINGER_S = 0.002
 _POLL_S = 0.5
 _FLUSH_S = 5.0
 _CLOSE_S = 2.0
+_FATAL = KafkaError._FATAL  # noqa: SLF001  # pyright: ignore
 _OnDelivery = Callable[[KafkaError | None, Message | None], None]
 
 
@@ -39,8 +40,8 @@ class KafkaBatches:
     """
 
     def __init__(self, config: dict[str, Any], name: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._config, self._loop = config, loop
         self._producer = Producer(config)
-        self._loop = loop
         self._batches: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._in_flight = 0
         self._thread = StepThread(name, self._poll, self.on_poll_error)
@@ -161,9 +162,10 @@ _Done = tuple[Callable[[str | None], None], str | None]
 
 
 class KafkaPublisher(KafkaBatches):
-    """The producer of everything that is not history."""
+    """The producer of everything that is not history. After a fatal error it goes on with another one."""
 
     def __init__(self, config: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._is_fatal = False
         self._mailbox: Mailbox[_Done] = Mailbox(loop, self._deliver)
         super().__init__(config, "sagaline-publisher", loop)
 
@@ -194,7 +196,20 @@ class KafkaPublisher(KafkaBatches):
     def _on_delivery(self, on_done: Callable[[str | None], None], error: KafkaError | None, _: Message | None) -> None:
         self._mailbox.put((on_done, None if error is None else error.str()))
         if error is not None:
+            self._is_fatal = self._is_fatal or error.fatal() or error.code() == _FATAL
             self._mailbox.flush()
+
+    def _poll(self) -> None:
+        if self._is_fatal:
+            self._renew()
+        super()._poll()
+
+    def _renew(self) -> None:
+        """A producer that has met a fatal error takes nothing more, for ever."""
+        old, self._producer = self._producer, Producer(self._config)
+        old.purge()
+        old.flush(_FLUSH_S)  # the reports of what was under way
+        self._is_fatal = False
 
     def reported(self) -> None:
         self._mailbox.flush()

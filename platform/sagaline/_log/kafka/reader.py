@@ -58,6 +58,8 @@ class KafkaReader:
             error = polled.error()
             if error is None:
                 records.append(as_record(polled, (polled.topic() or "")[len(self._prefix) :]))
+            elif error.fatal():
+                raise KafkaException(error)  # goes on with another consumer
             else:
                 _log.warning("Reading %s: %s", self._prefix, error.str())
         if records and self._gate.enter(self._thread.stopped):

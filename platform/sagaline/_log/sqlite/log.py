@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -177,7 +177,7 @@ class SqliteLog:
             return read_records(connection, place, start, end, _RECORDS_A_BATCH)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Generator[sqlite3.Connection, None, None]:
         """The connection for reading; its errors are LogUnavailable."""
         if self._connection is None:
             raise LogUnavailable(f"Expected the log {self.path} to be open but it is closed.")

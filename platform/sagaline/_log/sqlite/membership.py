@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sagaline._log.port import MembershipListener
-from sagaline._log.sqlite.locks import lock_file, unlock
+from sagaline._log.sqlite.locks import lock_file, remove, unlock
 from sagaline._log.threads import call
 from sagaline.errors import MemberIdInUse
 
@@ -145,14 +145,18 @@ class SqliteMembership:
 
 
 def living(folder: Path) -> list[str]:
-    """Ids of the members whose process lives."""
+    """Ids of the members whose process lives. The files of the dead are removed, or there would be one for each start
+    of a worker without an id of its own."""
     members: list[str] = []
     for file in sorted(folder.glob("member-*")):
         lock = lock_file(file)
-        if lock is None:
-            members.append(file.read_text("utf-8"))
-        else:
-            unlock(lock)
+        if lock is not None:
+            remove(file, lock)
+            continue
+        try:
+            members.append(file.read_text("utf-8", "replace"))
+        except FileNotFoundError:
+            pass  # it has just left
     return members
 
 
