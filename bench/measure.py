@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from sagaline import Client, RunError
+from sagaline._log import open_log
 from sagas_under_test import fan_out, order
 
 HERE = Path(__file__).parent
@@ -34,6 +35,13 @@ def cpu_s(pid: int | None) -> float:
         return 0.0
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+async def make_namespace(url: str) -> None:
+    """Clients never make one, and the worker takes a moment."""
+    log = open_log(url)
+    await log.open()
+    await log.close()
 
 
 class Engine:

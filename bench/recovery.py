@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "bench")]
 
 from kafka_process import KafkaProcess  # noqa: E402
 
-from measure import ORDER, Engine, flood  # noqa: E402
+from measure import ORDER, Engine, flood, make_namespace  # noqa: E402
 from sagaline import Client  # noqa: E402
 from sagaline._host.options import HostOptions  # noqa: E402
 from sagaline._host.pools import Pools  # noqa: E402
@@ -64,6 +64,7 @@ class Recoveries:
         """Events a second that one core applies from empty: pure Python over RocksDB, and over memory."""
         url = self._url("restore")
         engine = Engine(url, self._state())
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             await self._fill(client, 10_000)
         engine.stop()
@@ -108,6 +109,7 @@ class Recoveries:
         """Runs ``kill`` while a client keeps fifty sagas going."""
         log = open_log(url)
         await log.open()
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             await self._fill(client, 5_000)
             watch = Watch(log)

@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "bench")]
 
 from kafka_process import KafkaProcess  # noqa: E402
 
-from measure import Bench, Engine  # noqa: E402
+from measure import Bench, Engine, make_namespace  # noqa: E402
 from sagaline import Client  # noqa: E402
 
 PLAN = (("W1", 6000, 200), ("W1", 6000, 1000), ("W2", 300, 1), ("W3", 3000, 200), ("W5", 5, 1))
@@ -43,6 +43,7 @@ async def measure(url: str, log: str, folder: Path, broker_pid: int | None, roun
     state.mkdir()
     engine = Engine(url, state)
     try:
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             bench = Bench(client, engine, log, broker_pid)
             await bench.measure("W1", 6000, 200)

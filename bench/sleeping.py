@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from kafka_process import KafkaProcess
 
-from measure import ORDER, Engine, cpu_s
+from measure import ORDER, Engine, cpu_s, make_namespace
 from sagaline import Client
 from sagaline._log import COMMANDS, HISTORY, Log, open_log
 from sagaline._model.codec import encode
@@ -63,6 +63,7 @@ class Sleeping:
         log = open_log(url)
         await log.open()
         engine = Engine(url, self._state())
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             await client.execute(order, {"order_id": "warm", **ORDER}, id="warm")
             before = await self._records(log)
@@ -115,6 +116,7 @@ class Sleeping:
                 state = self._state()
             at = time.monotonic()
             engine = Engine(url, state, "one")
+            await make_namespace(url)
             async with await Client.connect(url) as client:
                 name = uuid.uuid4().hex
                 await client.execute(order, {"order_id": name, **ORDER}, id=name)

@@ -17,7 +17,7 @@ from typing import Any
 
 import harness
 import pytest
-from harness import running
+from harness import make_namespace, running
 from plain_sagas import ACTIVITIES, GOOD, WORKFLOWS, fulfil
 
 from sagaline import (
@@ -195,6 +195,7 @@ def test_a_log_url_that_is_none(url: str, words: str) -> None:
 async def test_no_worker_is_a_clear_time_out(log_url: str) -> None:
     from sagaline import RequestTimeout
 
+    await make_namespace(log_url)
     async with await Client.connect(log_url) as client:
         with pytest.raises(RequestTimeout, match=r"Is a worker of namespace .* running"):
             await client.handle("o").describe(timeout=0.5)

@@ -11,6 +11,7 @@ from typing import Any
 
 import harness
 import pytest
+from harness import make_namespace
 from kafka_proxy import KafkaProxy, ProxiedKafka
 from worker_process import WorkerProcess, history
 
@@ -90,6 +91,7 @@ async def check(net: Net, count: int, folder: Path) -> int:
     reader = WorkerProcess(net.direct, "reader", folder)
     try:
         await eventually(lambda: "claimed at offset" in reader.text())
+        await make_namespace(net.direct)
         async with await Client.connect(net.direct) as client:
             for workflow_id, run in runs.items():
                 found = await client.handle(workflow_id).describe(60)
@@ -103,6 +105,7 @@ async def test_an_owner_that_is_cut_off_is_replaced_and_nothing_it_sends_later_c
     first = WorkerProcess(net.broken, "first", tmp_path)
     second: WorkerProcess | None = None
     try:
+        await make_namespace(net.direct)
         async with await Client.connect(net.direct) as client:
             await eventually(lambda: "claimed at offset" in first.text())
             tasks = start(client, 30, apart_s=0.03)  # at any moment some activities run whose intent is acknowledged
@@ -129,6 +132,7 @@ async def test_answers_that_are_lost_repeat_nothing(net: Net, tmp_path: Path) ->
     """A producer's own retry is recognised by the broker; whatever it reports then, the history is as it should be."""
     worker = WorkerProcess(net.broken, "worker", tmp_path)
     try:
+        await make_namespace(net.direct)
         async with await Client.connect(net.direct) as client:
             await eventually(lambda: "claimed at offset" in worker.text())
             tasks = start(client, 40)
@@ -148,6 +152,7 @@ async def test_a_broker_that_has_forgotten_a_producer_may_write_a_record_twice_a
 ) -> None:
     worker = WorkerProcess(net.broken, "worker", tmp_path)
     try:
+        await make_namespace(net.direct)
         async with await Client.connect(net.direct) as client:
             await eventually(lambda: "claimed at offset" in worker.text())
             tasks = start(client, 20)

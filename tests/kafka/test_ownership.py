@@ -12,6 +12,7 @@ from typing import Any
 
 import harness
 import pytest
+from harness import make_namespace
 from worker_process import WorkerProcess, history
 
 from sagaline import Client
@@ -50,6 +51,7 @@ async def test_a_zombie_wakes_and_nothing_of_it_is_believed(kafka_url: str, tmp_
     first = WorkerProcess(url, "first", tmp_path)
     second: WorkerProcess | None = None
     try:
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             await eventually(lambda: "claimed at offset" in first.text())
             running = [
@@ -72,6 +74,7 @@ async def test_a_zombie_wakes_and_nothing_of_it_is_believed(kafka_url: str, tmp_
         assert sum(1 for _, record in found[0] if isinstance(record, Claim)) >= 2
         # and it lives on: the second one dies, the first takes over again
         second.end()
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             assert await asyncio.wait_for(client.execute_by_name("slow", 100, id="after"), 60) == 400
         check((await history(url))[0])
@@ -86,6 +89,7 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
     url = kafka_url.replace("partitions=2", "partitions=1")
     worker = WorkerProcess(url, "one", tmp_path)
     try:
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             await eventually(lambda: "claimed at offset" in worker.text())
             assert await client.execute_by_name("slow", 1, id="a") == 4
@@ -101,6 +105,7 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
         log.publish(HISTORY, 0, history_key("a", "forged", 1, 0), encode(forged), done.set_result)
         assert await done is None
         await log.close()
+        await make_namespace(url)
         async with await Client.connect(url) as client:
             assert await client.execute_by_name("slow", 2, id="b") == 8
             assert (await client.handle("a").describe()).status == "completed"
@@ -113,6 +118,7 @@ async def test_a_zombies_record_in_the_log_is_not_valid(kafka_url: str, tmp_path
 async def test_an_empty_state_directory_is_rebuilt_from_the_topics(kafka_url: str, tmp_path: Path) -> None:
     first = WorkerProcess(kafka_url, "one", tmp_path)
     try:
+        await make_namespace(kafka_url)
         async with await Client.connect(kafka_url) as client:
             for number in range(5):
                 assert await client.execute_by_name("slow", number, id=f"r-{number}") == number * 4
@@ -133,6 +139,7 @@ async def test_an_empty_state_directory_is_rebuilt_from_the_topics(kafka_url: st
 async def test_sigterm_lets_running_activities_finish_and_be_recorded(kafka_url: str, tmp_path: Path) -> None:
     worker = WorkerProcess(kafka_url, "one", tmp_path)
     try:
+        await make_namespace(kafka_url)
         async with await Client.connect(kafka_url) as client:
             running = asyncio.create_task(client.execute_by_name("slow", 7, id="t"))
             effects = tmp_path / "effects.txt"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from sagaline import Client, RunError
+from sagaline import Client, NamespaceNotFound, RunError
 
 from .models import Order
 from .orders import read_orders, stock_for
@@ -21,6 +21,8 @@ from .saga import fulfil_order
 from .shop import Shop
 
 Progress = Callable[[int, int, str], None]
+
+_NAMESPACE_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,19 @@ class _WorkerProcess:
         self._log.close()
 
 
+async def _connect(url: str, worker: _WorkerProcess) -> Client:
+    """A client, once the worker has made the namespace: clients never make one."""
+    deadline = time.monotonic() + _NAMESPACE_WAIT_S
+    while True:
+        try:
+            return await Client.connect(url)
+        except NamespaceNotFound:
+            worker.check()
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
 async def run_demo(options: DemoOptions, progress: Progress) -> DemoReport:
     """Runs the orders, kills the worker on the way, and checks the books."""
     orders = read_orders(options.orders)
@@ -107,8 +122,8 @@ async def run_demo(options: DemoOptions, progress: Progress) -> DemoReport:
     rolled_back: set[str] = set()
     worker = _WorkerProcess(options)
     try:
-        async with await Client.connect(options.log) as client:
-            worker.start()
+        worker.start()
+        async with await _connect(options.log, worker) as client:
             began = time.monotonic()
             watch = asyncio.create_task(_watch(worker, options, report, progress, completed, rolled_back))
             place = asyncio.create_task(_place_all(client, orders, options, report, completed, rolled_back))
