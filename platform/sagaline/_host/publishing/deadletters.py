@@ -117,7 +117,7 @@ class DeadLetters:
         failures += 1
         delay_s = wait_s(failures)
         _log.warning("A dead letter could not be written: %s; trying again in %g s", error, delay_s)
-        asyncio.get_running_loop().call_later(delay_s, self._guard.run, self._send, record, cause, failures)
+        asyncio.get_running_loop().call_later(delay_s, self._guard.wrap(self._send), record, cause, failures)
 
     def close(self) -> None:
         """Sends nothing more; whoever goes on reads what is not settled again."""

@@ -170,7 +170,7 @@ class Outbox:
         delay_s = wait_s(message.failures)
         number, topic = message.entry.number, message.entry.row.topic
         _log.warning("Outbox entry %s for %s: %s; trying again in %g s", number, topic, error, delay_s)
-        self._loop.call_later(delay_s, self._guard.run, self._send, message)
+        self._loop.call_later(delay_s, self._guard.wrap(self._send), message)
 
     def _bury(self, message: _Message, error: str) -> None:
         """It cannot be published, e.g. for its topic is gone: a dead letter keeps it, with the reason."""
@@ -183,7 +183,7 @@ class Outbox:
                 self._guard.run(self._mark, message)
             else:
                 message.failures += 1
-                self._loop.call_later(wait_s(message.failures), self._guard.run, self._send, message)
+                self._loop.call_later(wait_s(message.failures), self._guard.wrap(self._send), message)
 
         send_to_dead_letters(self._log, record, cause, self._options.clock, on_done)
 

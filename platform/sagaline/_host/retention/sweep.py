@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -206,7 +206,7 @@ class _NotNow(Exception):
 
 
 @contextmanager
-def _tried_again(what: str) -> Iterator[None]:
+def _tried_again(what: str) -> Generator[None, None, None]:
     """Whatever is raised here is tried again in a later sweep."""
     try:
         yield
