@@ -74,6 +74,14 @@ class Calls(Protocol):
         """The activities that were asked for, in the order they started."""
         ...
 
+    def last_step(self) -> int:
+        """The number of the newest step, activity or timer; 0 before the first."""
+        ...
+
+    def newest_open_step(self) -> Step | None:
+        """Of the activities whose outcome is not known, the one that was asked for last."""
+        ...
+
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         ...

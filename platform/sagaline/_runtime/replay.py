@@ -86,7 +86,8 @@ def begin(setup: Setup, first: History) -> Replay:
     it."""
     started = first.events[0]
     if not isinstance(started, events.RunStarted):
-        raise ValueError(f"Expected a run that begins with RunStarted but it does with {type(started).__name__}")
+        message = f"Expected a history that begins with RunStarted but its first event is {type(started).__name__}."
+        raise stopped("HistoryMismatch", message, MISMATCH)
     registry = setup.registry
     workflow = registry.workflows.get(started.workflow)
     if workflow is None:

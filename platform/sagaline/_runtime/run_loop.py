@@ -66,6 +66,14 @@ class RunLoop(DeterministicLoop):
         """The activities that were asked for, in the order they started."""
         return self.table.activities.values()
 
+    def last_step(self) -> int:
+        """The number of the newest step, activity or timer; 0 before the first."""
+        return self.table.count
+
+    def newest_open_step(self) -> Step | None:
+        """Of the activities whose outcome is not known, the one that was asked for last."""
+        return next(reversed(self.table.open.values()), None)
+
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         here = asyncio.current_task(self)

@@ -41,10 +41,10 @@ class Step:
 class Steps:
     """Activities and timers of a run, numbered together."""
 
-    __slots__ = ("_count", "_timer_numbers", "activities", "open", "timers")
+    __slots__ = ("_timer_numbers", "activities", "count", "open", "timers")
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
         self.activities: dict[int, Step] = {}  # by number, in the order they started
         self.open: dict[int, Step] = {}
         self.timers: dict[int, asyncio.TimerHandle] = {}
@@ -52,8 +52,8 @@ class Steps:
 
     def next_number(self) -> int:
         """The number of a new step."""
-        self._count += 1
-        return self._count
+        self.count += 1
+        return self.count
 
     def add_activity(self, step: Step) -> None:
         """An activity was asked for."""

@@ -278,3 +278,26 @@ def test_arguments_and_results_that_are_too_deep_are_errors_too(depth: int) -> N
     (failed,) = Script(returns).commands
     assert isinstance(failed, e.RunFailed)
     assert failed.failure.type == "InvalidOutput"
+
+
+class Silent(ApplicationError):
+    """It cannot be described: it has neither message nor words."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+def test_a_failure_that_cannot_be_described_fails_the_run_all_the_same(decorate: Any) -> None:
+    @decorate
+    async def silent() -> None:
+        raise Silent
+
+    (failed,) = Script(silent).commands
+    assert isinstance(failed, e.RunFailed)
+    assert failed.failure.type == "Silent"

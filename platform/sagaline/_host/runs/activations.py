@@ -88,9 +88,10 @@ class Activations:
     def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
         self._instances.forget(emitter.run.run_id)
         _log.error(
-            "Run of %s is parked (%s): %s\n%s",
+            "Run of %s is parked (%s): %s: %s\n%s",
             emitter.run.workflow_id,
             bug.reason,
+            bug.failure.type,
             bug.failure.message,
             bug.failure.stack,
         )

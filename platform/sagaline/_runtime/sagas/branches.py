@@ -18,23 +18,18 @@ async def stop(calls: Calls) -> None:
     branches = calls.live_tasks()
     if not branches:
         return
-    begun = {step.number for step in calls.steps()}
+    last = calls.last_step()
     calls.allow_calls(CLEANUP_CALLS * len(branches))
     for _ in range(CANCELS):
         for branch in calls.live_tasks():
             branch.cancel("the saga rolls back")
         await calls.quiet()
-        while calls.live_tasks() and (step := _first_open(calls, begun)) is not None:
+        while calls.live_tasks() and (step := calls.newest_open_step()) is not None and step.number > last:
             await settled(calls, step)
             await calls.quiet()
     calls.allow_calls(0)
     close_all(calls.live_tasks)
     calls.allow_calls(None)
-
-
-def _first_open(calls: Calls, but: set[int]) -> Step | None:
-    """A step that a branch has asked for to clean up, and that is not done."""
-    return next((step for step in calls.steps() if step.outcome is None and step.number not in but), None)
 
 
 async def settled(calls: Calls, step: Step) -> None:

@@ -40,7 +40,7 @@ def test_cancel_rolls_a_saga_back_whenever_it_comes(when: str) -> None:
             assert names(script.commands) == ["remove"]
             script.done(3, b"null")
         assert names(script.commands) == ["remove"]
-        script.done(script.instance._loop.table._count, b"null")
+        script.done(script.instance._loop.table.count, b"null")
     else:
         script.step(cancel)
         assert names(script.commands) == ["ActivityCancelRequested"]
