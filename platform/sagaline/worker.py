@@ -91,12 +91,7 @@ class Worker:
         for warning in self._registry.warnings:
             _log.warning("%s", warning)
         self._log = open_log(self._url)
-        try:
-            self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
-        except OSError as error:
-            raise ConfigurationError(
-                f"Expected state_dir to be a directory that this process can write, but {self._state_dir}: {error}."
-            ) from error
+        self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
         try:
             await self._connect()
         except BaseException:

@@ -51,7 +51,7 @@ def make(**given: Any) -> Worker:
         ({"activities": [Payments().refund, Payments().refund]}, r"name of its own"),
         ({"state_dir": 7}, r"a directory's path but got 7"),
         ({"state_dir": ""}, r"a directory's path"),
-        ({"state_dir": "/dev/null/state"}, r"a directory that this process can write, but /dev/null/state"),
+        ({"state_dir": "/dev/null/state"}, r"/dev/null/state but it cannot be used"),
         ({"id": 7}, r"id to be 1 to 255 bytes of printable text"),
         ({"id": ""}, r"id to be"),
         ({"id": "a\0b"}, r"id to be"),
