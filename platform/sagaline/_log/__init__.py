@@ -5,7 +5,6 @@ from __future__ import annotations
 from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
 from sagaline._log.open import open_log
 from sagaline._log.port import Ack, Appender, Log, Membership, MembershipListener, Reader, Record
-from sagaline._log.sizes import RECORD_LIMIT
 from sagaline._log.topics import (
     COMMANDS,
     DEADLETTERS,
@@ -22,7 +21,6 @@ __all__ = [
     "DEADLETTERS",
     "HISTORY",
     "KEYED",
-    "RECORD_LIMIT",
     "REPLIES",
     "RESULTS",
     "TOPICS",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sagaline._model.limits import RECORD_BYTES
-
-RECORD_LIMIT = RECORD_BYTES + 90_000
-"""Bytes of key, value and headers; Kafka's own framing comes on top, within the megabyte that brokers take."""
+from sagaline._model.limits import RECORD_LIMIT
 
 
 def record_bytes(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes] | None = None) -> int:

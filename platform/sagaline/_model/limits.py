@@ -8,6 +8,8 @@ from __future__ import annotations
 
 RECORD_BYTES = 900_000
 """A record's value on any topic, below the 1 MB that brokers take by default."""
+RECORD_LIMIT = RECORD_BYTES + 90_000
+"""Key, value and headers of a record together; the brokers' own framing comes on top, within their megabyte."""
 ACTIVATION_BYTES = 850_000
 """Events of one record; an activation that needs more is recorded in several."""
 PAYLOAD_BYTES = 512_000
@@ -43,6 +45,13 @@ CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3
 """How often it is cancelled before it is closed."""
+ENVELOPE_HEADER_BYTES = 2_000
+"""The header of a sealed payload."""
+CODECS = 8
+"""Codecs that a payload may have gone through."""
+CODEC_NAME_CHARS = 64
+KEY_ID_CHARS = 255
+"""The id of a key of a codec."""
 
 
 def size(text: str) -> int:

@@ -6,7 +6,7 @@ import os
 import zlib
 from collections.abc import Mapping
 
-from sagaline._payloads.envelope import KEY_CHARS
+from sagaline._model.limits import KEY_ID_CHARS
 from sagaline.errors import ConfigurationError
 
 _NONCE_BYTES = 12
@@ -65,8 +65,8 @@ class AesGcm:
             raise ConfigurationError(f"Expected the current key {current!r} among the keys: {', '.join(sorted(keys))}.")
         if any(len(key) not in (16, 24, 32) for key in keys.values()):
             raise ConfigurationError("Expected AES keys of 16, 24 or 32 bytes.")
-        if any(len(key_id) > KEY_CHARS for key_id in keys):
-            raise ConfigurationError(f"Expected ids of keys of at most {KEY_CHARS} characters.")
+        if any(len(key_id) > KEY_ID_CHARS for key_id in keys):
+            raise ConfigurationError(f"Expected ids of keys of at most {KEY_ID_CHARS} characters.")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = current
         self._invalid: type[Exception] = InvalidTag

@@ -11,15 +11,11 @@ import re
 
 import msgspec
 
+from sagaline._model.limits import CODEC_NAME_CHARS, CODECS, ENVELOPE_HEADER_BYTES, KEY_ID_CHARS
 from sagaline._payloads.places import Place
 
 UNBOUND, BOUND = 1, 2
 """Versions. In version 1 an encrypted payload is not bound to its run and field; it is read, and written no more."""
-HEADER_BYTES = 2_000
-CODECS = 8
-"""Codecs that a payload may have gone through."""
-NAME_CHARS = 64
-KEY_CHARS = 255
 _MARK = b"\0"
 _BLOB = re.compile(r"[0-9a-f]{32}/[0-9a-f]{64}")
 
@@ -47,15 +43,15 @@ def write(header: Header, data: bytes) -> bytes:
     """The envelope. Raises ValueError for a header that ``read`` would not take."""
     _check(header)
     head = _encode(header)
-    if len(head) > HEADER_BYTES:
-        raise ValueError(f"Expected a header of at most {HEADER_BYTES} bytes but it has {len(head)}")
+    if len(head) > ENVELOPE_HEADER_BYTES:
+        raise ValueError(f"Expected a header of at most {ENVELOPE_HEADER_BYTES} bytes but it has {len(head)}")
     return _MARK + len(head).to_bytes(2, "big") + head + data
 
 
 def read(payload: bytes) -> tuple[Header, bytes]:
     """Header and encoded bytes; raises ValueError when it is not an envelope, and nothing else."""
     length = int.from_bytes(payload[1:3], "big")
-    if not is_sealed(payload) or not 0 < length <= min(HEADER_BYTES, len(payload) - 3):
+    if not is_sealed(payload) or not 0 < length <= min(ENVELOPE_HEADER_BYTES, len(payload) - 3):
         raise ValueError("Expected the envelope of a payload but its header has no such length")
     try:
         header = _decode(payload[3 : 3 + length])
@@ -74,8 +70,10 @@ def _check(header: Header) -> None:
         raise ValueError(f"Expected the size of a payload but got {header.size}")
     if len(names) > CODECS or len(set(names)) < len(names):
         raise ValueError(f"Expected at most {CODECS} codecs, each of them once, but got {len(names)}")
-    if any(len(name) > NAME_CHARS or len(key) > KEY_CHARS for name, key in header.codecs):
-        raise ValueError(f"Expected names of at most {NAME_CHARS} and key ids of at most {KEY_CHARS} characters")
+    if any(len(name) > CODEC_NAME_CHARS or len(key) > KEY_ID_CHARS for name, key in header.codecs):
+        raise ValueError(
+            f"Expected names of at most {CODEC_NAME_CHARS} and key ids of at most {KEY_ID_CHARS} characters"
+        )
     if header.blob and not _BLOB.fullmatch(header.blob):  # it becomes a path
         raise ValueError("Expected a run id and a digest as the place of a blob")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagaline._payloads.envelope import CODECS, NAME_CHARS
+from sagaline._model.limits import CODEC_NAME_CHARS, CODECS
 from sagaline._payloads.port import BlobStore, Codec
 from sagaline.errors import ConfigurationError
 
@@ -44,8 +44,10 @@ class Payloads:
         names = [codec.name for codec in self.codecs]
         if len(set(names)) < len(names) or len(names) > CODECS:
             raise ConfigurationError(f"Expected at most {CODECS} codecs, each of them once, but got {names!r}.")
-        if any(not 0 < len(name) <= NAME_CHARS for name in names):
-            raise ConfigurationError(f"Expected names of codecs of 1 to {NAME_CHARS} characters but got {names!r}.")
+        if any(not 0 < len(name) <= CODEC_NAME_CHARS for name in names):
+            raise ConfigurationError(
+                f"Expected names of codecs of 1 to {CODEC_NAME_CHARS} characters but got {names!r}."
+            )
         if self.threshold_bytes < 0 or self.max_bytes < 1:
             raise ConfigurationError(
                 f"Expected a threshold of 0 bytes or more and a maximum of 1 or more but got {self.threshold_bytes} "

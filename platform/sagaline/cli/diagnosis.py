@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sagaline._log import COMMANDS, HISTORY, KEYED, RECORD_LIMIT, RESULTS, Inspection, TopicFacts, TopicPlan
+from sagaline._log import COMMANDS, HISTORY, KEYED, RESULTS, Inspection, TopicFacts, TopicPlan
+from sagaline._model.limits import RECORD_LIMIT
 from sagaline.client import RunSummary
 
 ERROR, WARNING = "error", "warning"

@@ -8,9 +8,10 @@ from typing import Any
 
 from sagaline._log import HISTORY, Ack, Inspection, Record
 from sagaline._log.port import MembershipListener
-from sagaline._log.sizes import RECORD_LIMIT, size_error
+from sagaline._log.sizes import size_error
 from sagaline._log.topics import TopicPlan
 from sagaline._model.keys import partition_of
+from sagaline._model.limits import RECORD_LIMIT
 from sagaline.errors import LogUnavailable
 from simulation.broker import Broker
 from simulation.loop import OUTSIDE, Process

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sealing import RUN, encrypted
 
 from sagaline import PayloadUnavailable
+from sagaline._model.limits import ENVELOPE_HEADER_BYTES
 from sagaline._payloads import Sealer, describe, step_result
-from sagaline._payloads.envelope import HEADER_BYTES, Header, read, write
+from sagaline._payloads.envelope import Header, read, write
 from sagaline.payloads import FileBlobs, Payloads, Zlib
 
 KEY = os.urandom(32)
@@ -87,7 +88,7 @@ def test_headers_of_any_shape(header: Any, data: bytes) -> None:
 def test_what_a_header_may_not_say() -> None:
     for header, message in (
         (b"", "no such length"),
-        (PACKED([2, 1, [], ""]) + bytes(HEADER_BYTES), "no such length"),
+        (PACKED([2, 1, [], ""]) + bytes(ENVELOPE_HEADER_BYTES), "no such length"),
         (PACKED([3, 1, [], ""]), "version 1 or 2 but got 3"),
         (PACKED([2, 1, [["zlib", ""], ["zlib", ""]], ""]), "each of them once"),
         (PACKED([2, 1, [[f"c{number}", ""] for number in range(9)], ""]), "at most 8 codecs"),

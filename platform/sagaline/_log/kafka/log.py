@@ -19,9 +19,9 @@ from sagaline._log.kafka.settings import FRAMING_BYTES, KafkaSettings
 from sagaline._log.kafka.topics import KafkaTopics
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sizes import RECORD_LIMIT
 from sagaline._log.topics import COMMANDS, TopicPlan
 from sagaline._log.urls import LogUrl
+from sagaline._model.limits import RECORD_LIMIT
 from sagaline.errors import ConfigurationError, LogUnavailable
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class KafkaLog:
             topics.apply([plan for plan in plans if plan.action == "create"])
         self._partitions, self._identity = topics.describe_history()
         self._tombstones_kept_s, largest_batch = topics.history_limits()
-        self._record_limit = min(RECORD_LIMIT, largest_batch - FRAMING_BYTES)
+        self._record_limit = max(1, min(RECORD_LIMIT, largest_batch - FRAMING_BYTES))
 
     def _topics(self) -> KafkaTopics:
         """The topics' administration; raises LogUnavailable when no broker answers."""

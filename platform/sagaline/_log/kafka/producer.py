@@ -16,9 +16,10 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from sagaline._log.kafka.settings import KafkaSettings
 from sagaline._log.port import Ack
-from sagaline._log.sizes import RECORD_LIMIT, size_error
+from sagaline._log.sizes import size_error
 from sagaline._log.threads import Mailbox, StepThread, attempt, tell_all
 from sagaline._log.topics import HISTORY
+from sagaline._model.limits import RECORD_LIMIT
 
 _BUSY_FROM = 32
 _BUSY_LINGER_S = 0.002

@@ -7,8 +7,8 @@ import uuid
 from typing import Any
 
 from sagaline._log.kafka.security import security_settings
-from sagaline._log.sizes import RECORD_LIMIT
 from sagaline._log.urls import LogUrl
+from sagaline._model.limits import RECORD_LIMIT
 
 _log = logging.getLogger("sagaline.kafka")
 _log.addFilter(lambda record: "enable.gapless.guarantee" not in record.getMessage())  # "experimental", every time

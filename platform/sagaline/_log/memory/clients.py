@@ -9,9 +9,10 @@ from typing import Any
 
 from sagaline._log.memory.broker import MemoryBroker
 from sagaline._log.port import Ack, Record
-from sagaline._log.sizes import RECORD_LIMIT, size_error
+from sagaline._log.sizes import size_error
 from sagaline._log.threads import call
 from sagaline._log.topics import HISTORY
+from sagaline._model.limits import RECORD_LIMIT
 
 _GIVEN_UP = "its appender was given up"
 _RECORDS_A_BATCH = 500

@@ -16,10 +16,11 @@ from sagaline._log.inspection import Inspection
 from sagaline._log.memory.broker import MemoryBroker, MemoryMembership
 from sagaline._log.memory.clients import MemoryAppender, MemoryReader
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sizes import RECORD_LIMIT, publish_error
+from sagaline._log.sizes import publish_error
 from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
+from sagaline._model.limits import RECORD_LIMIT
 from sagaline.errors import NamespaceNotFound
 
 _RECORDS_A_BATCH = 500

@@ -17,7 +17,7 @@ from pathlib import Path
 from sagaline._log.inspection import Inspection
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.sizes import RECORD_LIMIT, publish_error
+from sagaline._log.sizes import publish_error
 from sagaline._log.sqlite.connection import connect, find_namespace, read_records
 from sagaline._log.sqlite.membership import SqliteMembership, living
 from sagaline._log.sqlite.pruner import TOMBSTONES_KEPT_MS, SqlitePruner
@@ -26,6 +26,7 @@ from sagaline._log.sqlite.writer import Append, SqliteAppender, SqliteWriter
 from sagaline._log.topics import KEYED, TOPICS, TopicPlan
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
+from sagaline._model.limits import RECORD_LIMIT
 from sagaline.errors import ConfigurationError, LogUnavailable, NamespaceNotFound, TopicMismatch
 
 _THREADS = 8

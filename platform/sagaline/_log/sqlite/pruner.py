@@ -19,8 +19,8 @@ from sagaline._log.topics import HISTORY, TOPICS
 
 _log = logging.getLogger("sagaline.sqlite")
 PRUNE_EVERY_S = 60.0
-_DELETED_AT_ONCE = 200
-_SCANNED_AT_ONCE = 1_000
+_DELETED_A_TRANSACTION = 200
+_SCANNED_A_QUERY = 1_000
 _KEYS_A_PASS = 50_000
 _TOMBSTONES_WORTH_A_PASS = 1_000
 _PASS_EVERY_S = 3_600.0
@@ -82,7 +82,7 @@ class SqlitePruner:
             rows = connection.execute(
                 "SELECT offset, at_ms FROM record WHERE namespace = ? AND topic = ? AND partition = ? "
                 "ORDER BY offset LIMIT ?",
-                (self._namespace, topic, partition, _DELETED_AT_ONCE),
+                (self._namespace, topic, partition, _DELETED_A_TRANSACTION),
             ).fetchall()
             old: list[int] = []
             for offset, at_ms in rows:
@@ -90,7 +90,7 @@ class SqlitePruner:
                     break
                 old.append(offset)
             deleted += self._delete(connection, topic, partition, old)
-            if len(old) < _DELETED_AT_ONCE:
+            if len(old) < _DELETED_A_TRANSACTION:
                 break
         return deleted
 
@@ -112,7 +112,7 @@ class SqlitePruner:
             rows = connection.execute(
                 "SELECT offset, key, value IS NULL, at_ms FROM record WHERE namespace = ? AND topic = ? "
                 "AND partition = ? AND offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
-                (self._namespace, HISTORY, partition, position, end, _SCANNED_AT_ONCE),
+                (self._namespace, HISTORY, partition, position, end, _SCANNED_A_QUERY),
             ).fetchall()
             if not rows:
                 self._compacted[partition] = end
@@ -145,8 +145,8 @@ class SqlitePruner:
 
     def _delete(self, connection: sqlite3.Connection, topic: str, partition: int, offsets: list[int]) -> int:
         """In transactions of a few records each, with a pause behind each for those who write."""
-        for first in range(0, len(offsets), _DELETED_AT_ONCE):
-            some = offsets[first : first + _DELETED_AT_ONCE]
+        for first in range(0, len(offsets), _DELETED_A_TRANSACTION):
+            some = offsets[first : first + _DELETED_A_TRANSACTION]
             began = time.monotonic()
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sagaline._log.port import Ack
-from sagaline._log.sizes import RECORD_LIMIT, size_error
+from sagaline._log.sizes import size_error
 from sagaline._log.sqlite.connection import connect
 from sagaline._log.threads import Mailbox, StepThread, attempt, tell_all
 from sagaline._log.topics import HISTORY
+from sagaline._model.limits import RECORD_LIMIT
 
 _log = logging.getLogger("sagaline.sqlite")
 _RECORDS_A_COMMIT = 2_000
