@@ -24,7 +24,7 @@ from sagaline._runtime.durations import Duration
 from sagaline._runtime.frames import caller
 from sagaline._runtime.retries import Retry, placed_milliseconds, policy_of
 from sagaline._runtime.signatures import Signature
-from sagaline.errors import ConfigurationError, SagalineError
+from sagaline.errors import SagalineError
 
 __all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]
 
@@ -116,8 +116,7 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
             definition = _define(undo, f"@{self.name}.compensation", name, options, ())
-            _check_compensation(self._definition, definition)
-            self._definition.link.definition = definition
+            self._definition.link.declare(self._definition, definition)
             return Activity(definition)
 
         return declare if fn is None else declare(fn)
@@ -137,27 +136,6 @@ def _define(
     return ActivityDefinition(
         shown, fn, signature, inspect.iscoroutinefunction(fn), options, refusals, is_method=is_method
     )
-
-
-def _check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) -> None:
-    """It takes the step's arguments, the result if it wants it, and anything more has to have a default."""
-    before = forward.link.definition
-    if before is not None:
-        raise ConfigurationError(
-            f"Expected one compensation of {forward.name} but {before.place} and {undo.place} both are."
-        )
-    parameters = undo.signature.parameters
-    arguments = len(forward.signature.parameters)
-    optional = all(parameter.default is not parameter.empty for parameter in parameters[arguments + 1 :])
-    if len(parameters) < arguments or not optional:
-        raise ConfigurationError(
-            f"Expected {undo.name} to take the {arguments} arguments of {forward.name}, and its result as one more "
-            f"if it wants it, but it takes {len(parameters)} ({undo.place})."
-        )
-    if undo.is_method and not forward.is_method:
-        raise ConfigurationError(
-            f"Expected {undo.name} to be a function, as {forward.name} is, but it is a method ({undo.place})."
-        )
 
 
 class _Decorator:

@@ -87,6 +87,16 @@ def test_a_compensation_whose_parameters_do_not_fit_is_refused(undo: Callable[[]
         undo()
 
 
+def test_a_compensation_has_to_take_none_for_a_result_that_nobody_knows() -> None:
+    @activity
+    def book(day: str) -> str:
+        return day
+
+    with pytest.raises(ConfigurationError, match=r"booking of undo \(<string>:1\) to take None .*write it as `"):
+        book.compensation(_def("def undo(day: str, booking: str): ..."))
+    book.compensation(_def("def undo(day: str, booking: str | None): ..."))
+
+
 def test_a_compensation_may_have_more_parameters_with_defaults() -> None:
     @activity
     def book(day: str) -> str:

@@ -115,7 +115,7 @@ def difference(sent: Any, arrived: Any, place: str = "", depth: int = 0) -> Prob
         return None
     if isinstance(sent, datetime) and _same_instant(sent, arrived):
         return None
-    if isinstance(sent, dict | list | tuple) and len(sent) != len(arrived):
+    if _is(sent, dict, list, tuple) and len(sent) != len(arrived):
         return place, _changed(sent, arrived)
     parts = _parts(sent)
     if parts is None:
@@ -137,9 +137,9 @@ def _same_instant(sent: datetime, arrived: datetime) -> bool:
 
 def _parts(value: Any) -> Iterator[tuple[Any, Any]] | None:
     """The parts by name or number; None for a value that is compared as a whole."""
-    if isinstance(value, dict):
-        return iter(value.items())
-    if isinstance(value, list | tuple):
+    if _is(value, dict):
+        return iter(list(value.items()))
+    if _is(value, list, tuple):
         return iter(enumerate(value))
     if isinstance(value, pydantic.BaseModel):
         return iter(
@@ -149,13 +149,19 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any]] | None:
         return iter([(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)])
     if isinstance(value, msgspec.Struct):
         return iter([(name, getattr(value, name)) for name in value.__struct_fields__])
-    if getattr(type(value), "__eq__", None) is object.__eq__:
-        return iter(vars(value).items() if hasattr(value, "__dict__") else ())
+    kind: Any = type(value)
+    if kind.__eq__ is object.__eq__:
+        own: dict[str, Any] = getattr(value, "__dict__", {})
+        return iter(own.items())
     return None
 
 
+def _is(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds)
+
+
 def _part(value: Any, step: Any) -> Any:
-    return value[step] if isinstance(value, dict | list | tuple) else getattr(value, step)
+    return value[step] if _is(value, dict, list, tuple) else getattr(value, step)
 
 
 def _changed(sent: Any, arrived: Any) -> str:

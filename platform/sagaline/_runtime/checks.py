@@ -87,7 +87,7 @@ def exception_classes(classes: object, what: str, place: str) -> tuple[type[Exce
     """The classes as a tuple. Raises ConfigurationError when ``classes`` is no list or tuple of exception classes."""
     listed = _listed(classes, what, "exception classes", place)
     for value in listed:
-        if not (isinstance(value, type) and issubclass(value, Exception)):
+        if not _is_class_of(value, Exception):
             raise ConfigurationError(
                 f"Expected {what} to be classes derived from Exception but got {shown(value)} ({place})."
             )
@@ -98,7 +98,7 @@ def error_names(value: object, name_of: Callable[[type[BaseException]], str], pl
     """Names of error types and classes, all as text."""
     names: list[str] = []
     for error in _listed(value, "non_retryable", "exception classes or names of errors", place):
-        if isinstance(error, type) and issubclass(error, BaseException):
+        if _is_class_of(error, BaseException):
             names.append(name_of(error))
         elif isinstance(error, str) and error.strip() and size(error) <= NAME_BYTES and error.isprintable():
             names.append(str(error))
@@ -108,6 +108,10 @@ def error_names(value: object, name_of: Callable[[type[BaseException]], str], pl
                 f"but got {shown(error)} ({place})."
             )
     return tuple(names)
+
+
+def _is_class_of(value: object, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base)
 
 
 def _listed(value: object, what: str, of_what: str, place: str) -> list[Any]:

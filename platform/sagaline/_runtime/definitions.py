@@ -29,6 +29,15 @@ class CompensationLink:
     def __init__(self) -> None:
         self.definition: ActivityDefinition | None = None
 
+    def declare(self, forward: ActivityDefinition, undo: ActivityDefinition) -> None:
+        """Sets what undoes it. Raises ConfigurationError when it does not fit, or something else does already."""
+        if self.definition is not None:
+            raise ConfigurationError(
+                f"Expected one compensation of {forward.name} but {self.definition.place} and {undo.place} both are."
+            )
+        check_compensation(forward, undo)
+        self.definition = undo
+
 
 @dataclass(frozen=True, eq=False)
 class ActivityDefinition:
@@ -110,6 +119,27 @@ class Declaration(Generic[D]):
     def definition(self) -> D:
         """What a worker registers."""
         return self._definition
+
+
+def check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) -> None:
+    """It takes the step's arguments, the result or None if it wants it, and anything more has to have a default."""
+    parameters = undo.signature.parameters
+    arguments = len(forward.signature.parameters)
+    optional = all(parameter.default is not parameter.empty for parameter in parameters[arguments + 1 :])
+    if len(parameters) < arguments or not optional:
+        raise ConfigurationError(
+            f"Expected {undo.name} to take the {arguments} arguments of {forward.name}, and its result as one more "
+            f"if it wants it, but it takes {len(parameters)} ({undo.place})."
+        )
+    if len(parameters) > arguments and not undo.signature.accepts_null(arguments):
+        raise ConfigurationError(
+            f"Expected {parameters[arguments].name} of {undo.name} ({undo.place}) to take None beside the result of "
+            f"{forward.name}, for a step whose outcome is unknown, but its type does not: write it as `... | None`."
+        )
+    if undo.is_method and not forward.is_method:
+        raise ConfigurationError(
+            f"Expected {undo.name} to be a function, as {forward.name} is, but it is a method ({undo.place})."
+        )
 
 
 def definition_of(value: object) -> ActivityDefinition | WorkflowDefinition | None:

@@ -6,7 +6,14 @@ import inspect
 from collections.abc import Iterable
 
 from sagaline._runtime.checks import place_of, shown
-from sagaline._runtime.definitions import ActivityDefinition, Definition, Registry, WorkflowDefinition, definition_of
+from sagaline._runtime.definitions import (
+    ActivityDefinition,
+    Definition,
+    Registry,
+    WorkflowDefinition,
+    check_compensation,
+    definition_of,
+)
 from sagaline._runtime.usage import Use, activities_used
 from sagaline.errors import ConfigurationError
 
@@ -33,11 +40,14 @@ def registry_of(workflows: object, activities: object) -> Registry:
         workflow.signature.require()
     for activity in registry.activities.values():
         activity.signature.require()
+    for activity in registry.activities.values():
         if activity.is_method and activity.receiver is None:
             raise ConfigurationError(
                 f"Expected an activity that can be called but {activity.name} ({activity.place}) is a method: give "
                 f"that of an object, as in activities=[Payments(pool).charge]."
             )
+        if activity.compensation is not None:
+            check_compensation(activity, activity.compensation)  # its types may not have been known at decoration
     registry.warnings = _missing(registry)
     return registry
 

@@ -59,29 +59,33 @@ def check_schema(schema: Any) -> None:
     waiting: list[Any] = [schema]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_NODES:
-        node = waiting.pop()
+        node: Any = waiting.pop()
         if isinstance(node, type):
             if issubclass(node, _SECRETS):
                 raise NoSchema(
                     f"a {node.__name__} is written as asterisks: pass a reference to the secret, or a str with a "
                     f"codec that encrypts payloads (docs/payloads.md)"
                 )
-        elif type(node) in (dict, list, tuple) and id(node) not in seen:
+        elif _is(node, dict, list, tuple) and id(node) not in seen:
             seen.add(id(node))
-            if type(node) is dict:
+            if _is(node, dict):
                 _check_fields(node)
                 waiting.extend(node.values())
             else:
                 waiting.extend(node)
 
 
+def _is(node: Any, *kinds: type) -> bool:
+    return type(node) in kinds
+
+
 def _check_fields(node: dict[str, Any]) -> None:
     fields: Any = node.get("fields") or ()
     named: list[tuple[str | None, Any]] = (
-        list(fields.items()) if type(fields) is dict else [(None, field) for field in fields]
+        list(fields.items()) if _is(fields, dict) else [(None, field) for field in fields]
     )
     for name, field in named:
-        if type(field) is dict and field.get("type") in _FIELDS and field.get("serialization_exclude") is True:
+        if _is(field, dict) and field.get("type") in _FIELDS and field.get("serialization_exclude") is True:
             raise NoSchema(
                 f"its field {name or field.get('name')!r} is declared with exclude=True and would be lost: "
                 f"leave exclude out"

@@ -207,6 +207,15 @@ class Signature:
     def _invalid(self, problem: str) -> InvalidInput:
         return InvalidInput(cut(f"Expected the input of {self._name} but {problem}."))
 
+    def accepts_null(self, number: int) -> bool:
+        """Whether a parameter takes null, or its type is not known yet."""
+        try:
+            if self._known is not None:
+                self._known.parameters[number].decode(b"null")
+        except Misfit:
+            return False
+        return True
+
     # The result
 
     def check_output(self, value: Any) -> bytes:

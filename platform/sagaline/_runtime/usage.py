@@ -91,22 +91,21 @@ def _within(value: Any, names: set[str], home: str, nesting: int) -> Iterator[An
 
 
 def _parts(value: Any, names: set[str], home: str) -> list[Any]:
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind in (list, tuple, set, frozenset):
         return list(islice(value, _ITEMS))
     if kind is dict:
         return list(islice(value.values(), _ITEMS))
     if kind is ModuleType:
-        module = vars(value)
+        module: dict[str, Any] = value.__dict__
         is_users = _is_users(str(module.get("__name__", "")).partition(".")[0], home)
         return [module[name] for name in sorted(names & module.keys())] if is_users else []
-    cls = value if issubclass(kind, type) else kind
+    cls: Any = value if issubclass(kind, type) else kind
     if not _is_users(_root(cls), home):
         return []
     spaces: list[Mapping[str, Any]] = [vars(base) for base in type.__dict__["__mro__"].__get__(cls)]
     own: Any = None if cls is value else inspect.getattr_static(value, "__dict__", None)
-    if type(own) is dict:
-        spaces.append(own)
+    spaces += [own] if type(own) in (dict,) else []
     return [space[name] for name in sorted(names) for space in spaces if name in space]
 
 

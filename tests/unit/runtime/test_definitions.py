@@ -240,6 +240,15 @@ def test_types_that_never_come_are_refused_when_the_worker_is_made() -> None:
         Worker("memory://types", workflows=[idle], activities=[space["lost"]])
 
 
+def test_a_compensation_whose_types_come_late_is_checked_when_the_worker_is_made() -> None:
+    space: dict[str, Any] = {"activity": activity}
+    exec("@activity\ndef book(day: str) -> 'Late': ...", space)
+    exec("@book.compensation\ndef unbook(day: str, booking: 'Late') -> None: ...", space)
+    space["Late"] = int
+    with pytest.raises(ConfigurationError, match=r"booking of unbook .* to take None"):
+        registry_of([], [space["book"]])
+
+
 async def test_a_worker_tells_at_start_what_it_lacks(caplog: pytest.LogCaptureFixture) -> None:
     async with Worker("memory://lacks", workflows=[direct]):
         pass
