@@ -46,18 +46,20 @@ class Tombstones:
 
     async def _tidy(self) -> None:
         while True:
-            invalid = list(self._decided.invalid.keys())
-            await self._append(invalid)
-            remnants = list(self._decided.remnants.runs())
-            for remnant in remnants:
-                await self.retire_run(*remnant)
-            if not invalid and not remnants:
+            appended = await self._append(list(self._decided.invalid.keys()))
+            for workflow_id, run_id in list(self._decided.remnants.runs()):
+                appended += await self._append(self._decided.history.keys(workflow_id, run_id))
+            if not appended:
                 return
 
-    async def _append(self, keys: Iterable[bytes]) -> None:
+    async def _append(self, keys: Iterable[bytes]) -> int:
+        """Appends a tombstone for each key; returns how many."""
+        count = 0
         for key in keys:
             while self._progress.in_flight >= _IN_FLIGHT:  # noqa: ASYNC110  # acknowledgements ring no bell
                 await asyncio.sleep(_WAIT_S)
             self._recorder.tombstone(key)
+            count += 1
             if crash_points.armed:
                 crash_points.reach("after-tombstone")
+        return count

@@ -69,6 +69,16 @@ async def test_what_was_left_half_done_and_what_is_invalid_goes() -> None:
 
 
 @virtual
+async def test_a_remnant_without_records_does_not_keep_it_busy() -> None:
+    room = Room()
+    room.rows.state.remnants.put("id", run_id("id"), 3)
+    room.tombstones.tidy()
+    async with asyncio.timeout(1):
+        await asyncio.sleep(0.1)
+    assert room.keys == []
+
+
+@virtual
 async def test_what_is_found_while_tidying_goes_too() -> None:
     room = Room()
     zombies = [history_key("id", run_id("another"), number, 3) for number in range(600)]
