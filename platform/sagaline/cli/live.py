@@ -18,6 +18,7 @@ from sagaline.errors import RequestRefused, RequestTimeout
 
 _SILENT_S = 1.0
 _LOOK_S = 0.5
+_UNOWNED_LOOK_S = 5.0
 _REDRAW_S = 0.2
 _ANSWER_S = 10.0
 
@@ -89,13 +90,18 @@ async def describe_until(handle: RunHandle[Any], done: asyncio.Future[Any]) -> D
 
 async def _tell(voice: Voice, workflow_id: str, description: Description | None, done: asyncio.Future[Any]) -> None:
     """Says how it stands, until it is time to look again."""
-    again = time.monotonic() + _LOOK_S
+    again = time.monotonic() + pause_s(description)
     while not done.done() and time.monotonic() < again:
         if description is None or not description.status.is_open:  # its result is on its way
             voice.say(f"Waiting for a worker's answer about {workflow_id} ...", None)
         else:
             voice.say(*standing(description))
         await asyncio.wait((done,), timeout=_REDRAW_S)
+
+
+def pause_s(description: Description | None) -> float:
+    """How long to wait before the next look: without an owner each one reads the partition's history."""
+    return _LOOK_S if description is None or description.unowned_since is None else _UNOWNED_LOOK_S
 
 
 def standing(description: Description) -> tuple[str, object]:

@@ -12,14 +12,14 @@ from rich.text import Text
 
 from sagaline.cli import options
 from sagaline.cli.history import print_history
-from sagaline.cli.live import Voice, standing, waiting
+from sagaline.cli.live import Voice, pause_s, standing, waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import complain, out, print_json, print_json_line, say, set_up_logging
 from sagaline.cli.shapes import STYLES, plain
 from sagaline.client import Description, RunHandle, Status, words
 from sagaline.errors import RequestTimeout
 
-_LOOK_S, _REDRAW_S = 0.5, 0.2
+_REDRAW_S = 0.2
 
 
 def show(
@@ -94,7 +94,7 @@ async def _watch(handle: RunHandle[Any], description: Description, timeout: str,
             said = news
             if not description.status.is_open:
                 break
-            await (asyncio.sleep(_LOOK_S) if as_json else _redraw(voice, description))
+            await (asyncio.sleep(pause_s(description)) if as_json else _redraw(voice, description))
             try:
                 description = await handle.describe(timeout)
             except RequestTimeout as error:
@@ -109,7 +109,7 @@ async def _watch(handle: RunHandle[Any], description: Description, timeout: str,
 async def _redraw(voice: Voice, description: Description) -> None:
     """The times in the line run on until it is time to look again."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + _LOOK_S
+    until = loop.time() + pause_s(description)
     while loop.time() < until:
         voice.say(*standing(description))
         await asyncio.sleep(_REDRAW_S)

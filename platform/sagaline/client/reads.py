@@ -14,7 +14,7 @@ from sagaline.client.payloads import ClientPayloads
 from sagaline.client.requests import Asking, Requests, new_id
 from sagaline.client.threads import Threads
 from sagaline.client.types import Description
-from sagaline.client.without_owner import Copy, answer, read_copy
+from sagaline.client.without_owner import Copy, CopyTooLarge, answer, read_copy
 from sagaline.errors import LogUnavailable, RequestTimeout
 
 _log = logging.getLogger("sagaline.client")
@@ -54,8 +54,8 @@ class Reads:
 
     async def describe(self, workflow_id: str, run_id: str, timeout_s: float | None) -> Description:
         """How a run stands. Raises RequestRefused, RequestTimeout."""
-        found = await self.read(self.request(workflow_id, run_id, "description"), timeout_s)
-        return await description_of(found.reply, self._payloads, found.unowned_since)
+        told = await self.read(self.request(workflow_id, run_id, "description"), timeout_s)
+        return await description_of(told.reply, self._payloads, told.unowned_since)
 
     def request(self, workflow_id: str, run_id: str, what: str, status: str = "") -> ReadRun:
         """A question about a run, or about all that have a status."""
@@ -67,18 +67,26 @@ class Reads:
         RequestTimeout, CopyTooLarge."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout_s is None else loop.time() + timeout_s
+
+        def left_s() -> float | None:
+            return None if deadline is None else max(0.0, deadline - loop.time())
+
         with self._requests.asking(request, partition) as asking:
             reply = await asking.answer(PATIENCE_S if timeout_s is None else min(PATIENCE_S, timeout_s))
             if reply is not None:
                 return Answer(reply)
             copying = loop.create_task(self._from_log_in_time(request, partition))
             try:
-                left_s = None if deadline is None else max(0.0, deadline - loop.time())
-                await asyncio.wait((asking.future, copying), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((asking.future, copying), timeout=left_s(), return_when=asyncio.FIRST_COMPLETED)
+                if copying.done() and not asking.future.done():
+                    failed = copying.exception()
+                    if failed is None or not isinstance(failed, CopyTooLarge | LogUnavailable):
+                        return copying.result()
+                    await asking.answer(left_s())  # only an owner can say
+                    if not asking.future.done():
+                        raise failed
                 if asking.future.done():
                     return Answer(asking.future.result())
-                if copying.done():
-                    return copying.result()
             finally:
                 _drop(copying)
         assert timeout_s is not None, "without a time-out it waits until there is an answer"

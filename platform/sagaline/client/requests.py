@@ -171,8 +171,12 @@ class Requests:
     async def open(self) -> None:
         """Connects, and listens for answers. Raises ConfigurationError, LogUnavailable."""
         await self.log.open(create=False)
-        self._partition = random.randrange(self.log.partitions)
-        _, end = await self.log.bounds(REPLIES, self._partition)
+        try:
+            self._partition = random.randrange(self.log.partitions)
+            _, end = await self.log.bounds(REPLIES, self._partition)
+        except BaseException:
+            await self.log.close()
+            raise
         self._reader = self.log.reader(self._on_replies)
         self._reader.add(REPLIES, self._partition, end)
 

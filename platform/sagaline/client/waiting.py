@@ -13,7 +13,7 @@ from sagaline.client import words
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Asking, Requests
 from sagaline.client.types import Description, Status
-from sagaline.errors import ClientClosed, RequestRefused, RequestTimeout, RunParkedError
+from sagaline.errors import ClientClosed, RequestTimeout, RunParkedError, SagalineError
 
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 2.0, 60.0
 _FIRST_EAGER_LOOK_S, _LONGEST_EAGER_PAUSE_S = 0.1, 1.0
@@ -73,7 +73,7 @@ class EndOfRun:
             description = looking.result()
         except ClientClosed:
             raise
-        except (RequestRefused, RequestTimeout):  # a start that is not handled yet; or nobody answers
+        except SagalineError:  # a start that is not handled yet; nobody answers; the log is too large to be read
             return None
         finally:
             looking.cancel()

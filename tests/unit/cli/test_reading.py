@@ -152,7 +152,7 @@ async def test_cancel_and_terminate(url: str) -> None:
 
 async def test_watch_tells_live_what_happens(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 30: step, attempt, failure, next attempt, and then the end."""
-    monkeypatch.setattr(show, "_LOOK_S", 0.005)
+    monkeypatch.setattr(live, "_LOOK_S", 0.005)
     monkeypatch.setattr(show, "_REDRAW_S", 0.005)
     said: list[str] = []
     monkeypatch.setattr(live.err, "print", lambda text, **_: said.append(text))
@@ -174,7 +174,7 @@ async def test_watch_tells_live_what_happens(url: str, monkeypatch: pytest.Monke
 
 
 async def test_watch_as_json_is_an_object_a_line_at_each_change(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "_LOOK_S", 0.005)
+    monkeypatch.setattr(live, "_LOOK_S", 0.005)
     objects: list[dict[str, Any]] = []
     monkeypatch.setattr(show, "print_json_line", objects.append)
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):

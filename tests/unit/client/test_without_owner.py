@@ -19,7 +19,7 @@ from sagaline._model.codec import decode, encode
 from sagaline._model.events import RunCompleted
 from sagaline._model.keys import history_key
 from sagaline._model.records import History
-from sagaline.client import reads, waiting, without_owner
+from sagaline.client import reads, requests, waiting, without_owner
 from sagaline.client.without_owner import CopyTooLarge
 
 
@@ -201,3 +201,20 @@ async def publish(log: Log, partition: int, key: bytes, value: bytes | None) -> 
     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     log.publish(HISTORY, partition, key, value, done.set_result)
     assert await done is None
+
+
+async def test_a_log_that_is_too_large_is_left_to_an_owner_that_comes(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        await client.execute(trip, "x" * 2_000, id="t")
+    monkeypatch.setattr(without_owner, "_COPY_BYTES", 100)
+    monkeypatch.setattr(requests, "ASK_AGAIN_S", 0.05)
+    async with await Client.connect(url) as client:
+        with pytest.raises(CopyTooLarge):
+            await client.handle("t").describe(0.2)
+        with pytest.raises(RequestTimeout, match="no worker of namespace"):
+            await client.handle("t").result(0.3)
+        described = asyncio.ensure_future(client.handle("t").describe())
+        async with running(url, WORKFLOWS, ACTIVITIES):
+            assert (await described).unowned_since is None
