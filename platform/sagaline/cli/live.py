@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +49,7 @@ class Voice:
 
 
 @asynccontextmanager
-async def waiting(what: str) -> AsyncIterator[None]:
+async def waiting(what: str) -> AsyncGenerator[None]:
     """Around something that may take long: says after a second what is waited for."""
     voice = Voice()
     timer = asyncio.get_running_loop().call_later(_SILENT_S, voice.say, f"Waiting for {what} ...", what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +66,7 @@ def find_log(log: str) -> str:
 
 
 @asynccontextmanager
-async def connected(link: Link) -> AsyncIterator[Client]:
+async def connected(link: Link) -> AsyncGenerator[Client]:
     """A client; says what it waits for when that takes more than a second."""
     url = find_log(link.log)
     payloads = load_payloads(link.payloads)

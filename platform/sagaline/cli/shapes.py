@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -20,9 +20,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds")
     if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
+        entries = cast("dict[Any, Any]", value)  # type: ignore[redundant-cast]  # pyright needs it
+        return {str(name): plain(item) for name, item in entries.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        items = cast("list[Any]", value)
+        return [plain(item) for item in items]
     return value
 
 

@@ -21,6 +21,12 @@ ID_REUSE: tuple[str, ...] = get_args(IdReuse)
 ON_PARKED: tuple[str, ...] = get_args(OnParked)
 
 
+def instance(value: Any, kind: type[Any], what: str) -> None:
+    """Raises ConfigurationError when the value is of another type."""
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"Expected {what} but got {type(value).__name__}.")
+
+
 def text_id(value: Any, what: str = "id") -> str:
     """An id of a workflow or a run. Raises InvalidInput."""
     if not isinstance(value, str):

@@ -24,7 +24,6 @@ from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.types import IdConflict, IdReuse, OnParked, RunSummary, Status
-from sagaline.errors import ConfigurationError
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -67,10 +66,8 @@ class Client:
         A client never makes a namespace: that is for workers and ``sagaline topics apply``. Raises
         NamespaceNotFound, ConfigurationError, LogUnavailable.
         """
-        if not isinstance(url, str):
-            raise ConfigurationError(f"Expected a log URL as a string but got {type(url).__name__}.")
-        if not isinstance(payloads, Payloads):
-            raise ConfigurationError(f"Expected payloads to be a Payloads object but got {type(payloads).__name__}.")
+        checks.instance(url, str, "a log URL as a string")
+        checks.instance(payloads, Payloads, "payloads to be a Payloads object")
         client = cls(open_log(url), payloads)
         await client._requests.open()
         return client
