@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagaline._model.events import Event
 from sagaline._model.failure import BUG, Failure
+from sagaline._model.limits import cut
 from sagaline._runtime.failures import failure_of
 from sagaline.errors import FailureError
 
@@ -64,4 +65,4 @@ def bug(error: BaseException) -> WorkflowBug:
 
 def stopped(type: str, message: str, reason: str = BUG) -> WorkflowBug:
     """The same for something that is not an exception of the code's own."""
-    return WorkflowBug(Failure(type, message, BUG, retryable=False), reason)
+    return WorkflowBug(Failure(type, cut(message), BUG, retryable=False), reason)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event
+from sagaline._model.limits import cut
 from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
@@ -53,8 +54,10 @@ class Instance:
         except BaseException as error:  # of a validator's, whatever it is: sys.exit() too
             failure = failure_of(error)
             raise InvalidInput(
-                f"Expected the input of {loop.run.workflow.name} to be read but its types raised {failure.type}: "
-                f"{failure.message}"
+                cut(
+                    f"Expected the input of {loop.run.workflow.name} to be read but its types raised {failure.type}: "
+                    f"{failure.message}"
+                )
             ) from error
 
     def activate(self, jobs: Sequence[Event], at_ms: int) -> list[Command]:

@@ -52,9 +52,9 @@ class Replay:
     def _match(self, recorded: Sequence[Event], event_id: int, more: bool) -> None:
         asked, places = self.unwritten, self._places
         for index, expected in enumerate(recorded):
-            found = asked[index] if index < len(asked) else None
-            if found is None or _identity(found) != _identity(expected):
-                raise _mismatch(event_id + index, expected, found, places[index] if index < len(places) else "")
+            command = asked[index] if index < len(asked) else None
+            if command is None or _identity(command) != _identity(expected):
+                raise _mismatch(event_id + index, expected, command, places[index] if index < len(places) else "")
         if len(asked) > len(recorded) and not more:
             place = places[len(recorded)] if len(recorded) < len(places) else ""
             raise _mismatch(event_id + len(recorded), None, asked[len(recorded)], place)
@@ -128,10 +128,10 @@ def describe(event: Event | None) -> str:
     return f"{text} as step {step}" if step else text
 
 
-def _mismatch(event_id: int, expected: Event | None, found: Event | None, where: str) -> WorkflowBug:
+def _mismatch(event_id: int, expected: Event | None, actual: Event | None, place: str) -> WorkflowBug:
     message = (
-        f"Expected {describe(expected)} (event {event_id} of the history) but the code asks for {describe(found)}"
-        f"{f' at {where}' if where else ''}. The code has changed in a way that this run cannot follow: "
+        f"Expected {describe(expected)} (event {event_id} of the history) but the code asks for {describe(actual)}"
+        f"{f' at {place}' if place else ''}. The code has changed in a way that this run cannot follow: "
         f"deploy the version it was started with, and it goes on by itself."
     )
     return stopped("HistoryMismatch", message, MISMATCH)

@@ -11,6 +11,7 @@ from script import ACTIVITIES, Script, fetch, store
 
 from sagaline import workflow
 from sagaline._model import events as e
+from sagaline._model.limits import MESSAGE_BYTES
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.replay import replay
@@ -70,3 +71,28 @@ def test_a_mismatch_names_the_step_expected_and_actual_with_place() -> None:
         assert found.reason == "mismatch"
 
         assert re.search(words, found.failure.message), found.failure.message
+
+
+def test_a_worker_without_the_workflow_says_what_it_has_in_bounded_words() -> None:
+    @workflow
+    async def gone() -> None: ...
+
+    script = Script(gone)
+    registry = Registry([], [])
+    registry.workflows = {f"another-{n}-{'x' * 100}": gone.definition for n in range(500)}
+    with pytest.raises(WorkflowBug, match="Expected workflow 'gone' to be registered") as caught:
+        replay(Setup(registry), script.history)
+    assert caught.value.reason == "unknown_workflow"
+    assert len(caught.value.failure.message) <= MESSAGE_BYTES
+
+
+def test_a_history_without_its_beginning_is_a_mismatch() -> None:
+    @workflow
+    async def one() -> None:
+        await fetch("a")
+        await fetch("b")
+
+    script = Script(one)
+    script.done(1)
+    with pytest.raises(WorkflowBug, match="begins with RunStarted but its first event is ActivityCompleted"):
+        replay(script.setup, script.history[1:])
