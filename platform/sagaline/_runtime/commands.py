@@ -14,36 +14,30 @@ class Commands:
     When ``closed``, the instance is evicted: what its code asks for on its way out is dropped.
     """
 
-    __slots__ = ("_bounds", "_input_bytes", "broken", "closed", "is_replaying", "listed", "places")
+    __slots__ = ("_bounds", "broken", "closed", "input_bytes", "is_replaying", "listed", "places")
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._input_bytes = 0
+        self.input_bytes = 0
         self.listed: list[Command] = []
         self.places: list[str] = []
         self.is_replaying = False
         self.closed = False
         self.broken: ActivationTooLarge | None = None  # whatever the code has made of it
 
-    def begin(self) -> None:
-        """A new activation."""
-        self.listed = []
-        self.places = []
-        self._input_bytes = 0
-
     def add(self, command: Command, input_bytes: int = 0) -> None:
         """Raises ActivationTooLarge."""
         if self.closed:
             return
-        self._input_bytes += input_bytes
-        if len(self.listed) >= self._bounds.commands or self._input_bytes > self._bounds.input_bytes:
+        self.input_bytes += input_bytes
+        if len(self.listed) >= self._bounds.commands or self.input_bytes > self._bounds.input_bytes:
             raise self._break()
         self.listed.append(command)
         if self.is_replaying:
             self.places.append(caller())
 
     def _break(self) -> ActivationTooLarge:
-        if self._input_bytes > self._bounds.input_bytes:
+        if self.input_bytes > self._bounds.input_bytes:
             self.broken = ActivationTooLarge("bytes of arguments", self._bounds.input_bytes, caller())
         else:
             self.broken = ActivationTooLarge("activities and timers", self._bounds.commands, caller())

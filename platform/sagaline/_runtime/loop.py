@@ -37,6 +37,13 @@ class WorkflowTask(asyncio.Task[Any]):
     __eq__ = object.__eq__
 
 
+class WorkflowTimer(asyncio.TimerHandle):
+    """A timer of the run. ``number`` is that of its step; 0 when it needs none, because it was due at once."""
+
+    __slots__ = ("number",)
+    number: int
+
+
 class DeterministicLoop(asyncio.AbstractEventLoop):
     """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time."""
 
@@ -53,11 +60,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     # What a subclass gives
 
-    def start_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
+    def start_timer(self, due_ms: int, handle: WorkflowTimer) -> None:
         """A callback is to run at ``due_ms``."""
         raise NotImplementedError
 
-    def stop_timer(self, handle: asyncio.TimerHandle) -> None:
+    def stop_timer(self, handle: WorkflowTimer) -> None:
         """That callback is needed no more."""
         raise NotImplementedError
 
@@ -111,7 +118,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]  # typeshed's variadic generics
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = WorkflowTimer(when, callback, args, self, context)
+        handle.number = 0
         due_ms = -int(-(when * 1000 - 0.001) // 1)  # rounded up: a timer never fires early
         if due_ms <= self._now_ms:
             self._ready.append(handle)
@@ -120,7 +128,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             self.start_timer(due_ms, handle)
         return handle
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+    def _timer_handle_cancelled(self, handle: WorkflowTimer) -> None:
         self.stop_timer(handle)
 
     def time(self) -> float:

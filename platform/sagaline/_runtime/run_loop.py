@@ -17,7 +17,7 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.endings import UnfitResult
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS
-from sagaline._runtime.loop import DeterministicLoop
+from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps, takes_result
@@ -181,17 +181,13 @@ class RunLoop(DeterministicLoop):
 
     # What asyncio asks for
 
-    def start_timer(self, due_ms: int, handle: asyncio.TimerHandle) -> None:
-        if self._calls_left is not None and not self._may_call():
-            return
-        number = self.table.next_number()
-        self.commands.add(events.TimerStarted(number, due_ms))
-        self.table.add_timer(number, handle)
+    def start_timer(self, due_ms: int, handle: WorkflowTimer) -> None:
+        if self._calls_left is None or self._may_call():
+            self.commands.add(events.TimerStarted(self.table.add_timer(handle), due_ms))
 
-    def stop_timer(self, handle: asyncio.TimerHandle) -> None:
-        number = self.table.stop_timer(handle)
-        if number is not None:
-            self.commands.add(events.TimerCancelled(number))
+    def stop_timer(self, handle: WorkflowTimer) -> None:
+        if self.table.stop_timer(handle):
+            self.commands.add(events.TimerCancelled(handle.number))
 
     # What jobs do to it
 
@@ -211,7 +207,8 @@ class RunLoop(DeterministicLoop):
 
     def begin(self, at_ms: int) -> None:
         super().begin(at_ms)
-        self.commands.begin()
+        commands = self.commands
+        commands.listed, commands.places, commands.input_bytes = [], [], 0
 
     def make_ready(self, handle: asyncio.Handle) -> None:
         """The handle runs in this activation."""

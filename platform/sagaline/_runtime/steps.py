@@ -10,6 +10,7 @@ from sagaline._model.events import Event
 from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.loop import WorkflowTimer
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -41,14 +42,13 @@ class Step:
 class Steps:
     """Activities and timers of a run, numbered together."""
 
-    __slots__ = ("_timer_numbers", "activities", "count", "open", "timers")
+    __slots__ = ("activities", "count", "open", "timers")
 
     def __init__(self) -> None:
         self.count = 0
         self.activities: dict[int, Step] = {}  # by number, in the order they started
         self.open: dict[int, Step] = {}
-        self.timers: dict[int, asyncio.TimerHandle] = {}
-        self._timer_numbers: dict[int, int] = {}  # by id of the handle, which timers keeps alive
+        self.timers: dict[int, WorkflowTimer] = {}
 
     def next_number(self) -> int:
         """The number of a new step."""
@@ -67,32 +67,28 @@ class Steps:
         step.settle(outcome, result)
         return step
 
-    def add_timer(self, number: int, handle: asyncio.TimerHandle) -> None:
-        """A timer was asked for."""
+    def add_timer(self, handle: WorkflowTimer) -> int:
+        """A timer was asked for; returns its number."""
+        handle.number = number = self.next_number()
         self.timers[number] = handle
-        self._timer_numbers[id(handle)] = number
+        return number
 
-    def fire_timer(self, job: Event, number: int) -> asyncio.TimerHandle:
+    def fire_timer(self, job: Event, number: int) -> WorkflowTimer:
         """The timer's callback is to run. Raises UnknownStep when the code never asked for it."""
         handle = self.timers.pop(number, None)
         if handle is None:
             raise UnknownStep(job)
-        del self._timer_numbers[id(handle)]
         return handle
 
-    def stop_timer(self, handle: asyncio.TimerHandle) -> int | None:
-        """The number of a timer that is needed no more, unless it has fired."""
-        number = self._timer_numbers.pop(id(handle), None)
-        if number is not None:
-            del self.timers[number]
-        return number
+    def stop_timer(self, handle: WorkflowTimer) -> bool:
+        """True when the timer was still to fire."""
+        return self.timers.pop(handle.number, None) is not None
 
     def clear(self) -> None:
         """Drops everything that refers back to the run's loop, so that no garbage collection has to find it."""
         self.activities.clear()
         self.open.clear()
         self.timers.clear()
-        self._timer_numbers.clear()
 
 
 def outcome_of(failure: Failure) -> str:
