@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sagaline._engine.tables.activities import ActivityRow
-from sagaline._host.activities.threads import ThreadPlace, UserThreads
-from sagaline._host.activities.user_code import TaskExit, UserTasks
+from sagaline._host.activities.threads import UserThreads
+from sagaline._host.activities.user_code import TaskExit, UserCode, UserTasks
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
@@ -47,7 +47,8 @@ class Attempt:
     stopped_by: str = ""
     reported: bool = False
     looks: int = 0
-    where: ThreadPlace = field(default_factory=ThreadPlace)
+    code: UserCode | None = None  # on the loop
+    thread: int | None = None
 
     def __str__(self) -> str:
         scheduled = self.row.scheduled
@@ -67,32 +68,30 @@ class Performer:
 
     async def perform(self, attempt: Attempt) -> bytes | Failure:
         """The result as it is recorded, or the failure. Cancelled before it has begun, it raises CancelledError."""
+        payloads, row, run_id = self._options.payloads, attempt.row, attempt.key.run_id
+        payload, step = row.scheduled.input, row.scheduled.step
         try:
-            return await self._perform(attempt)
+            if not payloads.is_open(payload):
+                payload = await self._pools.blobs(payloads.open, step_input(run_id, step), payload)
+                if attempt.reported:
+                    return cancelled("its time was over before it began")
+            current_activity.set(self._info(attempt))
+            if attempt.definition.is_async:
+                names = (row.workflow_id, run_id, row.scheduled.activity)
+                attempt.code = UserCode(_call(attempt.definition, payload), self._tasks, names)
+                result: bytes | Failure = await attempt.code
+            else:
+                result = await self._threads.call(lambda: _call_in_thread(attempt, payload), attempt)
+            if isinstance(result, bytes) and payloads.touches(result) and not attempt.reported:
+                result = await self._pools.blobs(payloads.seal, step_result(run_id, step), result)
+            return result if isinstance(result, Failure) else _bounded(attempt.definition, result)
         except asyncio.CancelledError as error:
             return cancelled("it was cancelled") if attempt.stopped_by else _own_cancellation(error, attempt)
         except BaseException as error:
             return _described(error, attempt)
 
-    async def _perform(self, attempt: Attempt) -> bytes | Failure:
-        payloads, payload = self._options.payloads, attempt.row.scheduled.input
-        run_id, step = attempt.key.run_id, attempt.row.scheduled.step
-        if not payloads.is_open(payload):
-            payload = await self._pools.blobs(payloads.open, step_input(run_id, step), payload)
-        if attempt.reported:
-            return cancelled("its time was over before it began")
-        current_activity.set(self._info(attempt))
-        if attempt.definition.is_async:
-            code = (attempt.row.workflow_id, attempt.key.run_id, attempt.row.scheduled.activity)
-            result = await self._tasks.watch(_call(attempt.definition, payload), code)
-        else:
-            result = await self._threads.call(lambda: _call_in_thread(attempt, payload), attempt.where)
-        if isinstance(result, bytes) and payloads.touches(result) and not attempt.reported:
-            result = await self._pools.blobs(payloads.seal, step_result(run_id, step), result)
-        return result if isinstance(result, Failure) else _bounded(attempt.definition, result)
-
     def close(self) -> None:
-        """No code of users runs again on the loop. Threads that hang are left behind."""
+        """No task that an attempt has made runs again. Threads that hang are left behind."""
         self._tasks.close()
         self._threads.close()
 

@@ -52,6 +52,7 @@ class Load:
         self._most, self._most_bytes = most, most_bytes
         self._count = self._bytes = 0
         self._room = asyncio.Event()
+        self._awaited = False
 
     def add(self, attempt: Attempt) -> None:
         """It is open."""
@@ -62,7 +63,8 @@ class Load:
         """It is no more."""
         self._count -= 1
         self._bytes -= len(attempt.row.scheduled.input)
-        if not self.is_full:
+        if self._awaited and not self.is_full:
+            self._awaited = False
             self._room.set()
 
     @property
@@ -74,4 +76,5 @@ class Load:
         """Waits until there is room for more."""
         while self.is_full:
             self._room.clear()
+            self._awaited = True
             await self._room.wait()

@@ -85,12 +85,13 @@ class ActivityRunner:
             self._reports.add(place, effect.run_id, row, why if row.cancel_requested else unknown(row))
             return
         lane = self._lanes[definition.is_async]
-        if lane.is_stuck:
+        has_room = len(lane.running) < lane.limit
+        if not has_room and lane.is_stuck:
             lane.left.add(place)
             return
         attempt = self._attempts[key] = Attempt(key, row, definition)
         self._load.add(attempt)
-        if lane.has_room and not self._draining:
+        if has_room and not self._draining:
             self._launch(attempt, lane)
         else:
             lane.waiting[attempt] = None
@@ -139,6 +140,8 @@ class ActivityRunner:
             for attempt in lane.running:
                 if attempt.timer is not None:
                     attempt.timer.cancel()
+                if attempt.code is not None:
+                    attempt.code.abandoned = True
                 if attempt.task is not None:
                     attempt.task.cancel()
 
@@ -195,7 +198,7 @@ class ActivityRunner:
         else:
             error = task.exception()
             self._finish(attempt, task.result() if error is None else failure_of(error))
-        while not self._draining and (following := lane.next()) is not None:
+        while lane.waiting and not self._draining and (following := lane.next()) is not None:
             self._launch(following, lane)
         if lane.left and lane.has_room and not lane.waiting:
             left, lane.left = lane.left, set()

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from sagaline._host.activities.attempts import Attempt
+from sagaline._host.stacks import frame_of, stack_of
 from sagaline._model.limits import STACK_BYTES, cut_start
 
 _log = logging.getLogger("sagaline.activities")
@@ -54,7 +55,7 @@ class Stragglers:
 def stack(attempt: Attempt) -> str:
     """Where the attempt's code is, innermost call last."""
     if not attempt.definition.is_async:
-        return attempt.where.stack
+        return stack_of(frame_of(attempt.thread))
     frames: list[FrameType] = []
     waiting: Any = attempt.task.get_coro() if attempt.task is not None else None
     while waiting is not None and len(frames) < _AWAITS:

@@ -10,12 +10,17 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from sagaline._host.stacks import frame_of, stack_of
 from sagaline._log.pool import DaemonPool
 
 T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """What runs in a thread: ``thread`` is its identity while it does."""
+
+    thread: int | None
 
 
 class UserThreads:
@@ -24,7 +29,7 @@ class UserThreads:
     def __init__(self, limit: int) -> None:
         self._pool = DaemonPool(limit, "sagaline-activity")
 
-    async def call(self, fn: Callable[[], T], place: ThreadPlace) -> T:
+    async def call(self, fn: Callable[[], T], place: InThread) -> T:
         """Calls ``fn`` in a thread, in a copy of the caller's context. Raises RuntimeError when no thread can start.
 
         Contract: a caller that is cancelled leaves at once; the thread goes on.
@@ -43,17 +48,3 @@ class UserThreads:
     def close(self) -> None:
         """Takes no more calls, and waits for nobody."""
         self._pool.shutdown(wait=False)
-
-
-class ThreadPlace:
-    """Where an attempt runs, while it does."""
-
-    __slots__ = ("thread",)
-
-    def __init__(self) -> None:
-        self.thread: int | None = None
-
-    @property
-    def stack(self) -> str:
-        """The stack of the call; empty when it has ended."""
-        return stack_of(frame_of(self.thread))

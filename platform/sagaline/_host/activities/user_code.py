@@ -32,31 +32,46 @@ class UserCode(Coroutine[Any, Any, Any]):
         self.abandoned = False
 
     def send(self, value: Any) -> Any:
-        return self._step(self._coro.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._step(self._coro.throw, *error)
-
-    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        tasks = self._tasks
+        factory, running = tasks.factory, tasks.running
         if self.abandoned:
-            self.close()
-            raise asyncio.CancelledError
-        factory, running = self._tasks.factory, self._tasks.running
+            self._end()
         outer, factory.stepping = factory.stepping, self
         running.enter(*self._code)
         try:
-            return step(*args)
+            return self._coro.send(value)
         except (SystemExit, KeyboardInterrupt) as error:
             if not self._is_task:
                 raise
-            raise TaskExit(f"a task of the activity raised {type(error).__name__}") from error
+            raise _told(error) from error
         finally:
             running.leave()
             factory.stepping = outer
 
+    def throw(self, *error: Any) -> Any:
+        tasks = self._tasks
+        factory, running = tasks.factory, tasks.running
+        if self.abandoned:
+            self._end()
+        outer, factory.stepping = factory.stepping, self
+        running.enter(*self._code)
+        try:
+            return self._coro.throw(*error)
+        except (SystemExit, KeyboardInterrupt) as raised:
+            if not self._is_task:
+                raise
+            raise _told(raised) from raised
+        finally:
+            running.leave()
+            factory.stepping = outer
+
+    def _end(self) -> None:
+        self.close()
+        raise asyncio.CancelledError
+
     def child(self, coro: Coroutine[Any, Any, Any]) -> UserCode:
         """The coroutine of a task that this one makes."""
-        return self._tasks.watch(coro, self._code, True)
+        return self._tasks.child(coro, self._code)
 
     def close(self) -> None:
         try:
@@ -80,23 +95,27 @@ class UserCode(Coroutine[Any, Any, Any]):
         return getattr(self._coro, name)
 
 
+def _told(error: BaseException) -> TaskExit:
+    return TaskExit(f"a task of the activity raised {type(error).__name__}")
+
+
 class UserTasks:
     """The coroutines of one runner's attempts, and of the tasks that they make."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, running: Running) -> None:
         self.running = running
         self.factory = _factory_of(loop)
-        self._alive: weakref.WeakSet[UserCode] = weakref.WeakSet()
+        self._children: weakref.WeakSet[UserCode] = weakref.WeakSet()
 
-    def watch(self, coro: Coroutine[Any, Any, Any], code: tuple[str, str, str], is_task: bool = False) -> UserCode:
-        """The coroutine of an attempt, or of a task of its."""
-        made = UserCode(coro, self, code, is_task)
-        self._alive.add(made)
+    def child(self, coro: Coroutine[Any, Any, Any], code: tuple[str, str, str]) -> UserCode:
+        """The coroutine of a task that an attempt makes."""
+        made = UserCode(coro, self, code, True)
+        self._children.add(made)
         return made
 
     def close(self) -> None:
-        """Nothing of what is still alive runs again."""
-        for made in list(self._alive):
+        """No task of an attempt runs again."""
+        for made in list(self._children):
             made.abandoned = True
 
 
