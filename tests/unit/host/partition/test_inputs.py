@@ -1,0 +1,130 @@
+"""Inputs in order: what is consumed, what is settled, and what becomes a dead letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rooms import Rooms
+from scripted_log import ScriptedLog
+
+from sagaline._host.partition.inputs import Inputs
+from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.quarantine import Quarantine
+from sagaline._log import COMMANDS, RESULTS, Record
+from sagaline._model.codec import encode
+from sagaline._model.records import ActivityResult, Claim, StartRun
+from sagaline._store import StoreUnavailable
+
+
+class Room:
+    """Inputs from command 10 and result 20 on; ``raises`` says what handling a request does."""
+
+    def __init__(self) -> None:
+        self.rooms = Rooms()
+        self.progress = self.rooms.progress
+        self.log = ScriptedLog()
+        self.log.held = True
+        self.handled: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        self.refused: list[tuple[str, str]] = []
+        self.batches = 0
+        self.raises: dict[str, BaseException] = {}
+        self.quarantine = Quarantine()
+        log: Any = self.log
+        self.inputs = Inputs(log, lambda: 1, self.progress, self.quarantine, self, self.rooms.guard)
+
+    def handle(self, request: Any) -> None:
+        name = getattr(request, "request_id", "result")
+        self.handled.append((name, self.progress.before, self.progress.settled))
+        if name in self.raises:
+            raise self.raises[name]
+
+    def refuse(self, request: Any, cause: str) -> None:
+        self.refused.append((request.request_id, cause))
+
+    def end_batch(self) -> None:
+        self.batches += 1
+
+    def take(self, *records: Record) -> None:
+        self.inputs.on_records(records)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.handled]
+
+
+def command(offset: int, name: str = "") -> Record:
+    request = StartRun(name or f"q{offset}", "w", "flow", b"[]", "client", 0)
+    return Record(COMMANDS, 0, offset, b"w", encode(request))
+
+
+def poison(offset: int) -> Record:
+    return Record(COMMANDS, 0, offset, b"w", b"poison")
+
+
+async def test_each_is_handled_once_and_what_was_there_before_is_skipped() -> None:
+    room = Room()
+    room.take(command(8), command(9), command(10), command(11))
+    room.take(command(11), command(12), Record(RESULTS, 0, 20, b"", encode(ActivityResult("w", "r", 1, 1, b"1"))))
+    assert room.names == ["q10", "q11", "q12", "result"]
+    assert room.progress.consumed == room.progress.settled == (13, 21)
+    assert room.batches == 2
+
+
+async def test_positions_of_before_an_input_are_known_while_it_is_handled() -> None:
+    room = Room()
+    room.take(command(10), command(15))
+    assert room.handled == [("q10", (10, 20), (11, 20)), ("q15", (11, 20), (16, 20))]
+
+
+async def test_positions_stay_at_a_dead_letter_until_it_is_durable() -> None:
+    room = Room()
+    room.take(command(10), poison(11), command(12), poison(13), command(14))
+    assert room.progress.consumed == (15, 20)
+    assert room.progress.settled == (11, 20)
+    room.log.release(1)
+    assert room.progress.settled == (13, 20)
+    room.log.release(1)
+    assert room.progress.settled == (15, 20)
+
+
+async def test_what_is_no_input_is_a_dead_letter() -> None:
+    room = Room()
+    room.take(
+        Record(COMMANDS, 0, 10, b"w", encode(Claim("a", "b", 1))), Record(COMMANDS, 0, 11, b"w", None), command(12)
+    )
+    room.log.release()
+    assert len(room.log.landed) == 2
+    assert room.names == ["q12"]
+    assert not room.rooms.losses
+
+
+async def test_one_that_makes_the_engine_fail_is_a_dead_letter_and_answered_next_time() -> None:
+    room = Room()
+    room.raises["bad"] = ZeroDivisionError("a bug")
+    room.take(command(10), command(11, "bad"), command(12))
+    assert room.rooms.kinds == [Kind.INPUT]
+    assert room.names == ["q10", "bad"], "the partition is given up, and so is the rest of the batch"
+    again = Room()
+    again.inputs._quarantine = room.quarantine
+    again.take(command(10), command(11, "bad"), command(12))
+    assert again.names == ["q10", "q12"]
+    assert again.refused == [("bad", "The engine failed: ZeroDivisionError: a bug")]
+    assert again.progress.settled == (11, 20)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("the state could not be read")])
+async def test_what_is_nobodys_fault_blames_no_input(error: Exception) -> None:
+    room = Room()
+    room.raises["innocent"] = error
+    room.take(command(10, "innocent"))
+    assert room.rooms.kinds == [Kind.STORE]
+    assert room.quarantine.cause(COMMANDS, 10) is None
+
+
+async def test_nothing_is_taken_once_the_partition_is_given_up() -> None:
+    room = Room()
+    room.rooms.guard.lose(Lost(Kind.CLOSED, "closed"))
+    room.take(command(10))
+    assert not room.handled
+    assert room.progress.consumed == (10, 20)
