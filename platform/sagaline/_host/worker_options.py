@@ -58,8 +58,9 @@ class WorkerOptions:
                 f"Expected stall_warning <= stall_interrupt < stall_give_up but they are {shown(self.stall_warning)}, "
                 f"{shown(self.stall_interrupt)} and {shown(self.stall_give_up)}."
             )
-        if not isinstance(self.end_when_stalled, bool):
-            raise ConfigurationError(f"Expected end_when_stalled to be a bool but got {shown(self.end_when_stalled)}.")
+        ends: object = self.end_when_stalled
+        if not isinstance(ends, bool):
+            raise ConfigurationError(f"Expected end_when_stalled to be a bool but got {shown(ends)}.")
 
     def stall_bounds(self) -> StallBounds:
         """When the watchdog acts."""
