@@ -21,6 +21,7 @@ _log = logging.getLogger("sagaline.client")
 PATIENCE_S = 2.0
 """So long an owner has to answer before the log is read, when no worker is there."""
 _MEMBERS_S = 1.0
+_NAMES_SHOWN = 5
 OWNED_PATIENCE_S = 10.0
 """The same when there are workers: one of them will take the partition over."""
 
@@ -130,4 +131,5 @@ class Reads:
             return text + f"is a worker of namespace {namespace!r} running?"
         if not workers:
             return text + f"no worker of namespace {namespace!r} is running. Start one."
-        return text + f"{len(workers)} workers of namespace {namespace!r} are running, but none has answered."
+        names = ", ".join(workers[:_NAMES_SHOWN]) + (", ..." if len(workers) > _NAMES_SHOWN else "")
+        return text + f"workers of namespace {namespace!r} are running, but none has answered ({names})."

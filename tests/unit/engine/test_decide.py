@@ -195,6 +195,15 @@ def test_a_run_is_asked_to_stop_once_only() -> None:
     assert decide(partition.state, requests()["cancel"], NOW) == []
 
 
+def test_the_same_terminate_again_is_no_refusal() -> None:
+    """Its answer may have been lost with the owner: whoever asks again is told that the run has ended as asked."""
+    partition = Partition()
+    run = partition.start(FIRST, events.RunTerminated("r", "why"))
+    assert decide(partition.state, requests()["terminate"], NOW) == []
+    assert decide(partition.state, requests(run.run_id)["terminate"], NOW) == []
+    assert short(decide(partition.state, TerminateRun("another", "w", "why"), NOW)) == "RunEnded"
+
+
 def test_a_parked_run_may_be_retried() -> None:
     partition = Partition()
     partition.start(FIRST, events.RunParked("bug", BOOM))
