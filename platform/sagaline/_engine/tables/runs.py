@@ -1,7 +1,10 @@
 """Runs: the newest of each workflow id, and earlier ones until they are retired.
 
-A workflow id has at most one open run, its newest. When another begins over a closed one, that one's row moves from
-the workflow id to its run id: a request that started it is still answered with it.
+A workflow id has at most one open run, its newest. When another begins over a closed one, that one's row moves to
+those of earlier runs: a request that started it is still answered with it. When the newest is retired before an
+earlier one, that one is the newest again: which run that is must follow from what is not retired alone, for a reader
+of a compacted log may never have seen the others. Runs of an id begin one after the other, each later than what the
+one before it has done.
 """
 
 from __future__ import annotations
@@ -114,9 +117,14 @@ def run_key(workflow_id: str) -> bytes:
     return PREFIX + workflow_id.encode()
 
 
-def past_key(run_id: str) -> bytes:
+def past_prefix(workflow_id: str) -> bytes:
+    """Prefix of the earlier runs of a workflow id, and of those of ids that begin with it and a null byte."""
+    return PAST_PREFIX + workflow_id.encode() + b"\0"
+
+
+def past_key(workflow_id: str, run_id: str) -> bytes:
     """Key of an earlier run."""
-    return PAST_PREFIX + run_id.encode()
+    return past_prefix(workflow_id) + run_id.encode()
 
 
 def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
@@ -165,12 +173,11 @@ class Runs:
         run = self.newest(workflow_id)
         if run is not None and run.run_id == run_id:
             return run
-        past = self.past(run_id)
-        return past if past is not None and past.workflow_id == workflow_id else None
+        return self.past(workflow_id, run_id)
 
-    def past(self, run_id: str) -> RunRow | None:
-        """An earlier run, by its run id."""
-        data = self._changes.get(past_key(run_id))
+    def past(self, workflow_id: str, run_id: str) -> RunRow | None:
+        """An earlier run of a workflow id."""
+        data = self._changes.get(past_key(workflow_id, run_id))
         return None if data is None else _decode(data)
 
     def all(self, after: bytes = b"") -> Iterator[tuple[bytes, RunRow]]:
@@ -194,7 +201,7 @@ class Runs:
         before = self.newest(run.workflow_id)
         if before is not None:
             self._set_attention(before, "")
-            self._changes.put(past_key(before.run_id), _encode(before))
+            self._changes.put(past_key(before.workflow_id, before.run_id), _encode(before))
             self._forget(run.workflow_id)
         self._dirty[run.workflow_id] = run
 
@@ -211,8 +218,18 @@ class Runs:
         if newest is not None and newest.run_id == run.run_id:
             self._changes.put(run_key(run.workflow_id), None)
             self._forget(run.workflow_id)
+            self._promote(run.workflow_id)
         else:
-            self._changes.put(past_key(run.run_id), None)
+            self._changes.put(past_key(run.workflow_id, run.run_id), None)
+
+    def _promote(self, workflow_id: str) -> None:
+        """The latest of the earlier runs, if there is one, is the newest from now on."""
+        rows = (_decode(data) for _, data in self._changes.scan(past_prefix(workflow_id)))
+        earlier = [run for run in rows if run.workflow_id == workflow_id]
+        if earlier:
+            latest = max(earlier, key=lambda run: (run.started_at, run.run_id))
+            self._changes.put(past_key(workflow_id, latest.run_id), None)
+            self._dirty[workflow_id] = latest
 
     def write_changed(self) -> None:
         """Writes the rows that have changed."""

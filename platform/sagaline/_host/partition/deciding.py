@@ -116,7 +116,8 @@ class Deciding:
 
     def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
         self._recorder.refusals()
-        now = self._clock()
+        before = self._decided.run(request.workflow_id)
+        now = self._clock() if before is None else max(self._clock(), before.last_at + 1)  # runs of an id are in order
         started, *_ = events
         if not isinstance(started, RunStarted):
             raise ProtocolError(f"a run is to begin with {type(started).__name__}")
