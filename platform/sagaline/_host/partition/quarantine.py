@@ -1,7 +1,9 @@
 """What has made the engine fail, kept while the partition is claimed anew, so that it is not tried for ever.
 
-An input becomes a dead letter. A run is parked, with the quarantine as the reason, and its inputs are left alone
-until somebody retries it or another process owns the partition.
+Whoever was at work when something unexpected was raised is a suspect: a disk or the memory may have failed, so the
+partition is claimed anew and the same is tried once more. The second time the suspect is the culprit. An input becomes
+a dead letter. A run is parked, with the quarantine as the reason, and its inputs are left alone until somebody retries
+it or another process owns the partition.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Quarantine:
     """Of one partition, for as long as the process lives."""
 
     def __init__(self) -> None:
+        self._suspects: dict[str, None] = {}
         self._inputs: dict[tuple[str, int], str] = {}  # topic and offset, with the cause
         self._to_park: dict[str, str] = {}  # workflow ids, with the cause
         self._left_alone: dict[str, None] = {}  # workflow ids
@@ -34,7 +37,8 @@ class Quarantine:
         return partial(self._on_input, record.topic, record.offset)
 
     def _on_input(self, topic: str, offset: int, cause: str) -> Lost:
-        _keep(self._inputs, (topic, offset), f"The engine failed: {cause}")
+        if self._is_culprit(f"{topic}@{offset}"):
+            _keep(self._inputs, (topic, offset), f"The engine failed: {cause}")
         return Lost(Kind.INPUT, f"{topic}@{offset} made the engine fail ({cause})")
 
     def run(self, workflow_id: str) -> Isolate:
@@ -42,7 +46,8 @@ class Quarantine:
         return partial(self._on_run, workflow_id)
 
     def _on_run(self, workflow_id: str, cause: str) -> Lost:
-        _keep(self._to_park, workflow_id, f"The engine failed: {cause}")
+        if self._is_culprit(f"workflow {workflow_id}"):
+            _keep(self._to_park, workflow_id, f"The engine failed: {cause}")
         return Lost(Kind.RUN, f"a run of {_short(workflow_id)} made the engine fail ({cause})")
 
     def resumption(self, workflow_id: str, run_id: str) -> Isolate:
@@ -50,8 +55,17 @@ class Quarantine:
         return partial(self._on_resumption, workflow_id, run_id)
 
     def _on_resumption(self, workflow_id: str, run_id: str, cause: str) -> Lost:
-        _keep(self._skipped, run_id, None)
+        if self._is_culprit(f"run {run_id}"):
+            _keep(self._skipped, run_id, None)
         return Lost(Kind.RUN, f"a run of {_short(workflow_id)} could not be taken up ({cause})")
+
+    def _is_culprit(self, suspect: str) -> bool:
+        """True the second time."""
+        if suspect in self._suspects:
+            del self._suspects[suspect]
+            return True
+        _keep(self._suspects, suspect, None)
+        return False
 
     def cause(self, topic: str, offset: int) -> str | None:
         """Why an input is a dead letter."""
