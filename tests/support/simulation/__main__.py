@@ -23,7 +23,8 @@ from simulation.world import FAULTS, Report, Shape, run_seed
 
 MARKS = frozenset(
     "acknowledgement lost,append failed,blob,blobs down,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
-    "old disk,publish failed,session ended,start repeated,stop,tombstone,truncated,unavailable,warm takeover".split(",")
+    "old disk,publish failed,session ended,start repeated,stop,store read failed,store write failed,tombstone,truncated,"
+    "unavailable,unexpected error,warm takeover".split(",")
 ) | {f"crash {point}" for point in POINTS}
 """Every fault path: a run of many seeds that reaches not all of them has done too little."""
 ENOUGH_FOR_ALL = 200

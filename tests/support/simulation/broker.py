@@ -18,6 +18,8 @@ from compaction import compacted
 from sagaline._log import HISTORY, Record
 from simulation.loop import OUTSIDE, VirtualLoop
 
+UNEXPECTED = (RuntimeError, OSError, KeyError, ValueError, MemoryError, RecursionError, AssertionError)
+
 
 class Tail(Protocol):
     """A reader that waits for more."""
@@ -44,6 +46,9 @@ class Faults:
         "crash_point": (0, 0.0005, 0.002, 0.01),
         "leader_lost": (0, 0, 0.005, 0.02),
         "blobs_down": (0, 0.01, 0.05),
+        "store_read": (0, 0, 0.0002, 0.002),
+        "store_write": (0, 0, 0.002, 0.02),
+        "unexpected": (0, 0, 0.0003, 0.002),
     }
 
     def __init__(self, draw: random.Random, without: frozenset[str]) -> None:
@@ -86,6 +91,12 @@ class Broker:
         if self.draw.random() < self.faults.slow:
             return self.draw.uniform(0.5, 5.0)
         return self.draw.uniform(0.0002, 0.004)
+
+    def unexpected(self) -> None:
+        """Raises what no caller of a log or a store has reason to expect."""
+        if self.faults.unexpected and self.draw.random() < self.faults.unexpected:
+            self.marks["unexpected error"] += 1
+            raise self.draw.choice(UNEXPECTED)("unexpected (simulation)")
 
     def records(self, topic: str, partition: int) -> list[Record]:
         return self.full.setdefault((topic, partition), [])

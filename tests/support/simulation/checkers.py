@@ -16,6 +16,7 @@ from sagaline._model import events as e
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
+from simulation.ids import Ids
 from simulation.load import DONE, Books
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced)
@@ -46,6 +47,7 @@ class Watcher:
         self._now_s, self._retention_s = now_s, retention_s
         self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
+        self.ids = Ids(self.violations)
         self.runs: dict[tuple[int, str], Run] = {}
         self._retired: list[tuple[str, Run]] = []
         self._epochs: dict[int, int] = {}
@@ -102,6 +104,7 @@ class Watcher:
             return
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
+            self.ids.asked(found)
 
     def _check_is_new(self, record: Record, run_id: str, request_id: str) -> None:
         """A start is done once, however late it is read and however often it was written within the retention."""
@@ -145,6 +148,7 @@ class Watcher:
         match event:
             case e.RunStarted():
                 self._check_is_new(record, found.run_id, event.request_id)
+                self.ids.began(found.workflow_id, found.run_id, event)
                 self.accepted.setdefault(event.request_id, run.workflow_id)
                 self._promised[event.request_id] = event.reply_when
             case e.ActivityScheduled():
@@ -166,12 +170,14 @@ class Watcher:
                 pass
         if isinstance(event, TERMINAL):
             run.terminal, run.ended_at_s = event, self._now_s()
+            self.ids.ended(run.workflow_id, event)
 
     def _on_reply(self, record: Record) -> None:
         assert record.value is not None
         found = decode(record.value)
         assert isinstance(found, Reply)
         self._told.add((found.request_id, found.kind))
+        self.ids.answered(found)
         if found.kind == "closed":
             known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
             ended = any(run_id == found.run_id and run.terminal is not None for run_id, run in known)
@@ -199,6 +205,7 @@ class Watcher:
                     continue
                 if isinstance(found, StartRun) and found.request_id not in self.accepted:
                     self._check_lost(record, found)
+        self.ids.finish()
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:

@@ -56,6 +56,7 @@ class SimLog:
         return 0, len(self.broker.records(topic, partition))
 
     async def _round_trip(self) -> None:
+        self.broker.unexpected()
         await asyncio.sleep(self.broker.draw.uniform(0.0005, 0.005))
         if self.broker.draw.random() < self.broker.faults.unavailable:
             self.broker.marks["unavailable"] += 1
@@ -85,6 +86,7 @@ class SimLog:
         broker = self.broker
         if not self.process.alive:
             return
+        broker.unexpected()
         error = size_error(RECORD_LIMIT, key, value, headers)
         if error is not None:
             broker.marks["publish too large"] += 1
@@ -132,6 +134,7 @@ class SimAppender:
         broker = self._broker
         if self._closed or not self._process.alive:
             return
+        broker.unexpected()
         self._failed = self._failed or size_error(RECORD_LIMIT, key, value)
         if self._failed:  # the producer is given up as a whole
             broker.marks["append too large"] += 1

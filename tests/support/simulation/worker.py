@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sortedcontainers import SortedDict
@@ -12,7 +13,7 @@ from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._payloads import Payloads, Sealer
 from sagaline._runtime.definitions import Registry
-from sagaline._store import Identity
+from sagaline._store import Identity, StoreUnavailable
 from sagaline._store.memory import MemoryStore
 from simulation.broker import Broker
 from simulation.log import SimLog
@@ -50,28 +51,55 @@ class Disk:
 
 
 class SimStore(MemoryStore):
-    """A store that a dead process cannot write."""
+    """A store that a dead process cannot write, on a disk that sometimes fails."""
 
-    def __init__(self, process: Process, below: MemoryStore, copies: list[dict[bytes, bytes]], copy: bool) -> None:
+    def __init__(self, process: Process, broker: Broker, below: MemoryStore, copies: list[dict[bytes, bytes]]) -> None:
         self.rows = below.rows
-        self._process, self._copies, self._copy = process, copies, copy
+        self._process, self._broker, self._copies = process, broker, copies
+
+    def get(self, key: bytes) -> bytes | None:
+        self._fail("store_read")
+        return super().get(key)
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        self._fail("store_read")
+        return super().scan(prefix, after)
 
     def write(self, writes: Any) -> None:
+        self._fail("store_write")
         if self._process.alive:
             super().write(writes)
-            if self._copy and len(self._copies) < 40:
+            if len(self._copies) < self._copies_kept:
                 self._copies.append(dict(self.rows))
+
+    _copies_kept = 40
+
+    def _fail(self, what: str) -> None:
+        if not self._process.alive:
+            return
+        share = getattr(self._broker.faults, what)
+        if share and self._broker.draw.random() < share:
+            self._broker.marks[f"{what.replace('_', ' ')} failed"] += 1
+            raise StoreUnavailable(f"a disk error at a {what.replace('_', ' ')} (simulation)")
+        self._broker.unexpected()
+
+
+class ForgetfulStore(SimStore):
+    """One of whose earlier states no copy is kept."""
+
+    _copies_kept = 0
 
 
 class SimStores:
     """The stores port over a Disk."""
 
-    def __init__(self, process: Process, disk: Disk, copy: bool) -> None:
-        self._process, self._disk, self._copy = process, disk, copy
+    def __init__(self, process: Process, broker: Broker, disk: Disk, copy: bool) -> None:
+        self._process, self._broker, self._disk = process, broker, disk
+        self._kind = SimStore if copy else ForgetfulStore
 
     def open(self, partition: int, identity: Identity) -> SimStore:
         below = self._disk.stores.setdefault(partition, MemoryStore())
-        return SimStore(self._process, below, self._disk.copies.setdefault(partition, []), self._copy)
+        return self._kind(self._process, self._broker, below, self._disk.copies.setdefault(partition, []))
 
     def wipe(self, partition: int) -> None:
         if self._process.alive:
@@ -94,7 +122,7 @@ class Worker:
         self.process = process = Process(f"{self.name}-{world.loop.callbacks}")
         process.on_crash = self._on_crash
         log = SimLog(world.broker, process)
-        stores = SimStores(process, self.disk, world.copies)
+        stores = SimStores(process, world.broker, self.disk, world.copies)
         options = HostOptions(
             self.name,
             cached_instances=world.draw.choice([1, 3, 1_000]),

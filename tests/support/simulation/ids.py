@@ -1,0 +1,50 @@
+"""What must hold when runs share a workflow id: one open run at a time, and nobody is answered with another's run."""
+
+from __future__ import annotations
+
+from sagaline._model.events import RunStarted, RunTerminated
+from sagaline._model.records import Reply, StartRun
+from sagaline._payloads import is_sealed
+
+
+class Ids:
+    """Hears of starts, of runs that begin and end, and of answers; ``violations`` is shared with the watcher."""
+
+    def __init__(self, violations: list[str]) -> None:
+        self._violations = violations
+        self._asked: dict[str, StartRun] = {}
+        self._begun: dict[str, RunStarted] = {}  # by run id
+        self._open: dict[str, str] = {}  # run ids by workflow id
+        self._replaced: set[str] = set()  # requests that have ended a run to begin another
+
+    def asked(self, request: StartRun) -> None:
+        self._asked[request.request_id] = request
+
+    def began(self, workflow_id: str, run_id: str, event: RunStarted) -> None:
+        other = self._open.get(workflow_id)
+        if other is not None:
+            self._violations.append(f"{workflow_id} has a second open run {run_id} beside {other}")
+        self._open[workflow_id] = run_id
+        self._begun[run_id] = event
+        self._replaced.discard(event.request_id)
+
+    def ended(self, workflow_id: str, event: object) -> None:
+        self._open.pop(workflow_id, None)
+        if isinstance(event, RunTerminated) and event.request_id in self._asked:
+            self._replaced.add(event.request_id)
+
+    def answered(self, reply: Reply) -> None:
+        """An answer to a start names its own run, or one that the request may join."""
+        request, run = self._asked.get(reply.request_id), self._begun.get(reply.run_id)
+        if request is None or reply.kind not in ("accepted", "closed"):
+            return
+        if run is None:
+            self._violations.append(f"{reply.request_id} was answered with {reply.run_id}, which never began")
+        elif run.request_id != request.request_id and request.id_conflict != "use_existing":
+            same_input = run.input == request.input or is_sealed(run.input) or is_sealed(request.input)
+            if run.workflow != request.workflow or not same_input:
+                self._violations.append(f"{reply.request_id} was answered with the run of {run.request_id}")
+
+    def finish(self) -> None:
+        """Whoever has ended a run to begin another has begun it."""
+        self._violations += [f"{request} has ended a run and begun none" for request in sorted(self._replaced)]
