@@ -8,8 +8,10 @@
         payment = await charge_card(order)
         return await ship(order)
 
-When a step fails for good, or the run is cancelled, the compensations of all steps that may have had an effect
-run in reverse order of start. The run ends ``compensated``; a compensation that cannot be done parks it.
+When a step fails for good, a time-out is let out, or the run is cancelled, the compensations of all steps that may have
+had an effect run in reverse order of start. The run ends ``compensated``; a compensation that cannot be done parks it.
+Before that, tasks that still run beside are cancelled: they may call a few activities to clean up, and may not sleep.
+An exception that is no failure is a bug: it parks the run with nothing undone.
 """
 
 from __future__ import annotations
