@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,26 @@ async def test_an_error_while_balancing_does_not_end_the_membership(
     await eventually(lambda: "too many open files" in caplog.text)
     failing[0] = False
     await eventually(lambda: member.owned == {0})
+    await member.membership.close()
+    await log.close()
+
+
+async def test_partitions_that_the_host_could_not_take_are_assigned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assigned, failing = Member.on_assigned, [True]
+
+    def refuse_once(self: Member, partitions: Sequence[int]) -> None:
+        if failing.pop() if failing else False:
+            raise RuntimeError("odd")
+        assigned(self, partitions)
+
+    monkeypatch.setattr(Member, "on_assigned", refuse_once)
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}?partitions=2")
+    await log.open()
+    member = Member(log, "worker-a")
+    await eventually(lambda: member.owned == {0, 1})
+    assert not failing
     await member.membership.close()
     await log.close()
 

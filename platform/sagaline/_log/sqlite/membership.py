@@ -22,6 +22,7 @@ from sagaline.errors import MemberIdInUse
 
 _log = logging.getLogger("sagaline.sqlite")
 _BALANCE_EVERY_S = 0.25
+_PAUSE_MAX_S = 5.0
 _ENTRY_TRIES_S = 1.0  # for as long an id counts as held by chance: whoever counts the living holds each file briefly
 _NAME_CHARS = 100
 
@@ -53,7 +54,7 @@ class SqliteMembership:
         self._task = loop.create_task(self._run())
 
     async def _run(self) -> None:
-        give_up_at = time.monotonic() + _ENTRY_TRIES_S
+        give_up_at, pause_s = time.monotonic() + _ENTRY_TRIES_S, _BALANCE_EVERY_S
         while True:
             try:
                 with self._guard:
@@ -64,9 +65,11 @@ class SqliteMembership:
                 if changes is not None or self._suspended:
                     give_up_at = time.monotonic() + _ENTRY_TRIES_S
                 self._tell(changes)
+                pause_s = _BALANCE_EVERY_S
             except Exception:
                 _log.exception("Membership of %s: it is tried again", self._member_id)
-            await asyncio.sleep(_BALANCE_EVERY_S)
+                pause_s = min(2 * pause_s, _PAUSE_MAX_S)
+            await asyncio.sleep(pause_s)
 
     def _in_use(self) -> MemberIdInUse:
         return MemberIdInUse(
@@ -105,8 +108,20 @@ class SqliteMembership:
     def _tell(self, changes: _Changes | None) -> None:
         if changes is not None and changes.revoked:
             self._listener.on_revoked(changes.revoked)
-        if changes is not None and changes.assigned:
+        if changes is None or not changes.assigned:
+            return
+        try:
             self._listener.on_assigned(changes.assigned)
+        except BaseException:  # nobody works on them: they are given back, and assigned anew
+            for partition in changes.assigned:
+                self._give_back(partition)
+            raise
+
+    def _give_back(self, partition: int) -> None:
+        with self._guard:
+            lock = self._owned.pop(partition, None)
+        if lock is not None:
+            unlock(lock)
 
     def report(self, positions: dict[int, int]) -> None:
         pass
