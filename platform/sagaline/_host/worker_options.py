@@ -58,9 +58,7 @@ class WorkerOptions:
                 f"Expected stall_warning <= stall_interrupt < stall_give_up but they are {shown(self.stall_warning)}, "
                 f"{shown(self.stall_interrupt)} and {shown(self.stall_give_up)}."
             )
-        ends: object = self.end_when_stalled
-        if not isinstance(ends, bool):
-            raise ConfigurationError(f"Expected end_when_stalled to be a bool but got {shown(ends)}.")
+        _require_bool(self.end_when_stalled, "end_when_stalled")
 
     def stall_bounds(self) -> StallBounds:
         """When the watchdog acts."""
@@ -70,6 +68,11 @@ class WorkerOptions:
             seconds(self.stall_give_up, "stall_give_up"),
             self.end_when_stalled,
         )
+
+
+def _require_bool(given: object, name: str) -> None:
+    if not isinstance(given, bool):
+        raise ConfigurationError(f"Expected {name} to be True or False but got {shown(given)}.")
 
 
 DEFAULTS = WorkerOptions()
