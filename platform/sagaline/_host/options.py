@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
-from sagaline._model import limits
 from sagaline._payloads import PLAIN, Sealer
-
-PAYLOAD_LIMIT = limits.PAYLOAD_BYTES
-"""Bytes of one payload at most: two of them fit into a record."""
 
 
 def wall_clock_ms() -> int:

@@ -129,19 +129,22 @@ class Deciding:
     def _refuse(self, request: StartRun | RetryRun, failure: Failure) -> None:
         self._recorder.refuse(Rejected(request.request_id, request.workflow_id, failure), request)
 
-    def _read(self, request: ReadRun) -> None:
+    def read(self, request: ReadRun) -> None:
+        """Answers what needs no record, when it is proven that it may."""
         self._outside.ask(request, request.run_id)
 
-    def _stop(self, request: CancelRun | TerminateRun) -> None:
+    def stop(self, request: CancelRun | TerminateRun) -> None:
+        """Cancels or terminates a run."""
         """Once it is on record that the run stops, or has ended, whoever asked for it is told."""
         run = self._decided.run(request.workflow_id)
         if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
             self._outside.ask(request, request.run_id or run.run_id)
 
-    def _result(self, result: ActivityResult) -> None:
+    def result(self, result: ActivityResult) -> None:
+        """What an attempt that another worker made came to."""
         self._decide(result.workflow_id, [bounded_result(result)])
 
-    def _retry(self, request: RetryRun) -> None:
+    def retry(self, request: RetryRun) -> None:
         """A person asks for a parked run to be tried again, e.g. when what it lacked is there now."""
         decision = decide(self._decided, request, self._clock())
         if isinstance(decision, Rejected):
@@ -254,9 +257,9 @@ class Deciding:
 
 _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     StartRun: Deciding.start,
-    ReadRun: Deciding._read,  # noqa: SLF001
-    CancelRun: Deciding._stop,  # noqa: SLF001
-    TerminateRun: Deciding._stop,  # noqa: SLF001
-    RetryRun: Deciding._retry,  # noqa: SLF001
-    ActivityResult: Deciding._result,  # noqa: SLF001
+    ReadRun: Deciding.read,
+    CancelRun: Deciding.stop,
+    TerminateRun: Deciding.stop,
+    RetryRun: Deciding.retry,
+    ActivityResult: Deciding.result,
 }
