@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection
 from typing import Any, Protocol
 
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.run import RunInfo
-from sagaline._runtime.steps import Step
+from sagaline._runtime.steps import Step, Steps
 
 FORWARD = "forward"
 ROLLING_BACK = "rolling back"
@@ -29,6 +28,11 @@ class Calls(Protocol):
     @property
     def run(self) -> RunInfo:
         """Ids and workflow of the run."""
+        ...
+
+    @property
+    def table(self) -> Steps:
+        """The activities and timers that were asked for."""
         ...
 
     @property
@@ -68,18 +72,6 @@ class Calls(Protocol):
 
     def encode_result(self, value: Any) -> bytes:
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        ...
-
-    def steps(self) -> Collection[Step]:
-        """The activities that were asked for, in the order they started."""
-        ...
-
-    def last_step(self) -> int:
-        """The number of the newest step, activity or timer; 0 before the first."""
-        ...
-
-    def newest_open_step(self) -> Step | None:
-        """Of the activities whose outcome is not known, the one that was asked for last."""
         ...
 
     def live_tasks(self) -> list[asyncio.Task[Any]]:

@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sagaline._model import events
@@ -24,6 +25,7 @@ from sagaline._runtime.closing import close_all
 from sagaline._runtime.endings import BUG, CANCELLED, failure_from, meaning
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.jobs import JOBS, in_order
+from sagaline._runtime.jobs.run_started import read_input
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.setup import Setup
@@ -48,7 +50,7 @@ class Instance:
         """Reads the run's input, before it starts. Raises InvalidInput."""
         loop = self._loop
         try:
-            self._enter(loop.take_input, payload)
+            loop.body = self._enter(partial(read_input, loop.run), payload)
         except InvalidInput:
             raise
         except BaseException as error:  # of a validator's, whatever it is: sys.exit() too

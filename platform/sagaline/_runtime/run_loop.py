@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Callable, Collection, Coroutine
-from functools import cached_property, partial
+from collections.abc import Callable, Coroutine
+from functools import cached_property
 from typing import Any
 
 from sagaline._model import events
@@ -14,17 +14,14 @@ from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.calls import FORWARD
 from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
-from sagaline._runtime.endings import UnfitResult
-from sagaline._runtime.failures import failure_of
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
+from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_result
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.steps import Step, Steps, takes_result
-from sagaline.errors import InvalidOutput, PayloadTooLarge
+from sagaline._runtime.steps import Step, Steps
 
 _OLD_BOUNDS = 10
-_SMALL_BYTES = 100_000  # no bound is below that
 Body = Callable[[], Coroutine[Any, Any, Any]]
 
 
@@ -41,7 +38,7 @@ class RunLoop(DeterministicLoop):
         self.cancel_reason: str | None = None
         self.phase = FORWARD
         self._setup = setup
-        self._body: Body | None = None
+        self.body: Body | None = None
         self._calls_left: int | None = None
         self._quiet: asyncio.Future[None] | None = None
 
@@ -62,18 +59,6 @@ class RunLoop(DeterministicLoop):
         """True while history is replayed."""
         return self.commands.is_replaying
 
-    def steps(self) -> Collection[Step]:
-        """The activities that were asked for, in the order they started."""
-        return self.table.activities.values()
-
-    def last_step(self) -> int:
-        """The number of the newest step, activity or timer; 0 before the first."""
-        return self.table.count
-
-    def newest_open_step(self) -> Step | None:
-        """Of the activities whose outcome is not known, the one that was asked for last."""
-        return next(reversed(self.table.open.values()), None)
-
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         here = asyncio.current_task(self)
@@ -82,8 +67,8 @@ class RunLoop(DeterministicLoop):
     async def call(self, activity: ActivityDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls an activity and waits for its outcome."""
         payload = activity.signature.encode_input(args, kwargs)
-        if len(payload) > _SMALL_BYTES:
-            self._check_size(activity, payload)
+        if len(payload) > SMALL_BYTES and BOUNDED_PAYLOADS in self.run.flags:
+            check_arguments(self._setup, activity, payload)
         step = self.schedule(activity, payload)
         try:
             return await step.future
@@ -129,30 +114,7 @@ class RunLoop(DeterministicLoop):
 
     def encode_result(self, value: Any) -> bytes:
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        definition, setup = self.run.workflow, self._setup
-        try:
-            payload = definition.signature.check_output(value)
-            if len(payload) > _SMALL_BYTES and (size := setup.sealed_size(payload)) > setup.payload_bytes:
-                raise PayloadTooLarge(
-                    f"Expected the result of {definition.name} ({definition.place}) to have at most "
-                    f"{setup.payload_bytes:,} bytes but it has {size:,}. Store it, and return a reference to it."
-                )
-        except (InvalidOutput, PayloadTooLarge) as error:
-            raise UnfitResult(failure_of(error)) from error
-        return payload
-
-    def _check_size(self, activity: ActivityDefinition, payload: bytes) -> None:
-        """Raises PayloadTooLarge. What undoes a step may be given its arguments and its result in one input."""
-        if BOUNDED_PAYLOADS not in self.run.flags:
-            return
-        setup, size, bound = self._setup, self._setup.sealed_size(payload), self._setup.payload_bytes
-        if takes_result(activity):
-            bound = min(bound, setup.record_bytes - bound)
-        if size > bound:
-            raise PayloadTooLarge(
-                f"Expected the arguments of {activity.name} to have at most {bound:,} bytes but they have {size:,}. "
-                f"Store them, and pass a reference to them."
-            )
+        return encode_result(self._setup, self.run.workflow, value)
 
     # What a rollback asks for
 
@@ -190,20 +152,6 @@ class RunLoop(DeterministicLoop):
             self.commands.add(events.TimerCancelled(handle.number))
 
     # What jobs do to it
-
-    def read_input(self, payload: bytes) -> Body:
-        """The workflow's function with its input. Raises InvalidInput."""
-        args, kwargs = self.run.workflow.signature.decode_input(payload)
-        return partial(self.run.workflow.fn, *args, **kwargs)
-
-    def take_input(self, payload: bytes) -> None:
-        """Reads the run's input, before it starts. Raises InvalidInput."""
-        self._body = self.read_input(payload)
-
-    def release_body(self) -> Body | None:
-        """The function with its input, once; None when the input has not been read."""
-        body, self._body = self._body, None
-        return body
 
     def begin(self, at_ms: int) -> None:
         super().begin(at_ms)

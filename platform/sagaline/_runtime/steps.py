@@ -59,6 +59,10 @@ class Steps:
         """An activity was asked for."""
         self.activities[step.number] = self.open[step.number] = step
 
+    def newest_open(self) -> Step | None:
+        """Of the activities whose outcome is not known, the one that was asked for last."""
+        return next(reversed(self.open.values()), None)
+
     def settle(self, job: Event, number: int, outcome: str, result: bytes | None = None) -> Step:
         """The activity's outcome is known. Raises UnknownStep when the code never asked for it."""
         step = self.open.pop(number, None)

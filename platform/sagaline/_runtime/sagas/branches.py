@@ -18,13 +18,13 @@ async def stop(calls: Calls) -> None:
     branches = calls.live_tasks()
     if not branches:
         return
-    last = calls.last_step()
+    last = calls.table.count
     calls.allow_calls(CLEANUP_CALLS * len(branches))
     for _ in range(CANCELS):
         for branch in calls.live_tasks():
             branch.cancel("the saga rolls back")
         await calls.quiet()
-        while calls.live_tasks() and (step := calls.newest_open_step()) is not None and step.number > last:
+        while calls.live_tasks() and (step := calls.table.newest_open()) is not None and step.number > last:
             await settled(calls, step)
             await calls.quiet()
     calls.allow_calls(0)

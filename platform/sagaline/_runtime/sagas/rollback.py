@@ -55,7 +55,9 @@ async def _cancel_branches(calls: Calls) -> None:
 
 
 async def _roll_back(calls: Calls) -> None:
-    ledger = [(step, undo) for step in calls.steps() if (undo := step.activity.compensation) is not None]
+    ledger = [
+        (step, undo) for step in calls.table.activities.values() if (undo := step.activity.compensation) is not None
+    ]
     for step, _ in ledger:
         await branches.settled(calls, step)  # it could be undone before it happens
     for step, undo in reversed(ledger):

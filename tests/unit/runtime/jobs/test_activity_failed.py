@@ -50,11 +50,11 @@ def test_a_failure_that_nobody_asked_for_is_told_to_replay() -> None:
 
 def test_what_failed_clean_is_known_to_have_no_effect() -> None:
     script = Script(careful)
-    (step,) = script.instance._loop.steps()
+    (step,) = script.instance._loop.table.activities.values()
     script.fails(1, clean=True)
     assert step.outcome == "failed"
     script = Script(careful)
-    (step,) = script.instance._loop.steps()
+    (step,) = script.instance._loop.table.activities.values()
     script.fails(1, clean=False)
     assert step.outcome == "unknown"
 

@@ -1,0 +1,41 @@
+"""How large arguments and results may be that workflow code makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagaline._runtime.definitions import ActivityDefinition, WorkflowDefinition
+from sagaline._runtime.endings import UnfitResult
+from sagaline._runtime.failures import failure_of
+from sagaline._runtime.setup import Setup
+from sagaline._runtime.steps import takes_result
+from sagaline.errors import InvalidOutput, PayloadTooLarge
+
+SMALL_BYTES = 100_000
+"""No bound is below that: what is smaller need not be looked at."""
+
+
+def check_arguments(setup: Setup, activity: ActivityDefinition, payload: bytes) -> None:
+    """Raises PayloadTooLarge. What undoes a step may be given its arguments and its result in one input."""
+    size, bound = setup.sealed_size(payload), setup.payload_bytes
+    if takes_result(activity):
+        bound = min(bound, setup.record_bytes - bound)
+    if size > bound:
+        raise PayloadTooLarge(
+            f"Expected the arguments of {activity.name} to have at most {bound:,} bytes but they have {size:,}. "
+            f"Store them, and pass a reference to them."
+        )
+
+
+def encode_result(setup: Setup, workflow: WorkflowDefinition, value: Any) -> bytes:
+    """A workflow's result as it is recorded. Raises UnfitResult when it is none."""
+    try:
+        payload = workflow.signature.check_output(value)
+        if len(payload) > SMALL_BYTES and (size := setup.sealed_size(payload)) > setup.payload_bytes:
+            raise PayloadTooLarge(
+                f"Expected the result of {workflow.name} ({workflow.place}) to have at most "
+                f"{setup.payload_bytes:,} bytes but it has {size:,}. Store it, and return a reference to it."
+            )
+    except (InvalidOutput, PayloadTooLarge) as error:
+        raise UnfitResult(failure_of(error)) from error
+    return payload
