@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagaline import errors
+from sagaline._host.watchdog.watchdog import STALLED
 from sagaline._model.failure import Failure
 from sagaline.cli import output
 
@@ -36,7 +37,7 @@ def test_refusals_have_the_exit_code_of_the_table(name: str) -> None:
 
 def test_the_table_has_every_code() -> None:
     names = "OK FAILED USAGE NOT_FOUND CONFLICT UNAVAILABLE TIMED_OUT".split()
-    assert {int(code) for code, _, _ in ROWS} == {getattr(output, name) for name in names} | {130}
+    assert {int(code) for code, _, _ in ROWS} == {getattr(output, name) for name in names} | {STALLED, 130}
 
 
 def test_an_error_ends_the_process_with_its_code_and_without_a_stack_trace(capfd: pytest.CaptureFixture[str]) -> None:
