@@ -72,8 +72,8 @@ def test_every_guarantee_names_a_test_that_exists() -> None:
     named = set(re.findall(r"`[^`]*?(\w+\.py)::(\w+)`", text))
     assert len(named) >= 8
     for file, test in named:
-        (found,) = (ROOT / "tests").rglob(file)
-        assert f"def {test}(" in found.read_text("utf-8"), f"{file}::{test}"
+        texts = [place.read_text("utf-8") for place in (ROOT / "tests").rglob(file)]
+        assert any(f"def {test}(" in text for text in texts), f"{file}::{test}"
 
 
 def test_links_between_pages_lead_somewhere() -> None:

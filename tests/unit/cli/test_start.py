@@ -148,7 +148,7 @@ async def test_a_parked_run_is_told_or_ends_the_command(url: str) -> None:
         start = ["start", "buggy", "--id", "b", "--input", '"x"', "--wait", "--log", url]
         raised = await command(*start, "--on-parked", "raise")
         assert raised.code == 4
-        late = await command(*start, "--timeout", "500ms")
+        late = await command(*start, "--timeout", "2s")
     assert late.code == 124
     for done in (raised, late):
         assert "The run of 'b' is parked since" in done.err

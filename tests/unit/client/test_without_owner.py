@@ -103,9 +103,9 @@ async def test_the_result_of_an_open_run_waits_and_says_that_no_worker_answers(u
         with pytest.raises(
             RequestTimeout, match=r"goes on: running.*a timer that is due.*No worker answers; a worker last"
         ):
-            await client.handle("running").result(0.3)
+            await client.handle("running").result(1.5)
         with pytest.raises(RequestTimeout, match=r"is parked since .*LookupError: no b"):
-            await client.handle("parked").result(0.3)
+            await client.handle("parked").result(1.5)
 
 
 async def test_a_zombies_records_and_foreign_bytes_are_not_believed(url: str) -> None:
