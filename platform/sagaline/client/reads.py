@@ -34,10 +34,13 @@ class Answer(NamedTuple):
 
 
 def _drop(task: asyncio.Task[Answer]) -> None:
-    """What comes of it is not asked for any more."""
-    if not task.done():
-        task.cancel()
-    elif not task.cancelled():
+    """Nobody asks for what comes of it any more."""
+    task.add_done_callback(_hear)
+    task.cancel()
+
+
+def _hear(task: asyncio.Task[Answer]) -> None:
+    if not task.cancelled():
         task.exception()
 
 
@@ -116,7 +119,8 @@ class Reads:
     async def _workers(self) -> list[str] | None:
         """Ids of the workers that are there; None when nobody can tell."""
         try:
-            return await asyncio.wait_for(self._requests.log.members(), _MEMBERS_S)
+            async with asyncio.timeout(_MEMBERS_S):  # wait_for may swallow a cancellation
+                return await self._requests.log.members()
         except (LogUnavailable, TimeoutError):
             return None
 
