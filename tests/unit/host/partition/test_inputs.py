@@ -20,7 +20,7 @@ from sagaline._store import StoreUnavailable
 class Room:
     """Inputs from command 10 and result 20 on; ``raises`` says what handling a request does."""
 
-    def __init__(self) -> None:
+    def __init__(self, quarantine: Quarantine | None = None) -> None:
         self.rooms = Rooms()
         self.progress = self.rooms.progress
         self.log = ScriptedLog()
@@ -29,7 +29,7 @@ class Room:
         self.refused: list[tuple[str, str]] = []
         self.batches = 0
         self.raises: dict[str, BaseException] = {}
-        self.quarantine = Quarantine()
+        self.quarantine = quarantine or Quarantine()
         log: Any = self.log
         self.inputs = Inputs(log, lambda: 1, self.progress, self.quarantine, self, self.rooms.guard)
 
@@ -99,14 +99,15 @@ async def test_what_is_no_input_is_a_dead_letter() -> None:
     assert not room.rooms.losses
 
 
-async def test_one_that_makes_the_engine_fail_is_a_dead_letter_and_answered_next_time() -> None:
-    room = Room()
-    room.raises["bad"] = ZeroDivisionError("a bug")
-    room.take(command(10), command(11, "bad"), command(12))
-    assert room.rooms.kinds == [Kind.INPUT]
-    assert room.names == ["q10", "bad"], "the partition is given up, and so is the rest of the batch"
-    again = Room()
-    again.inputs._quarantine = room.quarantine
+async def test_one_that_makes_the_engine_fail_twice_is_a_dead_letter_and_answered() -> None:
+    quarantine = Quarantine()
+    for _ in range(2):  # it may have been the memory, or a disk
+        room = Room(quarantine)
+        room.raises["bad"] = ZeroDivisionError("a bug")
+        room.take(command(10), command(11, "bad"), command(12))
+        assert room.rooms.kinds == [Kind.INPUT]
+        assert room.names == ["q10", "bad"], "the partition is given up, and so is the rest of the batch"
+    again = Room(quarantine)
     again.take(command(10), command(11, "bad"), command(12))
     assert again.names == ["q10", "q12"]
     assert again.refused == [("bad", "The engine failed: ZeroDivisionError: a bug")]

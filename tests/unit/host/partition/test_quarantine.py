@@ -20,6 +20,9 @@ from host_sagas import (
 
 from sagaline import RequestRefused, RunHandle
 from sagaline._engine import decide
+from sagaline._host.partition import quarantine as quarantine_module
+from sagaline._host.partition.lost import Kind
+from sagaline._host.partition.quarantine import Quarantine
 from sagaline._log import DEADLETTERS, open_log
 from sagaline._model.codec import decode
 from sagaline._model.records import ActivityResult, TerminateRun
@@ -127,3 +130,27 @@ async def eventually_parked(handle: RunHandle[Any]) -> None:
     async with asyncio.timeout(10):
         while (await handle.describe()).status != "parked":
             await asyncio.sleep(0.02)
+
+
+def test_a_suspect_is_the_culprit_the_second_time_and_is_let_go_when_it_is_retried() -> None:
+    quarantine = Quarantine()
+    for times in range(2):
+        assert quarantine.take_runs_to_park() == {}, f"after {times} failures"
+        assert quarantine.run("w")("a bug").kind is Kind.RUN
+        assert quarantine.resumption("w", "run")("a bug").kind is Kind.RUN
+    assert quarantine.skips("run")
+    assert quarantine.take_runs_to_park() == {"w": "The engine failed: a bug"}
+    assert quarantine.leaves_alone("w")
+    quarantine.release("w", "run")
+    assert not quarantine.leaves_alone("w")
+    assert not quarantine.skips("run")
+
+
+def test_what_is_kept_is_bounded_and_its_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine_module, "_KEPT", 3)
+    quarantine = Quarantine()
+    for number in range(10):
+        for _ in range(2):
+            lost = quarantine.run(f"{number}" + "x" * 100_000)("a bug")
+            assert len(lost.text) < 1_000
+    assert len(quarantine.take_runs_to_park()) == 3
