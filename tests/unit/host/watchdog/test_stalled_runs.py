@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,27 @@ async def test_the_mark_of_a_run_that_has_ended_meanwhile_is_used_up(tmp_path: P
     async with running(url, [blocks], [step], state_dir=state, **BOUNDS) as (_, client):
         assert (await client.handle("known").describe()).status == "completed"
     assert Marks(state / "watchdog").all() == []
+
+
+async def test_a_worker_on_a_thread_of_its_own_works_and_says_what_it_cannot_interrupt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "sagaline.watchdog")
+    Code.blocks = False
+
+    async def on_its_own() -> int:
+        async with running("memory://on-a-thread?partitions=1", [blocks], [step]) as (_, client):
+            return await client.execute(blocks, id="b")
+
+    assert await asyncio.to_thread(lambda: asyncio.run(on_its_own())) == 7
+    assert "not interrupted" in caplog.text
+
+
+async def test_two_workers_of_a_process_share_the_signal(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}?partitions=2"
+    async with running(url, [blocks], [step], worker_id="first", **BOUNDS):
+        async with running(url, [blocks], [step], worker_id="second", **BOUNDS) as (_, client):
+            Code.blocks = False
+            assert await client.execute(blocks, id="b") == 7
+        assert await asyncio.to_thread(lambda: 7) == 7
+    assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
