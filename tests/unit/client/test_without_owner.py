@@ -153,7 +153,7 @@ async def test_memory_is_bounded_by_what_is_asked_for(url: str, monkeypatch: pyt
     async with await Client.connect(url) as client:
         assert (await client.handle("t-3").describe()).status == "completed"
         with pytest.raises(CopyTooLarge, match="Expected to read no more than 15000 bytes of history without a worker"):
-            await client.runs()
+            await client.runs(timeout=0.5)
 
 
 async def test_the_event_loop_stays_free_while_the_log_is_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
