@@ -198,4 +198,4 @@ async def test_no_worker_is_a_clear_time_out(log_url: str) -> None:
     await make_namespace(log_url)
     async with await Client.connect(log_url) as client:
         with pytest.raises(RequestTimeout, match=r"no worker of namespace .* is running"):
-            await client.handle("o").describe(timeout=0.5)
+            await client.start_by_name("nothing", id="o", timeout=0.5)
