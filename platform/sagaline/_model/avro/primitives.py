@@ -33,7 +33,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _checked(number: int, bits: int) -> bytes:
+def _checked(number: object, bits: int) -> bytes:
     if not isinstance(number, int):
         raise AvroError(f"Expected a number without a fraction but got {type(number).__name__}")
     if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
