@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sagaline._host.namespace import Namespace
 from sagaline._host.options import HostOptions
@@ -24,6 +25,16 @@ _REPORT_EVERY_S = 5.0
 _SETTLE_S = 2.0
 
 
+class _Setup(NamedTuple):
+    """What a host was made with."""
+
+    log: Log
+    stores: Stores
+    registry: Registry
+    options: HostOptions
+    process: Process | None
+
+
 class Host:
     """Runs until ``stop``. ``failed`` is set with an error when the worker cannot go on by itself.
 
@@ -34,8 +45,7 @@ class Host:
     def __init__(
         self, log: Log, stores: Stores, registry: Registry, options: HostOptions, process: Process | None = None
     ) -> None:
-        self._log, self._stores, self._registry, self._options = log, stores, registry, options
-        self._shared = process
+        self._setup = _Setup(log, stores, registry, options, process)
         self._membership: Membership | None = None
         self._reporter: asyncio.Task[None] | None = None
         self._stopping = False
@@ -45,18 +55,19 @@ class Host:
         loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[Exception] = loop.create_future()
         self._changed = asyncio.Event()
-        self.process = self._shared or Process(self._registry, self._options)
-        name = f"{self._log.identity}/{self._log.namespace}"
-        reader = self._log.reader(self._on_records)
-        self._producer = Producer(self._log, self._options, lambda: self.live, self.process.backpressure.check)
-        self._namespace = Namespace(name, self._log, self._stores, self._options, self.process, self._producer, reader)
+        log, stores, registry, options, process = self._setup
+        self.process = process or Process(registry, options)
+        name = f"{log.identity}/{log.namespace}"
+        reader = log.reader(self._on_records)
+        producer = Producer(log, options, lambda: self.live, self.process.backpressure.check)
+        self._namespace = Namespace(name, log, stores, options, self.process, producer, reader)
         self._ownership = Ownership(self._namespace, self._on_change, self._on_released)
         self.process.join(name, self)
         self.process.backpressure.add(reader)
-        self._membership = self._log.join(self._options.member_id, self)
-        if self._options.standbys:
+        self._membership = log.join(options.member_id, self)
+        if options.standbys:
             pools, is_free = self.process.pools, self._ownership.is_free
-            self._ownership.standbys = Standbys(self._log, self._stores, self._options, pools, is_free)
+            self._ownership.standbys = Standbys(log, stores, options, pools, is_free)
         self._reporter = loop.create_task(self._report())
 
     @property
@@ -129,7 +140,7 @@ class Host:
         """Attempts of a partition that were left to the store have room again."""
         slot = self._ownership.slot(number)
         if slot is not None and slot.partition is not None:
-            slot.partition.start_left(self._options.clock())
+            slot.partition.start_left(self._setup.options.clock())
 
     async def _report(self) -> None:
         while True:
@@ -140,9 +151,10 @@ class Host:
                 _log.error("A look at the partitions failed: %s", loss_of(error))
 
     def _check(self) -> None:
+        options = self._setup.options
         self.process.backpressure.check()
         for partition in self.live:
-            partition.guard.run(partition.give_up_late, self._options.clock(), self._options.append_timeout_s)
+            partition.guard.run(partition.give_up_late, options.clock(), options.append_timeout_s)
         if self._membership is not None:
             self._membership.report({one.number: one.progress.consumed[0] for one in self.live})
 
@@ -159,7 +171,7 @@ class Host:
         namespace = self._namespace
         namespace.reader.pause()
         self.process.backpressure.remove(namespace.reader)
-        if self._shared is None:
+        if self._setup.process is None:
             await self.process.drain()
         await self._settle()
         if self._reporter is not None:
@@ -167,13 +179,13 @@ class Host:
         await self._ownership.close()
         if self._ownership.standbys is not None:
             await self._ownership.standbys.close()
-        for number in range(self._log.partitions):
+        for number in range(self._setup.log.partitions):
             self.process.activities.abandon((namespace.name, number))
         self.process.leave(namespace.name)
-        self._producer.close()
+        namespace.producer.close()
         await namespace.reader.close()
         await self._membership.close()
-        if self._shared is None:
+        if self._setup.process is None:
             self.process.close()
 
     async def _settle(self) -> None:

@@ -77,6 +77,8 @@ class Guard:
                 raise
             self.caught(error)  # nobody has asked for it: something inside was cancelled
         except BaseException as error:
+            if isinstance(error, GeneratorExit) and not _loop_runs():
+                raise  # it is put away with its loop
             self.caught(error)
         return None
 
@@ -97,6 +99,14 @@ class Guard:
         """Cancels the tasks."""
         for task in list(self._tasks):
             task.cancel()
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def loss_of(error: BaseException, isolate: Isolate | None = None) -> Lost:
