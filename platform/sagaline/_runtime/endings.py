@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import cast
 
 from sagaline._model.failure import APPLICATION, TIMEOUT, Failure
 from sagaline._runtime.bugs import CompensationFailed
@@ -74,6 +75,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
     while waiting:
         member = waiting.pop()
         if isinstance(member, BaseExceptionGroup):
-            waiting.extend(reversed(member.exceptions))
+            group = cast("BaseExceptionGroup[BaseException]", member)
+            waiting.extend(reversed(group.exceptions))
         else:
             yield member

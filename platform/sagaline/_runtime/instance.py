@@ -165,6 +165,7 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
 
 
 def _cancellation(main: asyncio.Task[bytes]) -> BaseException:
+    place = None
     try:
         main.result()
     except asyncio.CancelledError as error:

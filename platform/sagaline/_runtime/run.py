@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -18,3 +19,11 @@ class RunInfo:
     run_id: str
     flags: Collection[int] = CURRENT
     started_ms: int = 0
+    generator: random.Random | None = None
+
+    @property
+    def random(self) -> random.Random:
+        """The run's own generator, seeded by its id."""
+        if self.generator is None:
+            self.generator = random.Random(self.run_id)
+        return self.generator

@@ -6,7 +6,6 @@ import asyncio
 import random
 import zlib
 from collections.abc import Callable, Coroutine
-from functools import cached_property
 from typing import Any
 
 from sagaline._model import events
@@ -44,10 +43,10 @@ class RunLoop(DeterministicLoop):
 
     # What the code asks for
 
-    @cached_property
+    @property
     def random(self) -> random.Random:
         """The run's own generator, seeded by its id."""
-        return random.Random(self.run.run_id)
+        return self.run.random
 
     @property
     def now_ms(self) -> int:
