@@ -32,8 +32,8 @@ def place_of(handle: asyncio.Handle) -> str:
     task = getattr(callback, "__self__", None)
     if not isinstance(task, asyncio.Task):
         return f"the callback {getattr(callback, '__qualname__', callback)!s:.200}"
-    coroutine: object = task.get_coro()  # pyright: ignore[reportUnknownMemberType]
-    return f"{place_of_coroutine(coroutine) or 'the workflow'} (task {task.get_name()!r:.100})"
+    coroutine = task.get_coro()  # pyright: ignore
+    return f"{place_of_coroutine(coroutine) or 'the workflow'} (task {task.get_name()!r:.100})"  # pyright: ignore
 
 
 def place_of_coroutine(coroutine: object) -> str:
