@@ -111,9 +111,9 @@ def difference(sent: Any, arrived: Any, place: str = "", depth: int = 0) -> Prob
         return None
     if type(sent) is not type(arrived) or depth > 2 * DEPTH:
         return place, _changed(sent, arrived)
-    if isinstance(sent, float) and math.isnan(sent) and math.isnan(arrived):
+    if _is(sent, float) and math.isnan(sent) and math.isnan(arrived):
         return None
-    if isinstance(sent, datetime) and _same_instant(sent, arrived):
+    if _is(sent, datetime) and _same_instant(sent, arrived):
         return None
     if _is(sent, dict, list, tuple) and len(sent) != len(arrived):
         return place, _changed(sent, arrived)
@@ -140,7 +140,8 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any]] | None:
     if _is(value, dict):
         return iter(list(value.items()))
     if _is(value, list, tuple):
-        return iter(enumerate(value))
+        numbered: enumerate[Any] = enumerate(value)
+        return numbered
     if isinstance(value, pydantic.BaseModel):
         return iter(
             [*((name, getattr(value, name)) for name in type(value).model_fields), ("model_extra", value.model_extra)]
@@ -149,11 +150,14 @@ def _parts(value: Any) -> Iterator[tuple[Any, Any]] | None:
         return iter([(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)])
     if isinstance(value, msgspec.Struct):
         return iter([(name, getattr(value, name)) for name in value.__struct_fields__])
-    kind: Any = type(value)
-    if kind.__eq__ is object.__eq__:
+    if _compares_identity(type(value)):
         own: dict[str, Any] = getattr(value, "__dict__", {})
         return iter(own.items())
     return None
+
+
+def _compares_identity(kind: Any) -> bool:
+    return kind.__eq__ is object.__eq__
 
 
 def _is(value: Any, *kinds: type) -> bool:

@@ -90,8 +90,12 @@ def _within(value: Any, names: set[str], home: str, nesting: int) -> Iterator[An
             yield from _within(plain, names, home, nesting - 1)
 
 
+def _type_of(value: Any) -> Any:
+    return type(value)
+
+
 def _parts(value: Any, names: set[str], home: str) -> list[Any]:
-    kind: type[Any] = type(value)
+    kind: Any = _type_of(value)
     if kind in (list, tuple, set, frozenset):
         return list(islice(value, _ITEMS))
     if kind is dict:
