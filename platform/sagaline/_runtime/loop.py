@@ -14,9 +14,11 @@ from collections.abc import Callable, Coroutine
 from itertools import repeat
 from typing import Any, NoReturn
 
+from sagaline._model.limits import DURATION_MS
 from sagaline._runtime.bugs import ActivationTooLarge
 from sagaline._runtime.frames import caller, place_of
 from sagaline._runtime.setup import Bounds
+from sagaline.errors import InvalidInput
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -118,9 +120,13 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]  # typeshed's variadic generics
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
+        if not when * 1000 - self._now_ms <= DURATION_MS:  # NaN too
+            raise InvalidInput(
+                f"Expected a time at most 100 years ahead but got {when - self.time():g} s ({caller()})."
+            )
         handle = WorkflowTimer(when, callback, args, self, context)
         handle.number = 0
-        due_ms = -int(-(when * 1000 - 0.001) // 1)  # rounded up: a timer never fires early
+        due_ms = 0 if when <= 0 else -int(-(when * 1000 - 0.001) // 1)  # rounded up: a timer never fires early
         if due_ms <= self._now_ms:
             self._ready.append(handle)
         else:

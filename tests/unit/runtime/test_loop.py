@@ -64,6 +64,26 @@ def test_sleep_is_a_durable_timer_that_never_fires_early() -> None:
     script.check_replay()
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300, 4e9])
+def test_a_sleep_that_is_no_duration_is_a_bug_with_its_place(seconds: float) -> None:
+    @workflow
+    async def nap() -> None:
+        await asyncio.sleep(seconds)
+
+    with pytest.raises(WorkflowBug, match=r"at most 100 years ahead but got .*test_loop\.py"):
+        Script(nap)
+
+
+@pytest.mark.parametrize("seconds", [-1e300, float("-inf"), -1.0, 0.0])
+def test_a_sleep_that_is_over_is_no_timer(seconds: float) -> None:
+    @workflow
+    async def nap() -> str:
+        await asyncio.sleep(seconds)
+        return "up"
+
+    assert result(Script(nap).commands) == b'"up"'
+
+
 def test_timeout_and_wait_for_and_shield() -> None:
     @workflow
     async def impatient() -> list[str]:
