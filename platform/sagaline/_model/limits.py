@@ -18,6 +18,8 @@ MESSAGE_BYTES = 8_000
 """The message of a failure, the reason of a cancellation, the cause of a dead letter."""
 SUMMARY_BYTES = 500
 """The same where many stand in one list."""
+LOGGED_BYTES = 500
+"""A message of somebody else's in a line of the log."""
 STACK_BYTES = 4_000
 """A stack trace; its end is kept."""
 NAME_BYTES = 255
@@ -39,7 +41,7 @@ COMMANDS = 10_000
 """Activities, timers and cancellations that a run asks for in one activation."""
 COMMAND_INPUT_BYTES = 128_000_000
 """Arguments of the activities that a run asks for in one activation."""
-TASKS = 100_000
+TASKS = 20_000
 """Tasks that a run creates in one activation."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""

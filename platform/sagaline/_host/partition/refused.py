@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from sagaline._engine.decide import Rejected
@@ -18,6 +19,7 @@ _RECORD_BYTES = limits.RECORD_BYTES // 2
 """Refusals of one record; their answers weigh as much again on their way out."""
 _REFUSALS = 500
 """Refusals of one record."""
+_log = logging.getLogger("sagaline.partition")
 
 
 class Batch(NamedTuple):
@@ -48,6 +50,8 @@ class Refused:
         if limits.size(failure.message) > limits.MESSAGE_BYTES:
             failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
         refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
+        told = (type(request).__name__, rejected.workflow_id, limits.cut(failure.message, limits.LOGGED_BYTES))
+        _log.warning("Refused: %s of %s: %s", *told)
         texts = (refusal.request_id, refusal.workflow_id, failure.type, failure.message, failure.stack)
         size = _OVERHEAD_BYTES + sum(map(limits.size, texts))
         self._waiting.append(_Waiting(refusal, request, self._progress.settled, size))

@@ -20,7 +20,7 @@ from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
 from sagaline._host.watchdog.marks import Mark
 from sagaline._model import limits
-from sagaline._model.events import Command, RunParked, RunResumed
+from sagaline._model.events import Command, RunFailed, RunParked, RunResumed
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
 from sagaline._payloads import BlobsUnavailable
@@ -83,6 +83,13 @@ class Activations:
                 emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
                 total = grown
             emitter.emit(command)
+        if commands and isinstance(failed := commands[-1], RunFailed):
+            told = (
+                emitter.run.workflow_id,
+                failed.failure.type,
+                limits.cut(failed.failure.message, limits.LOGGED_BYTES),
+            )
+            _log.warning("Run of %s failed: %s: %s", *told)
         self._recorder.activation(emitter)
 
     def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
