@@ -68,7 +68,6 @@ class Worker:
         self._registry = registry_of(workflows, activities)
         self._state_dir = _folder(state_dir)
         self._id = _member_id(id)
-        self._running = Running()
         self._host: Host | None = None
         self._watchdog: Watchdog | None = None
 
@@ -98,14 +97,14 @@ class Worker:
             self._stores.close()
             raise
         folder = None if self._state_dir is None else self._state_dir / "watchdog"
-        self._marks = Marks(folder)
-        host = self._host = Host(self._log, self._stores, self._registry, self._host_options())
-        watched = Watched(asyncio.get_running_loop(), self._running, self._marks, host.suspend, host.rejoin)
+        running, marks = Running(), Marks(folder)
+        host = self._host = Host(self._log, self._stores, self._registry, self._host_options(running, marks))
+        watched = Watched(asyncio.get_running_loop(), running, marks, host.suspend, host.rejoin)
         self._watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
         self._watchdog.start()  # first: it finds the marks of an earlier process
         await host.start()
 
-    def _host_options(self) -> HostOptions:
+    def _host_options(self, running: Running, marks: Marks) -> HostOptions:
         options = self._options
         share = options.memory_mb * 1_000_000 // 8
         return HostOptions(
@@ -122,8 +121,8 @@ class Worker:
             write_back_bytes=share // 2,
             bytes_in_flight=share,
             activity_bytes=2 * share,
-            running=self._running,
-            marks=self._marks,
+            running=running,
+            marks=marks,
         )
 
     async def _connect(self) -> None:

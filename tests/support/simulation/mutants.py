@@ -29,7 +29,7 @@ from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.recovery import restore as recoveries
 from sagaline._host.recovery.restore import Recovery
 from sagaline._host.recovery.standbys import Standbys
-from sagaline._host.retention.sweep import Retention
+from sagaline._host.retention.positions import DurablePositions
 from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
@@ -167,10 +167,10 @@ def shares_the_key_of_positions() -> list[Patch]:
 
 @mutant
 def retires_without_positions() -> list[Patch]:
-    async def nothing(self: Retention) -> None:
+    async def nothing(self: DurablePositions) -> None:
         await asyncio.sleep(0)
 
-    return [(Retention, "_positions_durable", nothing)]
+    return [(DurablePositions, "record", nothing)]
 
 
 @mutant

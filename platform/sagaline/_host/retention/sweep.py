@@ -22,6 +22,7 @@ from sagaline._host.partition.guard import Guard, describe
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.publishing.backoff import wait_s
+from sagaline._host.retention.positions import DurablePositions
 from sagaline._host.retention.tombstones import Tombstones
 
 _log = logging.getLogger("sagaline.retention")
@@ -83,11 +84,10 @@ class Retention:
         guard: Guard,
     ) -> None:
         self._decided, self._durable = decided, durable
-        self._recorder, self._progress = recorder, progress
-        self._surroundings, self._options, self._guard = surroundings, options, guard
+        self._progress, self._surroundings = progress, surroundings
+        self._options, self._guard = options, guard
         self._tombstones = Tombstones(decided, recorder, progress, guard)
-        self._durable_positions = asyncio.Event()
-        self._awaited = -1  # number of the record of positions that is to be durable
+        self._positions = DurablePositions(recorder, self._tombstones)
         self._sweeping: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -106,8 +106,7 @@ class Retention:
 
     def on_positions(self, epoch: int, number: int) -> None:
         """A record of positions is durable."""
-        if number == self._awaited:
-            self._durable_positions.set()
+        self._positions.on_durable(number)
 
     async def _sweep_for_ever(self) -> None:
         delay_s, failures = self._options.sweep_s, 0
@@ -134,7 +133,7 @@ class Retention:
                 return False
         if due:
             await self._commands_settled()
-        await self._positions_durable()
+        await self._positions.record()
         await self._delete_blobs(due.runs)
         for run in due.runs:
             if self._may_go(run):  # asked again: somebody may have come while blobs were deleted
@@ -177,17 +176,8 @@ class Retention:
                 end = await self._surroundings.commands_end()
         while self._progress.settled[0] < end:
             if self._surroundings.is_behind():
-                await self._positions_durable()
+                await self._positions.record()
             await asyncio.sleep(min(_RECHECK_S, self._options.sweep_s))
-
-    # 3. Positions are durable
-
-    async def _positions_durable(self) -> None:
-        """Records positions and waits until they are durable; the records of positions before go."""
-        self._durable_positions.clear()
-        self._awaited = self._recorder.positions()
-        await self._durable_positions.wait()
-        await self._tombstones.retire_positions(self._recorder.epoch, self._awaited)
 
     # 4. Blobs
 

@@ -17,8 +17,9 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.progress import Progress
-from sagaline._host.publishing import outbox as module
+from sagaline._host.publishing import window as module
 from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.publishing.sender import Message
 from sagaline._log import DEADLETTERS
 from sagaline._model.codec import decode
 from sagaline._model.limits import RECORD_BYTES
@@ -82,14 +83,14 @@ async def test_no_more_than_a_window_is_in_memory(monkeypatch: pytest.MonkeyPatc
     room.outbox.resize(0.000_01)
     room.log.held = True
     room.outbox.begin()
-    assert 9 <= len(room.outbox._waiting) <= 11
+    assert 9 <= len(room.outbox._window._waiting) <= 11
     for number in range(100, 150):
         room.publish(b"%d" % number + b"." * 100)
-    assert len(room.outbox._waiting) <= 11, "what is new waits behind the others, in the store"
+    assert len(room.outbox._window._waiting) <= 11, "what is new waits behind the others, in the store"
     assert room.outbox.bytes_waiting > 50 * 100, "and counts, so that reading pauses"
     while not room.outbox.is_empty:
-        assert room.progress.released == room.outbox._waiting[0][0]
-        assert len(room.outbox._waiting) <= 11
+        assert room.progress.released == room.outbox._window._waiting[0][0]
+        assert len(room.outbox._window._waiting) <= 11
         room.log.release(3)
     assert room.landed == list(range(150))
     assert room.progress.released == 150
@@ -108,8 +109,8 @@ async def test_one_that_stays_does_not_let_the_others_pile_up_in_memory(monkeypa
     for number in range(1_000):
         room.publish(b"%d." % number)
     await asyncio.sleep(1)
-    assert len(room.outbox._waiting) <= 50
-    assert len(room.outbox._left) <= 50
+    assert len(room.outbox._window._waiting) <= 50
+    assert len(room.outbox._window._left) <= 50
     assert room.progress.released == 0
     stuck = False
     await asyncio.sleep(60)
@@ -181,6 +182,6 @@ async def test_a_store_that_cannot_be_read_gives_the_partition_up() -> None:
         raise RuntimeError("a bug")
 
     room.outbox._stored = broken
-    room.outbox._hold(module._Message(room.row(0, b"0.")))
+    room.outbox._hold(Message(room.row(0, b"0.")))
     await asyncio.sleep(0.1)
     assert [lost.kind for lost in room.lost] == [Kind.ENGINE]
