@@ -14,7 +14,7 @@ from log_members import Member
 
 from sagaline._log import Log, open_log
 from sagaline._log.sqlite.locks import lock_file, unlock
-from sagaline._log.sqlite.membership import SqliteMembership
+from sagaline._log.sqlite.member_locks import MemberLocks
 
 
 async def test_membership_shares_the_partitions_and_hands_over(log: Log) -> None:
@@ -103,14 +103,14 @@ async def test_whoever_counts_the_living_does_not_keep_a_member_out(tmp_path: Pa
 async def test_an_error_while_balancing_does_not_end_the_membership(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    balance, failing = SqliteMembership._balance, [True]
+    balance, failing = MemberLocks.balance, [True]
 
-    def broken(self: SqliteMembership) -> object:
+    def broken(self: MemberLocks) -> object:
         if failing[0]:
             raise OSError("too many open files")
         return balance(self)
 
-    monkeypatch.setattr(SqliteMembership, "_balance", broken)
+    monkeypatch.setattr(MemberLocks, "balance", broken)
     log = open_log(f"sqlite:///{tmp_path / 'log.db'}?partitions=1")
     await log.open()
     member = Member(log, "worker-a")

@@ -13,7 +13,7 @@ from harness import eventually
 
 from sagaline import LogUnavailable
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Ack, Log, Record, open_log
-from sagaline._log.sqlite import reader, writer
+from sagaline._log.sqlite import tail, writer
 from sagaline._log.sqlite.connection import connect
 
 ARBITRARY = [RuntimeError("odd"), MemoryError(), SystemExit(3), sqlite3.DatabaseError("disk I/O error")]
@@ -55,7 +55,7 @@ class FaultyConnection:
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     made = Faults()
-    monkeypatch.setattr(reader, "connect", made.connect)
+    monkeypatch.setattr(tail, "connect", made.connect)
     monkeypatch.setattr(writer, "connect", made.connect)
     return made
 

@@ -6,8 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from sagaline._log.port import Record
-from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE
-from sagaline.errors import LogUnavailable, NamespaceNotFound
+from sagaline.errors import LogUnavailable
 
 BATCH_BYTES = 4_000_000
 """What is read at once, give or take a record."""
@@ -72,29 +71,3 @@ def read_records(
             break
     rows.close()
     return records
-
-
-def find_namespace(path: Path, name: str) -> tuple[int, str]:
-    """Partition count and identity. Raises NamespaceNotFound, LogUnavailable; changes nothing."""
-    advice = NOT_MADE_HERE
-    try:
-        is_there = path.is_file()
-    except OSError as error:
-        raise LogUnavailable(f"Expected a log in the SQLite file {path} but it cannot be used: {error}.") from error
-    if not is_there:
-        raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but there is no such file. {advice}")
-    connection = connect(path)
-    try:
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'namespace'").fetchone() is None:
-            raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but the file holds no log. {advice}")
-        row = connection.execute("SELECT partitions, identity FROM namespace WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            query = "SELECT name FROM namespace ORDER BY name LIMIT ?"
-            names = [repr(str(other[0])) for other in connection.execute(query, (NAMES_SHOWN,))]
-            there = f"there is {', '.join(names)}" if names else "it holds none"
-            raise NamespaceNotFound(f"Expected namespace {name!r} in {path} but {there}. {advice}")
-    except sqlite3.Error as error:
-        raise LogUnavailable(f"Expected {path} to be a log of Sagaline but {error}.") from error
-    finally:
-        connection.close()
-    return int(row[0]), str(row[1])
