@@ -8,12 +8,9 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unittest import mock
 
-import msgspec
-
-from sagaline._engine.decide import run_id_of
 from sagaline._host import crash_points
 from sagaline._host.crash_points import Died
 from sagaline._host.partition.guard import Guard
@@ -21,16 +18,15 @@ from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition
 from sagaline._log import COMMANDS, HISTORY, RESULTS
 from sagaline._model.codec import encode
-from sagaline._model.keys import partition_of
-from sagaline._model.records import CancelRun, StartRun, TerminateRun
-from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, input_of
-from sagaline._runtime.signatures import Signature
+from sagaline._model.records import CancelRun
+from sagaline._payloads import Payloads
 from simulation import load
 from simulation.broker import Broker, Faults, SimBlobs
 from simulation.checkers import Watcher, commands_of
 from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
+from simulation.starts import Starts
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -88,7 +84,6 @@ class World:
             self.errors,
         )
         self.workers = [Worker(surroundings, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
-        self.started = 0
         self.healed = False
 
     @property
@@ -97,62 +92,6 @@ class World:
         return int(self.broker.tombstones_kept_s * 100)
 
     # What happens
-
-    def _start_runs(self) -> None:
-        draw = self.draw
-        for _ in range(min(draw.randint(6, 20), self.shape.runs)):
-            at = draw.uniform(0, FAULTS_S * draw.choice([0.2, 0.9]))
-            self.broker.later(at, self._start_run, self.started)
-            self.started += 1
-            if draw.random() < 0.1:
-                self.broker.later(at, self._poison, self.started)
-
-    def _start_run(self, number: int) -> None:
-        draw = self.draw
-        workflow_id = f"run-{number}" if draw.random() < 0.85 else f"run-{draw.choice([0, 0, 1])}"
-        fn = draw.choice([load.plain, load.undoing, load.undoing])
-        signature: Signature = fn.definition.signature
-        payload = signature.encode_input((load.make_plan(draw),), {})
-        reply_when = draw.choice(["accepted", "closed"])
-        name = fn.name if draw.random() < 0.97 else "unknown"
-        request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)
-        if draw.random() < 0.3:
-            request = msgspec.structs.replace(
-                request,
-                id_conflict=draw.choice(["join", "use_existing", "fail", "terminate_existing"]),
-                id_reuse=draw.choice(["join", "allow", "allow", "if_failed", "reject"]),
-            )
-        if self.payloads.blobs is not None:
-            request = msgspec.structs.replace(request, input=self._sealed(run_id_of(request), payload))
-        self._command(workflow_id, request)
-        while draw.random() < 0.2 and "repeats" not in self.shape.without:  # the client asks again
-            self.marks["start repeated"] += 1
-            within_s = draw.choice([4, 15]) if self.payloads.blobs is None else 4  # a late one's blob may be gone
-            self.broker.later(draw.uniform(0, within_s), self._command, workflow_id, request)
-        if draw.random() < 0.15:
-            cancel = CancelRun(f"cancel-{number}", workflow_id, "why not", "client", 0)
-            self.broker.later(draw.uniform(0, 5), self._command, workflow_id, cancel)
-        if draw.random() < 0.05:
-            terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
-            self.broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
-
-    def _sealed(self, run_id: str, payload: bytes) -> bytes:
-        while True:
-            try:
-                return Sealer(self.payloads).seal(input_of(run_id), payload)
-            except BlobsUnavailable:
-                pass  # the client tries again
-
-    def _poison(self, number: int) -> None:
-        """Bytes that are no record of ours."""
-        topic, partition = self.draw.choice([COMMANDS, RESULTS]), self.draw.randrange(self.broker.partitions)
-        value = f"poison {number}".encode()
-        self.broker.land(topic, partition, b"poison", value)
-        self.watcher.poison.add(value)
-
-    def _command(self, workflow_id: str, command: Any) -> None:
-        partition = partition_of(workflow_id, self.broker.partitions)
-        self.broker.land(COMMANDS, partition, workflow_id.encode(), encode(command))
 
     def _next_fault(self) -> None:
         if self.healed:
@@ -252,7 +191,8 @@ class World:
     async def _main(self) -> None:
         for worker in self.workers:
             worker.start()
-        self._start_runs()
+        starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in self.shape.without)
+        starts.begin(self.shape.runs, FAULTS_S)
         self.broker.later(1.0, self._next_fault)
         if "clean" not in self.shape.without:
             self._clean(self.draw.choice([1.0, 10.0]))

@@ -1,0 +1,85 @@
+"""What clients ask of a world: runs that start, repeated starts, cancellations, and bytes that are no record."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+
+from sagaline._engine.decide import run_id_of
+from sagaline._log import COMMANDS, RESULTS
+from sagaline._model.codec import encode
+from sagaline._model.keys import partition_of
+from sagaline._model.records import CancelRun, StartRun, TerminateRun
+from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, input_of
+from sagaline._runtime.signatures import Signature
+from simulation import load
+from simulation.broker import Broker
+from simulation.checkers import Watcher
+
+
+class Starts:
+    """The clients. Everything is drawn from ``draw``, in an order that gives seeds their meaning."""
+
+    def __init__(
+        self, draw: random.Random, broker: Broker, payloads: Payloads, watcher: Watcher, repeats: bool
+    ) -> None:
+        self._draw, self._broker, self._payloads = draw, broker, payloads
+        self._watcher, self._repeats = watcher, repeats
+
+    def begin(self, most: int, within_s: float) -> None:
+        """Plans the starts of ``most`` runs at most."""
+        draw = self._draw
+        for number in range(min(draw.randint(6, 20), most)):
+            at = draw.uniform(0, within_s * draw.choice([0.2, 0.9]))
+            self._broker.later(at, self._start, number)
+            if draw.random() < 0.1:
+                self._broker.later(at, self._poison, number + 1)
+
+    def _start(self, number: int) -> None:
+        draw = self._draw
+        workflow_id = f"run-{number}" if draw.random() < 0.85 else f"run-{draw.choice([0, 0, 1])}"
+        fn = draw.choice([load.plain, load.undoing, load.undoing])
+        signature: Signature = fn.definition.signature
+        payload = signature.encode_input((load.make_plan(draw),), {})
+        reply_when = draw.choice(["accepted", "closed"])
+        name = fn.name if draw.random() < 0.97 else "unknown"
+        request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)
+        if draw.random() < 0.3:
+            request = msgspec.structs.replace(
+                request,
+                id_conflict=draw.choice(["join", "use_existing", "fail", "terminate_existing"]),
+                id_reuse=draw.choice(["join", "allow", "allow", "if_failed", "reject"]),
+            )
+        if self._payloads.blobs is not None:
+            request = msgspec.structs.replace(request, input=self._sealed(run_id_of(request), payload))
+        self._command(workflow_id, request)
+        while draw.random() < 0.2 and self._repeats:  # the client asks again
+            self._broker.marks["start repeated"] += 1
+            within_s = draw.choice([4, 15]) if self._payloads.blobs is None else 4  # a late one's blob may be gone
+            self._broker.later(draw.uniform(0, within_s), self._command, workflow_id, request)
+        if draw.random() < 0.15:
+            cancel = CancelRun(f"cancel-{number}", workflow_id, "why not", "client", 0)
+            self._broker.later(draw.uniform(0, 5), self._command, workflow_id, cancel)
+        if draw.random() < 0.05:
+            terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
+            self._broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
+
+    def _sealed(self, run_id: str, payload: bytes) -> bytes:
+        while True:
+            try:
+                return Sealer(self._payloads).seal(input_of(run_id), payload)
+            except BlobsUnavailable:
+                pass  # the client tries again
+
+    def _poison(self, number: int) -> None:
+        """Bytes that are no record of ours."""
+        topic, partition = self._draw.choice([COMMANDS, RESULTS]), self._draw.randrange(self._broker.partitions)
+        value = f"poison {number}".encode()
+        self._broker.land(topic, partition, b"poison", value)
+        self._watcher.poison.add(value)
+
+    def _command(self, workflow_id: str, command: Any) -> None:
+        partition = partition_of(workflow_id, self._broker.partitions)
+        self._broker.land(COMMANDS, partition, workflow_id.encode(), encode(command))
