@@ -12,10 +12,13 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from sagaline._log.kafka.assignment import KafkaAssignment
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import MembershipListener
 from sagaline._log.threads import StepThread, call
@@ -28,6 +31,31 @@ _STALLED_S = 4.0
 _EXCUSED_FOR_S = 30.0
 _CLOSE_S = 10.0
 _FENCED = (KafkaError.FENCED_INSTANCE_ID, KafkaError.UNKNOWN_MEMBER_ID, KafkaError._FENCED, KafkaError._FATAL)
+
+
+class Session:
+    """Whether the group may have ended a member's session for good reason: then nobody else uses its id."""
+
+    def __init__(self) -> None:
+        self._polled_at = 0.0
+        self._excused_until = 0.0
+
+    def begin(self) -> None:
+        """Polling begins now."""
+        self._polled_at = time.monotonic()
+
+    def note_poll(self) -> None:
+        """A poll has ended; one that comes late is an excuse."""
+        if time.monotonic() - self._polled_at > _STALLED_S:
+            self.excuse()
+        self._polled_at = time.monotonic()
+
+    def excuse(self) -> None:
+        """From now on for a while, an end of the session means nothing."""
+        self._excused_until = time.monotonic() + _EXCUSED_FOR_S
+
+    def is_excused(self) -> bool:
+        return time.monotonic() < self._excused_until
 
 
 class KafkaMembership:
@@ -43,11 +71,10 @@ class KafkaMembership:
         calls: BlockingCalls,
     ) -> None:
         self._config, self._topic, self._member_id = config, topic, member_id
-        self._loop, self._listener, self._calls = loop, listener, calls
-        self._positions: dict[int, int] = {}
-        self._assigned: set[int] = set()
-        self._excused_until = 0.0
-        self._polled_at = 0.0
+        self._on_failed: Callable[[MemberIdInUse], None] = partial(call, loop, listener.on_failed)
+        self._calls = calls
+        self._assignment = KafkaAssignment(topic, loop, listener)
+        self._session = Session()
         self._consumer: Consumer | None = None
         self._suspended = threading.Event()
         self._thread = StepThread("sagaline-membership", self._step, self._recover, self._leave)
@@ -61,52 +88,51 @@ class KafkaMembership:
             return
         error = self._poll(self._consumer or self._enter())
         if error is not None and (error.fatal() or error.code() in _FENCED):
-            self._on_fenced()
+            self._handle_fencing()
         elif error is not None:
             _log.warning("Membership of %s: %s", self._member_id, error.str())
             self._thread.stopped.wait(_AFTER_ERROR_S)
 
     def _enter(self) -> Consumer:
         consumer = self._consumer = Consumer(self._config)
-        consumer.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
-        self._polled_at = time.monotonic()
+        has = self._assignment
+        consumer.subscribe([self._topic], on_assign=has.on_assign, on_revoke=has.on_revoke, on_lost=self._on_lost)
+        self._session.begin()
         return consumer
 
     def _poll(self, consumer: Consumer) -> KafkaError | None:
         try:
             message = consumer.poll(_POLL_S)
             error = None if message is None else message.error()
-            if time.monotonic() - self._polled_at > _STALLED_S:
-                self._excuse()
-            self._polled_at = time.monotonic()
+            self._session.note_poll()
             if error is None:
-                self._commit(consumer)
+                self._assignment.commit(consumer)
         except KafkaException as raised:
             error = raised.args[0]
         return error
 
-    def _on_fenced(self) -> None:
+    def _handle_fencing(self) -> None:
         self._leave()
-        if time.monotonic() < self._excused_until:
+        if self._session.is_excused():
             _log.warning("Membership of %s ended while it could not be kept up: it joins again", self._member_id)
             return
         failure = MemberIdInUse(
             f"Expected a member id of its own but another worker has joined as {self._member_id!r}: this one "
             f"stops. Give each worker an id of its own (--id)."
         )
-        call(self._loop, self._listener.on_failed, failure)
+        self._on_failed(failure)
         self._thread.stop()
 
     def _recover(self, error: BaseException) -> None:
         """Joins again with another consumer; until then nothing is this member's."""
         self._leave()
-        self._excuse()
+        self._session.excuse()
 
     def _stay_out(self) -> None:
         if self._consumer is not None:
             _log.warning("Membership of %s is suspended: other workers take over", self._member_id)
             self._leave()
-        self._excuse()  # its session ends meanwhile, and nobody is to blame
+        self._session.excuse()  # its session ends meanwhile, and nobody is to blame
         self._thread.stopped.wait(_POLL_S)
 
     def _leave(self) -> None:
@@ -115,50 +141,16 @@ class KafkaMembership:
             with contextlib.suppress(KafkaException, RuntimeError):
                 consumer.close()
         if not self._thread.stopped.is_set():
-            self._drop(sorted(self._assigned))
-
-    def _excuse(self) -> None:
-        self._excused_until = time.monotonic() + _EXCUSED_FOR_S
-
-    # What the group says, in the thread, within a poll
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(partitions)
-        consumer.pause(partitions)
-        numbers = [place.partition for place in partitions]
-        self._assigned |= set(numbers)
-        call(self._loop, self._listener.on_assigned, numbers)
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop([place.partition for place in partitions])
-        try:
-            consumer.incremental_unassign(partitions)
-        except KafkaException as error:
-            _log.debug("Membership of %s: %s", self._member_id, error)
+            self._assignment.drop_all()
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._excuse()
-        self._on_revoke(consumer, partitions)
-
-    def _drop(self, partitions: list[int]) -> None:
-        self._assigned -= set(partitions)
-        if partitions:
-            call(self._loop, self._listener.on_revoked, partitions)
-
-    def _commit(self, consumer: Consumer) -> None:
-        positions, self._positions = self._positions, {}
-        offsets = [
-            TopicPartition(self._topic, number, offset)
-            for number, offset in positions.items()
-            if number in self._assigned
-        ]
-        if offsets:
-            consumer.commit(offsets=offsets, asynchronous=True)
+        self._session.excuse()
+        self._assignment.on_revoke(consumer, partitions)
 
     # The host
 
     def report(self, positions: dict[int, int]) -> None:
-        self._positions = positions
+        self._assignment.report(positions)
 
     def released(self, partition: int) -> None:
         pass
