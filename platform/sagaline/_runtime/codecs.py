@@ -202,6 +202,8 @@ def check_depth(data: bytes) -> None:
 
     Only C code looks at every byte: what is no bracket or quote is dropped, then strings, then level after level.
     """
+    if data.count(b"[") + data.count(b"{") <= DEPTH and data.count(b"]") + data.count(b"}") <= DEPTH:
+        return  # as most are: too few brackets to be nested that deep
     if b"\\" in data:
         data = _STRINGS.sub(b"", data)
     brackets = data.translate(None, _OTHERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -170,7 +171,7 @@ class ActivityRunner:
     def _launch(self, attempt: Attempt, lane: Lane) -> None:
         lane.running.add(attempt)
         attempt.task = asyncio.get_running_loop().create_task(self._performer.perform(attempt))
-        attempt.task.add_done_callback(lambda task: self._on_done(attempt, lane, task))
+        attempt.task.add_done_callback(partial(self._on_done, attempt, lane))
         self._deadlines.begin(attempt)
 
     def _stop(self, attempt: Attempt) -> None:

@@ -37,7 +37,7 @@ class UserCode(Coroutine[Any, Any, Any]):
         if self.abandoned:
             self._end()
         outer, factory.stepping = factory.stepping, self
-        running.enter(*self._code)
+        running.begin(self._code)
         try:
             return self._coro.send(value)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -54,7 +54,7 @@ class UserCode(Coroutine[Any, Any, Any]):
         if self.abandoned:
             self._end()
         outer, factory.stepping = factory.stepping, self
-        running.enter(*self._code)
+        running.begin(self._code)
         try:
             return self._coro.throw(*error)
         except (SystemExit, KeyboardInterrupt) as raised:

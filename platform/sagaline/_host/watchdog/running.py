@@ -47,7 +47,7 @@ class Running:
 
     def call(self, workflow_id: str, run_id: str, code: Callable[[], T]) -> T:
         """Calls user code; raises what it raises."""
-        self.enter(workflow_id, run_id)
+        self.begin((workflow_id, run_id, ""))
         try:
             return code()
         finally:
@@ -55,14 +55,18 @@ class Running:
 
     def enter(self, workflow_id: str, run_id: str, activity: str = "") -> None:
         """User code begins here."""
+        self.begin((workflow_id, run_id, activity))
+
+    def begin(self, code: tuple[str, str, str]) -> None:
+        """As ``enter``, with the names as ``code`` has them."""
         self.turn += 1
         self.interrupted = ""
         slot = self._slot
         if slot is not None:
-            name = f"{workflow_id}\0{run_id}\0{activity}".encode("utf-8", "replace")[: _SLOT_BYTES - 2]
+            name = _SEPARATOR.join(code).encode("utf-8", "replace")[: _SLOT_BYTES - 2]
             slot[2 : 2 + len(name)] = name
             slot[:2] = len(name).to_bytes(2, "little")
-        self.code = (workflow_id, run_id, activity)
+        self.code = code
 
     def leave(self) -> None:
         """It has come back."""
