@@ -102,7 +102,8 @@ async def test_payloads_over_the_limit(log_url: str) -> None:
 async def test_a_result_that_cannot_be_written_as_json(log_url: str) -> None:
     async with running(log_url, WORKFLOWS, ACTIVITIES) as (_, client):
         with pytest.raises(
-            RunError, match="returns_an_object to return a Any that can be written as JSON but it returned object"
+            RunError,
+            match=r"returns_an_object to return Any but it returned <object object at .*: the value: Unable to serialize",
         ):
             await client.execute(asks_for_an_object, id="o")
 
