@@ -90,7 +90,7 @@ def _within(value: Any, names: set[str], home: str, nesting: int) -> Iterator[An
             yield from _within(plain, names, home, nesting - 1)
 
 
-def _type_of(value: Any) -> Any:
+def _type_of(value: object) -> Any:
     return type(value)
 
 
