@@ -125,6 +125,7 @@ async def run_all(
         await asyncio.gather(*(one(number, plan) for number, plan in enumerate(given_plans)))
         if retention != "7d":
             await eventually(lambda: all(is_quiet(one) for one in worker._host.live))
+        await worker._host.wait_live(2)  # one may be waiting to be claimed anew
         caches = [partition.rows.acknowledged for partition in sorted(worker._host.live, key=lambda one: one.number)]
         log = open_log(url)
         await log.open()
