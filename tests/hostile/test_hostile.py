@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from worker_process import WorkerProcess
 
 from hostile import Hostile, everything
 from sagaline import Client, RunHandle
@@ -32,15 +31,11 @@ GOOD_RUNS = 60
 LIMIT_S = 240
 
 
-class HostileWorker:
-    """The worker in a process of its own, its output and the most memory that it took."""
+class HostileWorker(WorkerProcess):
+    """The worker in a process of its own, and the most memory that it took."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.output = folder / "worker.log"
-        command = [sys.executable, "-m", "sagaline.cli", "worker", str(HERE / "hostile_sagas.py"), "--log", url]
-        command += ["--id", "hostile", "--state-dir", str(folder / "state"), "--memory", str(MEMORY_MB)]
-        with self.output.open("ab") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=dict(os.environ))
+        super().__init__(url, "hostile", folder, "--memory", str(MEMORY_MB), sagas=HERE / "hostile_sagas.py")
         self.most_memory = 0
 
     def look(self) -> None:
@@ -48,17 +43,9 @@ class HostileWorker:
         assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.text()[-3_000:]}"
         self.most_memory = max(self.most_memory, psutil.Process(self.process.pid).memory_info().rss)
 
-    def text(self) -> str:
-        return self.output.read_text(errors="replace")
-
     def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.process.wait(60)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 async def send(url: str, records: list[Hostile]) -> None:

@@ -18,16 +18,16 @@ SAGAS = Path(__file__).parents[1] / "kafka" / "slow_sagas.py"
 class WorkerProcess:
     """``sagaline worker`` in a process of its own."""
 
-    def __init__(self, url: str, name: str, folder: Path, *more: str) -> None:
+    def __init__(self, url: str, name: str, folder: Path, *more: str, sagas: Path = SAGAS) -> None:
         self.output = folder / f"{name}.log"
-        command = [sys.executable, "-m", "sagaline.cli", "worker", str(SAGAS), "--log", url, "--id", name]
+        command = [sys.executable, "-m", "sagaline.cli", "worker", str(sagas), "--log", url, "--id", name]
         command += ["--state-dir", str(folder / name), *more]
         environment = os.environ | {"EFFECTS": str(folder / "effects.txt")}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
 
     def text(self) -> str:
-        return self.output.read_text()
+        return self.output.read_text(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

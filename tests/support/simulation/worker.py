@@ -20,6 +20,8 @@ from simulation.log import SimLog
 from simulation.loop import Process, VirtualLoop
 
 EPOCH_MS = 1_764_000_000_000
+_COPIES = 40
+"""Earlier states of a store that are kept, for a disk that comes back older."""
 
 
 class Surroundings(NamedTuple):
@@ -53,7 +55,10 @@ class Disk:
 class SimStore(MemoryStore):
     """A store that a dead process cannot write, on a disk that sometimes fails."""
 
-    def __init__(self, process: Process, broker: Broker, below: MemoryStore, copies: list[dict[bytes, bytes]]) -> None:
+    def __init__(
+        self, process: Process, broker: Broker, below: MemoryStore, copies: list[dict[bytes, bytes]] | None
+    ) -> None:
+        """``copies``: where earlier states are kept, if they are."""
         self.rows = below.rows
         self._process, self._broker, self._copies = process, broker, copies
 
@@ -69,10 +74,8 @@ class SimStore(MemoryStore):
         self._fail("store_write")
         if self._process.alive:
             super().write(writes)
-            if len(self._copies) < self._copies_kept:
+            if self._copies is not None and len(self._copies) < _COPIES:
                 self._copies.append(dict(self.rows))
-
-    _copies_kept = 40
 
     def _fail(self, what: str) -> None:
         if not self._process.alive:
@@ -84,22 +87,16 @@ class SimStore(MemoryStore):
         self._broker.unexpected()
 
 
-class ForgetfulStore(SimStore):
-    """One of whose earlier states no copy is kept."""
-
-    _copies_kept = 0
-
-
 class SimStores:
     """The stores port over a Disk."""
 
     def __init__(self, process: Process, broker: Broker, disk: Disk, copy: bool) -> None:
-        self._process, self._broker, self._disk = process, broker, disk
-        self._kind = SimStore if copy else ForgetfulStore
+        self._process, self._broker, self._disk, self._copy = process, broker, disk, copy
 
     def open(self, partition: int, identity: Identity) -> SimStore:
         below = self._disk.stores.setdefault(partition, MemoryStore())
-        return self._kind(self._process, self._broker, below, self._disk.copies.setdefault(partition, []))
+        copies = self._disk.copies.setdefault(partition, []) if self._copy else None
+        return SimStore(self._process, self._broker, below, copies)
 
     def wipe(self, partition: int) -> None:
         if self._process.alive:
