@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = [ROOT / "platform", ROOT / "schemas", ROOT / "sagas", ROOT / "connectors"]
 SOURCES = sorted(file for folder in PACKAGES for file in folder.rglob("*.py"))
+CODE = [file for file in SOURCES if "tests" not in file.parts]
 ALL = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglob("*.py")])
 PURE = [file for file in SOURCES if {"_engine", "_model", "_runtime"} & set(file.parts)]
 FORBIDDEN_MODULES = {
@@ -98,6 +99,15 @@ def test_public_functions_of_the_api_have_docstrings() -> None:
                 assert overloaded or ast.get_docstring(one), f"{name}.{one.name}"
 
 
+@pytest.mark.parametrize("file", CODE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_nothing_rests_on_an_assert(file: Path) -> None:
+    """``python -O`` takes assert statements out. One that guarded the protocol (that a claim is the latest, that
+    nothing follows a terminal event) would let wrong records into the log there, so each of them raises instead.
+    None is left for narrowing types either: nobody has to tell the harmless ones from the others."""
+    lines = [node.lineno for node in ast.walk(tree(file)) if isinstance(node, ast.Assert)]
+    assert not lines, f"assert in lines {lines}: raise an error instead"
+
+
 def test_no_folder_shadows_the_standard_library() -> None:
     assert Path(platform.__file__).is_relative_to(sysconfig.get_path("stdlib"))
     assert not [folder for folder in PACKAGES if (folder / "__init__.py").exists()]
@@ -119,5 +129,6 @@ def test_no_machine_or_registry_is_named_in_the_repository() -> None:
 
 
 def test_these_checks_can_fail() -> None:
+    assert any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse("if x:\n    assert y")))
     assert imports(ast.parse("import time\nfrom socket import x")) == {"time", "socket"}
     assert [one.name for one in functions(ast.parse("def f():\n    async def g(): ..."))] == ["f", "g"]

@@ -70,18 +70,19 @@ class Signature:
 
     # Types
 
-    def resolve(self) -> None:
-        """Makes the codecs. Raises ConfigurationError, or Undefined when a name in the types is not there yet."""
+    def resolve(self) -> _Codecs:
+        """The codecs, made once. Raises ConfigurationError, or Undefined when a name in the types is not there yet."""
         if self._known is not None:
-            return
+            return self._known
         hints = self._hints()
         try:
-            self._known = _Codecs(self.parameters, hints)
+            self._known = codecs = _Codecs(self.parameters, hints)
         except NoSchema as error:
             raise ConfigurationError(
                 f"Expected the types of {self._name} ({place_of(self._fn)}) to be carried as JSON but {error}."
             ) from error
-        self._check_defaults(self._known)
+        self._check_defaults(codecs)
+        return codecs
 
     def _hints(self) -> dict[str, Any]:
         try:
@@ -93,10 +94,10 @@ class Signature:
                 f"Expected the types of {self._name} ({place_of(self._fn)}) to be types but {cut(str(error), 200)}."
             ) from error
 
-    def require(self) -> None:
+    def require(self) -> _Codecs:
         """As ``resolve``, but a name that is still not there is a ConfigurationError too."""
         try:
-            self.resolve()
+            return self.resolve()
         except Undefined as error:
             raise ConfigurationError(
                 f"Expected the types of {self._name} ({place_of(self._fn)}) to be importable but {error}: define them "
@@ -117,10 +118,7 @@ class Signature:
 
     @property
     def _codecs(self) -> _Codecs:
-        if self._known is None:
-            self.require()
-        assert self._known is not None  # require has raised otherwise
-        return self._known
+        return self._known or self.require()
 
     # Arguments
 

@@ -82,8 +82,8 @@ def _import_file(path: Path) -> ModuleType:
         raise ConfigurationError(f"Expected a file {path} but there is none.")
     sys.path.insert(0, str(path.parent.resolve()))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"Expected a Python module (.py) but {path} is none.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

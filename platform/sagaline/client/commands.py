@@ -31,6 +31,5 @@ async def confirm(
         left_s = None if deadline is None else max(0.0, deadline - loop.time())
         if await asking.answer(left_s) is not None:
             return
-    assert timeout_s is not None, "without a time-out it waits until there is an answer"
     text = await reads.silence(workflow_id, timeout_s, asking)
     raise RequestTimeout(f"{text} The request is on the log and may still be handled; make it again.")

@@ -93,7 +93,6 @@ class Reads:
                     return Answer(asking.future.result())
             finally:
                 _drop(copying)
-        assert timeout_s is not None, "without a time-out it waits until there is an answer"
         raise RequestTimeout(await self.silence(request.workflow_id, timeout_s, asking))
 
     async def _from_log_in_time(self, request: ReadRun, partition: int | None) -> Answer:
@@ -124,10 +123,11 @@ class Reads:
         except (LogUnavailable, TimeoutError):
             return None
 
-    async def silence(self, workflow_id: str, timeout_s: float, asking: Asking) -> str:
+    async def silence(self, workflow_id: str, timeout_s: float | None, asking: Asking) -> str:
         """Why there may be no answer, in words."""
         namespace = self._requests.log.namespace
-        text = f"Expected an answer about {workflow_id!r} within {timeout_s:g} s but none came: "
+        within = "" if timeout_s is None else f" within {timeout_s:g} s"
+        text = f"Expected an answer about {workflow_id!r}{within} but none came: "
         if asking.trouble:
             return text + f"the log did not take the request ({asking.trouble})."
         workers = await self._workers()

@@ -46,7 +46,6 @@ async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
             reply = await asking.answer(limit_s)
             if reply is not None:
                 return reply
-        assert limit_s is not None, "without a time-out it waits until there is an answer"
         text = await link.reads.silence(request.workflow_id, limit_s, asking)
         raise RequestTimeout(
             f"{text} The start is on the log and is handled when a worker comes: ask again with the same id."

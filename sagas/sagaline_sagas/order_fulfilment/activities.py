@@ -69,7 +69,8 @@ async def recall_parcel(order: Order, shipment: Shipment | None) -> None:
 def _undone_key() -> str:
     """The key under which the step that is undone was done, if it was."""
     step = activity.info().compensates
-    assert step is not None, "a compensation runs for a step"
+    if step is None:
+        raise RuntimeError("Expected a compensation but this is the attempt of a step.")
     return step.idempotency_key
 
 

@@ -77,7 +77,8 @@ class _WorkerProcess:
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
-        assert self._process is not None
+        if self._process is None:
+            return
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         if self._options.fresh_state:
