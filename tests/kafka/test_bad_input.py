@@ -76,7 +76,8 @@ async def test_an_unknown_activity_parks_the_run_until_a_worker_knows_it(log_url
 
 
 async def test_input_that_does_not_fit_is_heard_by_field_and_nothing_is_sent(log_url: str) -> None:
-    async with running(log_url, WORKFLOWS, ACTIVITIES) as (_, client):
+    async with running(log_url, WORKFLOWS, ACTIVITIES) as (worker, client):
+        await worker._host.wait_live(2)
         wrong: Any = {"id": "1", "quantity": "many"}
         with pytest.raises(InvalidInput, match=r"input of fulfil but order\.quantity: .*integer.*'many'"):
             await client.start(fulfil, wrong, id="o")

@@ -44,6 +44,33 @@ async def test_what_was_appended_is_read_back_as_it_was(log: Log) -> None:
     appender.close()
 
 
+async def test_what_is_acknowledged_is_seen_at_once_while_others_read(log: Log) -> None:
+    """A claim is read back from the log by a worker whose other partitions read theirs at the same moment."""
+    acks: list[Ack] = []
+    appender = log.appender(acks.extend)
+    for number in range(2_000):
+        appender.append(0, b"key", b"v" * 200, number)
+    await eventually(lambda: len(acks) == 2_000)
+    over = False
+
+    async def read_all() -> None:
+        while not over:
+            async for _ in log.read(HISTORY, 0, 0, 2_000):
+                await asyncio.sleep(0)  # memory never waits
+
+    others = [asyncio.create_task(read_all()) for _ in range(4)]
+    for number in range(30):
+        appender.append(1, b"key", b"value", None)
+        await eventually(lambda number=number: len(acks) == 2_001 + number)
+        assert [record.offset async for batch in log.read(HISTORY, 1, number, number + 1) for record in batch] == [
+            number
+        ]
+        assert await log.bounds(HISTORY, 1) == (0, number + 1)
+    over = True
+    await asyncio.gather(*others)
+    appender.close()
+
+
 async def test_a_tombstone_is_a_record_without_a_value(log: Log) -> None:
     acks: list[Ack] = []
     appender = log.appender(acks.extend)

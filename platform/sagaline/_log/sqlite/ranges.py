@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,16 @@ _RECORDS_A_BATCH = 1_000
 
 
 class SqliteRanges:
-    """A connection that reads; used from any thread. Raises LogUnavailable."""
+    """A connection that reads; used from any thread, by one at a time. Raises LogUnavailable.
+
+    A statement sees the file as it was when the connection's oldest unfinished statement began: threads that share a
+    connection without waiting for each other would be shown a log without what has been acknowledged meanwhile.
+    """
 
     def __init__(self, path: Path, namespace: str) -> None:
         self._path, self._namespace = path, namespace
         self._connection = connect(path)
+        self._lock = threading.Lock()
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """First offset that is there, and the next to be written."""
@@ -51,10 +57,11 @@ class SqliteRanges:
 
     @contextmanager
     def _reading(self) -> Generator[sqlite3.Connection, None, None]:
-        try:
-            yield self._connection
-        except sqlite3.Error as error:
-            raise LogUnavailable(f"Expected {self._path} to be readable but {error}.") from error
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise LogUnavailable(f"Expected {self._path} to be readable but {error}.") from error
 
     def close(self) -> None:
         """Disconnects."""
