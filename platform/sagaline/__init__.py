@@ -7,7 +7,17 @@ The public names, and nothing else. Start with ``workflow``, ``saga`` and ``acti
 from __future__ import annotations
 
 from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
-from sagaline.client import Client, Description, Failure, HistoryEvent, OpenStep, RunHandle, RunSummary, Status
+from sagaline.client import (
+    Client,
+    Description,
+    Failure,
+    HistoryEvent,
+    OpenStep,
+    PatchUse,
+    RunHandle,
+    RunSummary,
+    Status,
+)
 from sagaline.errors import (
     ActivityError,
     ApplicationError,
@@ -52,6 +62,7 @@ __all__ = [
     "MemberIdInUse",
     "NamespaceNotFound",
     "OpenStep",
+    "PatchUse",
     "PayloadTooLarge",
     "PayloadUnavailable",
     "RequestRefused",

@@ -151,6 +151,26 @@ class _WorkflowNamespace:
         started = datetime.fromtimestamp(run.started_ms / 1000, UTC)
         return WorkflowInfo(run.workflow_id, run.run_id, run.workflow.name, started, calls.is_replaying)
 
+    def patched(self, id: str) -> bool:
+        """Whether this run has a change of the code: True for runs that come here with the new code for the first time.
+
+        ::
+
+            if workflow.patched("fraud-check"):
+                await check_fraud(order)
+
+        The answer is in the run's history and stays the same for all of the run, also in replay: runs that have passed
+        this place with the old code go on as they began. ``id`` is a name of 1 to 255 bytes, not used before in this
+        workflow. docs/versioning.md says when the old branch may go. Raises ConfigurationError for more than 200
+        patches.
+        """
+        return _calls("patched").patched(checks.patch_id(id))
+
+    def deprecate_patch(self, id: str) -> None:
+        """In place of ``patched(id)`` once no run without the patch is left: the old branch is gone, and code without
+        this call can follow the runs that begin from now on. ``sagaline patches`` says when it may go too."""
+        _calls("deprecate_patch").patched(checks.patch_id(id), deprecated=True)
+
 
 def _calls(what: str) -> Calls:
     found = current_instance()

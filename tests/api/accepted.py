@@ -16,6 +16,7 @@ from sagaline import (
     Failure,
     HistoryEvent,
     OpenStep,
+    PatchUse,
     Retry,
     RunSummary,
     Status,
@@ -141,6 +142,7 @@ async def use() -> None:
         assert_type(await handle.history(), list[HistoryEvent])
         assert_type(await client.runs(Status.PARKED), list[RunSummary])
         assert_type(await client.runs("parked", workflow="fulfil", timeout="10s"), list[RunSummary])
+        assert_type(await client.patches(workflow="fulfil", timeout=5), list[PatchUse])
         await handle.cancel("changed my mind", timeout=10)
         await handle.terminate()
         await (await client.start_by_name("fulfil", {"id": "1"}, id="x")).retry()

@@ -7,7 +7,7 @@ import sagaline
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse NamespaceNotFound
-OpenStep PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError
+OpenStep PatchUse PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError
 RunSummary SagalineError StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity
 saga workflow
 """.split()

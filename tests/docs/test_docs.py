@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-COMMANDS = "demo dev worker start result list show history cancel terminate doctor".split()
+COMMANDS = "demo dev worker start result list show history cancel terminate doctor patches".split()
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +22,13 @@ def blocks(page: str) -> list[str]:
 def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     file = tmp_path / "tutorial.py"
     file.write_text("".join(blocks("docs/tutorial.md")))
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_block_of_the_page_on_versioning_runs(tmp_path: Path) -> None:
+    file = tmp_path / "versioning.py"
+    file.write_text("".join(blocks("docs/versioning.md")))
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -59,6 +59,7 @@ def samples() -> dict[str, records.Record]:
         events.RunCancelled("why", False),
         events.RunTerminated("request", "why"),
         events.RunReplaced("request", "run"),
+        events.PatchMarked("fraud-check", True),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),

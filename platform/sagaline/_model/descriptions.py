@@ -49,6 +49,7 @@ class RunDescription(msgspec.Struct, frozen=True):
     parked_at_ms: int | None = None
     waits_for: tuple[OpenStep, ...] = ()
     """The first of the ``open_steps``."""
+    patches: dict[str, bool] | None = None
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -65,6 +66,8 @@ class RunSummary(msgspec.Struct, frozen=True):
     parked_at_ms: int | None = None
     failure_type: str = ""
     failure_message: str = ""
+    patches: dict[str, bool] | None = None
+    """The patches that it has, and whether each is deprecated."""
 
 
 class ParkedRun(msgspec.Struct, frozen=True):

@@ -157,6 +157,15 @@ class RunReplaced(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class PatchMarked(msgspec.Struct, frozen=True, gc=False):
+    """The code has asked for a patch for the first time, and has it from now on. It stands before everything else that
+    the activation asked for. ``deprecated``: code may forget the patch."""
+
+    patch: str
+    deprecated: bool = False
+    version: int = 1
+
+
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -177,6 +186,7 @@ Command = (
     | RunCompleted
     | RunFailed
     | RunCancelled
+    | PatchMarked
 )
 Event = Input | Command
 
@@ -199,6 +209,7 @@ EVENTS: tuple[type[Event], ...] = (
     RunCancelled,
     RunTerminated,
     RunReplaced,
+    PatchMarked,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -209,5 +220,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         RunCompleted,
         RunFailed,
         RunCancelled,
+        PatchMarked,
     }
 )

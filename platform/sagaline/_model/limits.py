@@ -43,6 +43,8 @@ COMMAND_INPUT_BYTES = 128_000_000
 """Arguments of the activities that a run asks for in one activation."""
 TASKS = 20_000
 """Tasks that a run creates in one activation."""
+PATCHES = 200
+"""Patches that a run has asked for."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3

@@ -74,6 +74,10 @@ class Calls(Protocol):
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
         ...
 
+    def patched(self, patch: str, deprecated: bool = False) -> bool:
+        """Whether the run has a patch; the answer is on record. Raises ConfigurationError when there are too many."""
+        ...
+
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         ...

@@ -71,6 +71,15 @@ def name_for(fn: Callable[..., Any], name: object, place: str) -> str:
     return str(name)
 
 
+def patch_id(value: object) -> str:
+    """The id of a patch. Raises ConfigurationError when it is none."""
+    if not isinstance(value, str) or not value.strip() or size(value) > NAME_BYTES or not value.isprintable():
+        raise ConfigurationError(
+            f"Expected the id of a patch to be 1 to {NAME_BYTES} bytes of printable text but got {shown(value)}."
+        )
+    return str(value)
+
+
 def is_method(fn: Callable[..., Any]) -> bool:
     """True for a function that is written in a class and takes ``self``."""
     inside, _, _ = fn.__qualname__.rpartition("<locals>.")[2].rpartition(".")

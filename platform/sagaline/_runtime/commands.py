@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sagaline._model.events import Command
+from sagaline._model.events import Command, PatchMarked
 from sagaline._runtime.bugs import ActivationTooLarge
 from sagaline._runtime.frames import caller
+from sagaline._runtime.patches import Patches, markers_of
 from sagaline._runtime.setup import Bounds
 
 
@@ -14,7 +15,7 @@ class Commands:
     When ``closed``, the instance is evicted: what its code asks for on its way out is dropped.
     """
 
-    __slots__ = ("_bounds", "broken", "closed", "input_bytes", "is_replaying", "listed", "places")
+    __slots__ = ("_bounds", "broken", "closed", "input_bytes", "is_replaying", "listed", "patches", "places")
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -24,6 +25,7 @@ class Commands:
         self.is_replaying = False
         self.closed = False
         self.broken: ActivationTooLarge | None = None  # whatever the code has made of it
+        self.patches: Patches | None = None  # those of a run that has none cost nothing
 
     def add(self, command: Command, input_bytes: int = 0) -> None:
         """Raises ActivationTooLarge."""
@@ -35,6 +37,21 @@ class Commands:
         self.listed.append(command)
         if self.is_replaying:
             self.places.append(caller())
+
+    def patched(self, patch: str, deprecated: bool) -> bool:
+        """Whether the run has a patch. The first answer stays, and is in history when it is yes."""
+        patches = self.patches = self.patches or Patches()
+        if deprecated:
+            patches.deprecated.add(patch)
+        answer = patches.answers.get(patch)
+        if answer is None:
+            answer = patches.answer(patch, self.is_replaying)
+            if answer and (not self.is_replaying or patch in patches.current) and not self.closed:
+                at = len(markers_of(self.listed))
+                self.listed.insert(at, PatchMarked(patch, deprecated))
+                if self.is_replaying:
+                    self.places.insert(at, caller())
+        return answer
 
     def _break(self) -> ActivationTooLarge:
         if self.input_bytes > self._bounds.input_bytes:

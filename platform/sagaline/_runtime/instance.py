@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sagaline._model import events
-from sagaline._model.events import Command, Event
+from sagaline._model.events import Command, Event, PatchMarked
 from sagaline._model.limits import cut
 from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
@@ -26,6 +26,7 @@ from sagaline._runtime.endings import BUG, CANCELLED, failure_from, meaning
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
+from sagaline._runtime.patches import Patches, markers_of
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.setup import Setup
@@ -87,6 +88,19 @@ class Instance:
             return self.activate(jobs, at_ms), commands.places
         finally:
             commands.is_replaying = False
+
+    def note_patches(self, recorded: Sequence[Event]) -> None:
+        """The commands of an activation that is replayed next: its code is told which patches it has."""
+        commands = self._loop.commands
+        markers = markers_of(recorded)
+        if markers or commands.patches is not None:
+            commands.patches = commands.patches or Patches()
+            commands.patches.replaying(markers)
+
+    def unasked_patch(self, recorded: Sequence[PatchMarked], asked: Sequence[Event]) -> int | None:
+        """Which of the markers of a replayed activation the code should have asked for and has not."""
+        patches = self._loop.commands.patches
+        return None if patches is None else patches.unasked(recorded, asked)
 
     @property
     def info(self) -> RunInfo:

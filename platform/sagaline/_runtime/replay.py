@@ -15,6 +15,7 @@ from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, UnknownSte
 from sagaline._runtime.flags import KNOWN
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.jobs import JOBS
+from sagaline._runtime.patches import markers_of
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 
@@ -45,11 +46,15 @@ class Replay:
             self._match(recorded, self._event_id, record.more)
         elif not self._parked and self.pending:
             jobs, self.pending = self.pending, []
+            self.instance.note_patches(recorded)
             self.unwritten, self._places = self.instance.replay(jobs, record.at)
             self._match(recorded, self._event_id + len(record.events) - len(recorded), record.more)
         self._event_id += len(record.events)
 
     def _match(self, recorded: Sequence[Event], event_id: int, more: bool) -> None:
+        if markers := markers_of(recorded):
+            self._match_patches(markers, event_id)
+            recorded, event_id = recorded[len(markers) :], event_id + len(markers)
         asked, places = self.unwritten, self._places
         for index, expected in enumerate(recorded):
             command = asked[index] if index < len(asked) else None
@@ -60,6 +65,16 @@ class Replay:
             raise _mismatch(event_id + len(recorded), None, asked[len(recorded)], place)
         self.unwritten = asked[len(recorded) :]
         self._places = places[len(recorded) :]
+
+    def _match_patches(self, recorded: Sequence[events.PatchMarked], event_id: int) -> None:
+        """The markers are the first of an activation, so all of them are in its first record."""
+        asked = len(markers_of(self.unwritten))
+        unasked = self.instance.unasked_patch(recorded, self.unwritten[:asked])
+        if unasked is not None:
+            command = self.unwritten[asked] if asked < len(self.unwritten) else None
+            place = self._places[asked] if command is not None else ""
+            raise _mismatch(event_id + unasked, recorded[unasked], command, place)
+        self.unwritten, self._places = self.unwritten[asked:], self._places[asked:]
 
 
 def replay(setup: Setup, history: Iterable[History]) -> Replay:
@@ -124,6 +139,8 @@ def describe(event: Event | None) -> str:
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):
         return f"activity {event.activity!r} as step {step}"
+    if isinstance(event, events.PatchMarked):
+        return f"patch {event.patch!r}"
     text = words.get(type(event), type(event).__name__)
     return f"{text} as step {step}" if step else text
 

@@ -11,6 +11,7 @@ from sagaline.cli import (
     doctor,
     history,
     list_runs,
+    patches,
     result,
     runs,
     show,
@@ -37,6 +38,7 @@ app.command("result")(result.result)
 app.command("list")(list_runs.list_runs)
 app.command("show")(show.show)
 app.command("history")(history.history)
+app.command("patches")(patches.patches)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")

@@ -12,6 +12,7 @@ from sagaline.client.types import (
     IdReuse,
     OnParked,
     OpenStep,
+    PatchUse,
     RunSummary,
     Status,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "IdReuse",
     "OnParked",
     "OpenStep",
+    "PatchUse",
     "RunHandle",
     "RunSummary",
     "Status",

@@ -17,13 +17,14 @@ from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.handle import DEFAULT_TIMEOUT, Link, RunHandle
+from sagaline.client.patches import count_patches
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
 from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
-from sagaline.client.types import IdConflict, IdReuse, OnParked, RunSummary, Status
+from sagaline.client.types import IdConflict, IdReuse, OnParked, PatchUse, RunSummary, Status
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -256,3 +257,10 @@ class Client:
         self._requests.check_open()
         runs = await list_runs(self._link.reads, wanted, checks.seconds(timeout))
         return [run for run in runs if name is None or run.workflow == name]
+
+    async def patches(
+        self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> list[PatchUse]:
+        """The patches that runs have, of one workflow or of all, with what the open runs say of each: whether the old
+        branch, or the patch itself, may be removed from the code. Raises RequestTimeout."""
+        return count_patches(await self.runs(workflow=workflow, timeout=timeout))

@@ -36,6 +36,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         _time(shown.parked_at_ms),
         shown.events,
         reply.failure,
+        shown.patches or {},
         open_steps=shown.open_steps,
         waits_for=tuple(map(_open_step, shown.waits_for)),
         cancel_requested=shown.cancel_requested,
@@ -59,6 +60,7 @@ def summary_of(record: bytes) -> RunSummary:
         _time(shown.parked_at_ms),
         shown.events,
         failure,
+        shown.patches or {},
     )
 
 

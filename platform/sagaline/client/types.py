@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from sagaline._model.failure import Failure
 
-__all__ = ["Description", "Failure", "HistoryEvent", "IdConflict", "IdReuse", "OpenStep", "RunSummary", "Status"]
+__all__ = [
+    "Description",
+    "Failure",
+    "HistoryEvent",
+    "IdConflict",
+    "IdReuse",
+    "OpenStep",
+    "PatchUse",
+    "RunSummary",
+    "Status",
+]
 
 IdConflict = Literal["join", "use_existing", "fail", "terminate_existing"]
 """What a start does when a run of its id is open. ``join``: it is given that run if workflow and input are the same,
@@ -69,7 +79,10 @@ class OpenStep:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run in a list. ``failure`` says why it is parked or did not complete, ``changed_at`` when it last went on."""
+    """A run in a list. ``failure`` says why it is parked or did not complete, ``changed_at`` when it last went on.
+
+    ``patches`` are those that the run has, by id: True for one that is deprecated.
+    """
 
     workflow_id: str
     run_id: str
@@ -81,6 +94,7 @@ class RunSummary:
     parked_at: datetime | None = None
     events: int = 0
     failure: Failure | None = None
+    patches: dict[str, bool] = field(default_factory=dict[str, bool])
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,23 @@ class Description(RunSummary):
     cancel_requested: bool = False
     result: Any = None
     unowned_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PatchUse:
+    """A patch of a workflow, and how many of its open runs have it: ``patched``, or ``deprecated``, or are ``without``.
+
+    ``advice``: ``keep`` ``workflow.patched``, for runs without the patch may still need the old branch; ``deprecate``:
+    all open runs have it, the old branch may go and ``deprecate_patch`` takes the place of ``patched``; ``remove`` that
+    too, no open run needs it.
+    """
+
+    workflow: str
+    patch: str
+    patched: int
+    deprecated: int
+    without: int
+    advice: Literal["keep", "deprecate", "remove"]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ async def sleeps() -> None:
 WORKFLOWS, ACTIVITIES = [trip, waits, sleeps], [book, flaky]
 SUMMARY = {
     *("workflow_id", "run_id", "workflow", "status", "started_at", "changed_at", "closed_at", "parked_at"),
-    *("events", "failure"),
+    *("events", "failure", "patches"),
 }
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
 

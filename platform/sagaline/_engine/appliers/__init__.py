@@ -12,6 +12,7 @@ from sagaline._engine.appliers import (
     activity_failed,
     activity_scheduled,
     cancel_requested,
+    patch_marked,
     run_cancelled,
     run_completed,
     run_failed,
@@ -50,6 +51,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunCancelled, 1): run_cancelled.apply,
     (events.RunTerminated, 1): run_terminated.apply,
     (events.RunReplaced, 1): run_replaced.apply,
+    (events.PatchMarked, 1): patch_marked.apply,
 }
 
 NEWEST: dict[type[Event], int] = {event: version for event, version in sorted(APPLIERS, key=lambda key: key[1])}

@@ -69,6 +69,8 @@ class RunView(Protocol):
     @property
     def held(self) -> bool: ...
     @property
+    def patches(self) -> dict[str, bool] | None: ...
+    @property
     def closed(self) -> bool: ...
 
 
@@ -101,6 +103,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     parked_at: int | None = None
     ended_by: str = ""
     held: bool = False
+    patches: dict[str, bool] | None = None  # those that the run has, and whether each is deprecated
 
     @property
     def closed(self) -> bool:

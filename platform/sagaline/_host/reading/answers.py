@@ -52,6 +52,7 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         sealed_result=run.result if sealed else None,
         parked_at_ms=run.parked_at if run.status == PARKED else None,
         waits_for=_waits_for(run, state),
+        patches=run.patches,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
@@ -125,6 +126,7 @@ def summary(run: RunView) -> RunSummary:
         parked_at_ms=run.parked_at if run.status == PARKED else None,
         failure_type="" if failure is None else failure.type,
         failure_message="" if failure is None else cut(failure.message, SUMMARY_BYTES),
+        patches=run.patches,
     )
 
 

@@ -36,6 +36,8 @@ def weight(event: object) -> int:
         total += _scheduled(event)  # type: ignore[arg-type]
     elif kind is events.RunStarted:
         total += 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to))  # type: ignore[attr-defined]
+    elif kind is events.PatchMarked:
+        total += 4 * len(event.patch)  # type: ignore[attr-defined]
     elif kind in _REASONS:
         total += 4 * len(event.reason)  # type: ignore[attr-defined]
     failure = getattr(event, "failure", None)
