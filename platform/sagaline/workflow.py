@@ -6,6 +6,7 @@ Inside one, plain asyncio works and is deterministic; ``workflow.now()``, ``work
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import random
@@ -19,7 +20,7 @@ from sagaline._runtime import checks
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import Declaration, WorkflowDefinition
-from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.durations import Duration, milliseconds, seconds
 from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
 from sagaline._runtime.frames import caller
 from sagaline._runtime.signatures import Signature
@@ -100,7 +101,7 @@ class Decorator:
 
 
 class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
-    """Adds the run's ids, and says nothing while history is replayed."""
+    """Adds the run's ids, in the text and as fields of the record; says nothing while history is replayed."""
 
     def isEnabledFor(self, level: int) -> bool:
         instance = current_instance()
@@ -108,14 +109,19 @@ class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         instance = current_instance()
-        return (msg if instance is None else f"[{instance.run.workflow_id}] {msg}"), kwargs
+        if instance is None:
+            return msg, kwargs
+        run = instance.run
+        ids = {"workflow_id": run.workflow_id, "run_id": run.run_id, "workflow": run.workflow.name}
+        kwargs["extra"] = {**ids, **(kwargs.get("extra") or {})}
+        return f"[{run.workflow_id}] {msg}", kwargs
 
 
 class _WorkflowNamespace:
     """``workflow``: the decorator, and what workflow code may ask."""
 
     logger: logging.LoggerAdapter[logging.Logger] = _ReplaySilentLogger(logging.getLogger("sagaline.workflow"), {})
-    """Logs with the run's id, once: it is silent in replay."""
+    """Logs once, being silent in replay, with the fields ``workflow_id``, ``run_id`` and ``workflow``."""
 
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
@@ -143,6 +149,34 @@ class _WorkflowNamespace:
     def uuid4(self) -> uuid.UUID:
         """A random UUID; the same in replay."""
         return uuid.UUID(int=_calls("uuid4").random.getrandbits(128), version=4)
+
+    def uuid7(self) -> uuid.UUID:
+        """A UUID that begins with the activation's time, so that ids sort by age; the same in replay (RFC 9562)."""
+        calls = _calls("uuid7")
+        chance = calls.random.getrandbits(74)
+        high = (calls.now_ms << 16) | (7 << 12) | (chance >> 62)
+        return uuid.UUID(int=(high << 64) | (0b10 << 62) | (chance & ((1 << 62) - 1)))
+
+    async def sleep(self, duration: Duration) -> None:
+        """Waits for a durable timer, which never fires early: seconds, a timedelta, or text such as "10s" or "3d".
+
+        Zero lets other tasks go on. Raises ConfigurationError when it is no duration, or above a hundred years. When
+        it is cancelled the timer is too.
+        """
+        await asyncio.sleep(seconds(duration, least_ms=0))
+
+    async def wait_condition(self, predicate: Callable[[], object], timeout: Duration | None = None) -> None:
+        """Returns when the predicate is true.
+
+        It is asked at once, and whenever the run's code is quiet; it has to be a plain function that changes nothing.
+        What it raises is raised here. Raises TimeoutError when it is not true after ``timeout``.
+        """
+        calls = _calls("wait_condition")
+        if timeout is None:
+            await calls.wait_condition(predicate)
+            return
+        async with asyncio.timeout(seconds(timeout, "timeout", least_ms=0)):
+            await calls.wait_condition(predicate)
 
     def info(self) -> WorkflowInfo:
         """Ids and start of the run."""

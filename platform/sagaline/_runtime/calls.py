@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from sagaline._model.failure import RetryPolicy
@@ -84,6 +85,10 @@ class Calls(Protocol):
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of the run's loop."""
+        ...
+
+    async def wait_condition(self, predicate: Callable[[], object]) -> None:
+        """Returns when the predicate holds: it is asked at once, and whenever the code is quiet."""
         ...
 
     def allow_calls(self, count: int | None) -> None:

@@ -27,11 +27,15 @@ BRANCHES_END = 6
 WORKFLOWS_RUN_INLINE_ON_REQUEST = 7
 """A workflow called in another one is an error unless it is called by ``inline``. (It simply ran inside.)"""
 
+SETS_IN_ORDER = 8
+"""Sets of asyncio and anyio iterate in order of insertion. (It was the order of the hashes.)"""
+
 CURRENT: tuple[int, ...] = (
     BOUNDED_ACTIVATIONS,
     BOUNDED_PAYLOADS,
     CANCELLATION_DECIDED_FIRST,
     BRANCHES_END,
     WORKFLOWS_RUN_INLINE_ON_REQUEST,
+    SETS_IN_ORDER,
 )
 KNOWN = frozenset(CURRENT) | {1, 2}

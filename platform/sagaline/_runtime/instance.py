@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sagaline._model import events
 from sagaline._model.events import Command, Event, PatchMarked
 from sagaline._model.limits import cut
+from sagaline._runtime import set_order
 from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
@@ -43,6 +44,7 @@ class Instance:
     __slots__ = ("_context", "_evicted", "_loop")
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
+        set_order.install()
         self._loop = _new_loop(run, setup)
         self._context = contextvars.Context()
         self._evicted = False
@@ -155,11 +157,14 @@ class Instance:
         loop = self._loop
         host_loop = _get_running_loop()
         host_task = _leave_host_task(host_loop) if _ONE_TASK_A_THREAD else None
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, loop.finish_generator)
         _set_running_loop(loop)
         try:
             return self._context.run(code, argument)
         finally:
             _set_running_loop(host_loop)
+            sys.set_asyncgen_hooks(*hooks)
             if _ONE_TASK_A_THREAD:
                 _return_to_host_task(host_loop, host_task)
 

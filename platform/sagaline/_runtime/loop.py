@@ -12,13 +12,17 @@ import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
 from itertools import repeat
+from math import inf
 from typing import Any, NoReturn
 
 from sagaline._model.limits import DURATION_MS
 from sagaline._runtime.bugs import ActivationTooLarge
-from sagaline._runtime.frames import caller, place_of
+from sagaline._runtime.conditions import Conditions, Predicate
+from sagaline._runtime.frames import caller, place_of, place_of_coroutine
 from sagaline._runtime.setup import Bounds
 from sagaline.errors import InvalidInput
+
+_CALLBACKS_AT_ONCE = 5_000
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -40,24 +44,32 @@ class WorkflowTask(asyncio.Task[Any]):
 
 
 class WorkflowTimer(asyncio.TimerHandle):
-    """A timer of the run. ``number`` is that of its step; 0 when it needs none, because it was due at once."""
+    """A timer of the run. ``number`` is that of its step; 0 when it needs none: it is due at once, or never."""
 
     __slots__ = ("number",)
     number: int
 
 
 class DeterministicLoop(asyncio.AbstractEventLoop):
-    """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time."""
+    """The asyncio side of a workflow instance. ``_now_ms`` is the activation's time.
 
-    def __init__(self, hash_base: int, bounds: Bounds) -> None:
+    ``keeps_order``: sets that asyncio makes iterate in order of insertion (``set_order``).
+    """
+
+    def __init__(self, hash_base: int, bounds: Bounds, *, keeps_order: bool = True) -> None:
         self._hash_base = hash_base
         self._bounds = bounds
+        self.keeps_order = keeps_order
         self._now_ms = 0
+        self._time = 0.0  # in seconds; by a rounding error more where a timer is due
         self._ready: deque[asyncio.Handle] = deque()
         self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
         self._task_count = 0
         self._task_bound = 0
         self._callbacks = repeat(None, 0)
+        self._callbacks_left = 0
+        self._resting: list[asyncio.Handle] = []  # callbacks that only repeat themselves until something happens
+        self._conditions: Conditions | None = None
         self.broken: BaseException | None = None  # whatever the code has made of it
 
     # What a subclass gives
@@ -77,8 +89,18 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if at_ms < self._now_ms:
             raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
         self._now_ms = at_ms
-        self._callbacks = repeat(None, self._bounds.callbacks)
+        self._time = max(self._time, at_ms / 1000)
+        self._callbacks_left = self._bounds.callbacks
+        self._callbacks = self._next_callbacks()
+        self._ready.extend(self._resting)
+        self._resting.clear()
         self._task_bound = self._task_count + self._bounds.tasks
+
+    def reach(self, when: float) -> None:
+        """A timer is due: ``time()`` is no less than when. Code that is woken asks whether its time has come, and
+        would ask for ever when milliseconds, as floats, are a little less than their sum."""
+        if self._time < when < self._time + 0.001:
+            self._time = when
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks that are not done, in order of creation."""
@@ -87,7 +109,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def clear(self) -> None:
         """Drops what refers back to the loop, so that no garbage collection has to find it."""
         self._ready.clear()
+        self._resting.clear()
         self._tasks.clear()
+        self._conditions = None
 
     def drain(self) -> None:
         """Runs what is ready, and what that makes ready, until nothing is.
@@ -96,14 +120,60 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """
         ready = self._ready
         handle: Any  # its slots are private; its method would report to the loop what it had better raise
-        for _ in self._callbacks:
+        while True:
+            for _ in self._callbacks:
+                if not ready:
+                    return
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._context.run(handle._callback, *handle._args)
             if not ready:
                 return
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._context.run(handle._callback, *handle._args)
-        if ready:
-            raise ActivationTooLarge("callbacks", self._bounds.callbacks, place_of(ready[0]))
+            if self._callbacks_left == 0:
+                raise ActivationTooLarge("callbacks", self._bounds.callbacks, self._busy_place())
+            self._callbacks = self._next_callbacks()
+            self._rest()
+
+    def _next_callbacks(self) -> repeat[None]:
+        count = min(_CALLBACKS_AT_ONCE, self._callbacks_left)
+        self._callbacks_left -= count
+        return repeat(None, count)
+
+    def _busy_place(self) -> str:
+        for handle in self._ready:
+            if not _cancels_again(handle):
+                return place_of(handle)
+        places = [place_of_coroutine(task.get_coro()) for task in self._tasks.values()]
+        return f"{' or '.join(filter(None, places[:3]))}, which catches its cancellation again and again,"
+
+    def _rest(self) -> None:
+        """After many callbacks: those that cancel again what has caught its cancellation wait for the next activation.
+
+        anyio cancels the tasks of a scope in every turn of the loop until they leave it, and code that goes on in
+        there may wait for something that does not happen before the loop is quiet.
+        """
+        again = [handle for handle in self._ready if _cancels_again(handle)]
+        for handle in again:
+            self._ready.remove(handle)
+        self._resting += again
+
+    def wake_resting(self) -> bool:
+        """They run on in this activation: nothing else will wake the code. False when there are none."""
+        self._ready.extend(self._resting)
+        self._resting.clear()
+        return bool(self._ready)
+
+    # Conditions
+
+    async def wait_condition(self, predicate: Predicate) -> None:
+        """Returns when the predicate holds: it is asked at once, and whenever the code is quiet."""
+        if self._conditions is None:
+            self._conditions = Conditions()
+        await self._conditions.wait(predicate, self.create_future)
+
+    def wake_conditions(self) -> bool:
+        """Wakes whoever waits for a condition that holds by now; False when nobody does."""
+        return self._conditions is not None and self._conditions.wake()
 
     def call_soon(  # type: ignore[override]  # typeshed's variadic generics
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
@@ -120,14 +190,17 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override]  # typeshed's variadic generics
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        if not when * 1000 - self._now_ms <= DURATION_MS:  # NaN too
+        if not when * 1000 - self._now_ms <= DURATION_MS and when != inf:  # NaN too
             raise InvalidInput(
                 f"Expected a time at most 100 years ahead but got {when - self.time():g} s ({caller()})."
             )
         handle = WorkflowTimer(when, callback, args, self, context)
         handle.number = 0
+        if when == inf:
+            return handle  # as anyio.sleep_forever has it
         due_ms = 0 if when <= 0 else -int(-(when * 1000 - 0.001) // 1)  # rounded up: a timer never fires early
         if due_ms <= self._now_ms:
+            self.reach(when)
             self._ready.append(handle)
         else:
             handle._scheduled = True  # type: ignore[attr-defined]  # so that cancel() tells the loop
@@ -138,7 +211,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self.stop_timer(handle)
 
     def time(self) -> float:
-        return self._now_ms / 1000
+        return self._time
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
@@ -149,8 +222,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             self.broken = ActivationTooLarge("new tasks", self._bounds.tasks, caller())
             raise self.broken
         self._task_count += 1
-        options.setdefault("name", f"task-{self._task_count}")
-        options.pop("eager_start", None)
+        if options.get("name") is None:
+            options["name"] = f"task-{self._task_count}"
+        options.pop("eager_start", None)  # a task starts in its turn
         number = self._hash_base + self._task_count
         task = WorkflowTask(coro, self, number, **options)
         self._tasks[number] = task
@@ -185,6 +259,14 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_asyncgens(self) -> None:
         pass
+
+    def get_task_factory(self) -> None:
+        return None
+
+
+def _cancels_again(handle: asyncio.Handle) -> bool:
+    callback = getattr(handle, "_callback", None)
+    return getattr(callback, "__qualname__", None) == "CancelScope._deliver_cancellation"
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:

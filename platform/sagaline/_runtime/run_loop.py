@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 from sagaline._model import events
 from sagaline._model.failure import RetryPolicy
+from sagaline._runtime import collector
 from sagaline._runtime.calls import FORWARD
 from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
-from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS
+from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS, SETS_IN_ORDER
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
 from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_result
 from sagaline._runtime.run import RunInfo
@@ -29,7 +30,7 @@ class RunLoop(DeterministicLoop):
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         bounds = setup.bounds if BOUNDED_ACTIVATIONS in run.flags else setup.bounds.times(_OLD_BOUNDS)
-        super().__init__(zlib.crc32(run.run_id.encode()) << 20, bounds)
+        super().__init__(zlib.crc32(run.run_id.encode()) << 20, bounds, keeps_order=SETS_IN_ORDER in run.flags)
         self.run = run
         self.commands = Commands(bounds)
         self.table = Steps()
@@ -137,12 +138,25 @@ class RunLoop(DeterministicLoop):
         await self._quiet
 
     def wake_when_quiet(self) -> bool:
-        """Wakes whoever waits for quiet; False when nobody does."""
+        """Wakes whoever waits for a condition that holds, else who waits for quiet; False when nobody does."""
+        if self.wake_conditions():
+            return True
         waiter, self._quiet = self._quiet, None
-        if waiter is None or waiter.done():
-            return False
-        waiter.set_result(None)
-        return True
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+            return True
+        waits = self.table.open or self.table.timers
+        return not waits and self.wake_resting()
+
+    # Async generators that are dropped half way
+
+    def finish_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Closes one in a task of the run, as asyncio does: its ``finally`` blocks may call activities.
+
+        One that the garbage collector finds just ends: when that happens is no function of the program.
+        """
+        if not self.commands.closed and not collector.is_running() and asyncio._get_running_loop() is self:
+            self.create_task(generator.aclose(), name="the end of an async generator")
 
     # What asyncio asks for
 

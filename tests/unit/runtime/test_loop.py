@@ -64,7 +64,7 @@ def test_sleep_is_a_durable_timer_that_never_fires_early() -> None:
     script.check_replay()
 
 
-@pytest.mark.parametrize("seconds", [float("inf"), 1e300, 4e9])
+@pytest.mark.parametrize("seconds", [float("nan"), 1e300, 4e9])
 def test_a_sleep_that_is_no_duration_is_a_bug_with_its_place(seconds: float) -> None:
     @workflow
     async def nap() -> None:
@@ -72,6 +72,19 @@ def test_a_sleep_that_is_no_duration_is_a_bug_with_its_place(seconds: float) -> 
 
     with pytest.raises(WorkflowBug, match=r"at most 100 years ahead but got .*test_loop\.py"):
         Script(nap)
+
+
+def test_a_sleep_for_ever_is_no_timer() -> None:
+    @workflow
+    async def waits() -> str:
+        nap = asyncio.create_task(asyncio.sleep(float("inf")))
+        await fetch("a")
+        nap.cancel()
+        return "up"
+
+    script = Script(waits)
+    assert names(script.commands) == ["fetch"]
+    assert names(script.done(1)) == ["RunCompleted"]
 
 
 @pytest.mark.parametrize("seconds", [-1e300, float("-inf"), -1.0, 0.0])

@@ -8,4 +8,6 @@ from sagaline._runtime.run_loop import RunLoop
 
 def apply(loop: RunLoop, job: TimerFired) -> None:
     """Makes the timer's callback ready."""
-    loop.make_ready(loop.table.fire_timer(job, job.step))
+    handle = loop.table.fire_timer(job, job.step)
+    loop.reach(handle.when())
+    loop.make_ready(handle)
