@@ -6,6 +6,7 @@ import typer
 
 from sagaline.cli import (
     cancel,
+    check,
     demo,
     dev,
     doctor,
@@ -42,6 +43,7 @@ app.command("patches")(patches.patches)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")
+app.command("check")(check.check_code)
 app.command("doctor")(doctor.doctor)
 app.add_typer(topics.app, name="topics")
 app.command("demo")(demo.demo)

@@ -1,0 +1,13 @@
+"""A static check of workflow code: what would make a run differ on replay is found before it runs.
+
+It parses files and follows calls; it imports neither the user's code nor the rest of Sagaline.
+"""
+
+from __future__ import annotations
+
+from sagaline.checker.checking import check
+from sagaline.checker.files import TargetNotFound, files_of
+from sagaline.checker.findings import Finding, Place, Severity
+from sagaline.checker.report import Report, as_json, as_text
+
+__all__ = ["Finding", "Place", "Report", "Severity", "TargetNotFound", "as_json", "as_text", "check", "files_of"]

@@ -1,0 +1,88 @@
+"""One check: files in, a report out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sagaline.checker.allowances import UNUSED, WRONG, Allowances
+from sagaline.checker.bodies import Body, is_plain_function
+from sagaline.checker.call_graph import CallGraph, TooLong, workflows_of
+from sagaline.checker.findings import Finding, Place, Severity
+from sagaline.checker.project import Project
+from sagaline.checker.report import Report
+from sagaline.checker.resolving import Resolver
+from sagaline.checker.rules import RULES
+from sagaline.checker.rules.rule import Match, Rule
+from sagaline.checker.sources import Source
+
+UNREADABLE = "SGL001"
+
+
+def check(paths: Iterable[Path], *, seconds: float | None = None) -> Report:
+    """Checks the workflows in files, and all that they call.
+
+    ``seconds`` bounds the time; what has been found by then is reported, with ``is_complete`` False.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    project = Project(paths)
+    resolver = Resolver(project)
+    modules = project.targets()
+    workflows = [workflow for module in modules for workflow in workflows_of(module, resolver)]
+    matches: dict[tuple[str, Place], Finding] = {}
+    sources: dict[Path, Source] = {}
+    is_complete = True
+    try:
+        for body in CallGraph(resolver, deadline).reached(workflows):
+            source = body.function.module.source
+            sources[source.path] = source
+            for finding in _findings(body):
+                matches.setdefault((finding.code, finding.place), finding)
+    except TooLong:
+        is_complete = False
+    sources.update({module.source.path: module.source for module in modules})
+    findings = _allowed(list(matches.values()), sources, {module.source.path for module in modules}, is_complete)
+    findings += _unreadable(project)
+    return Report(
+        sorted(findings, key=lambda finding: (finding.place, finding.code)), len(workflows), len(modules), is_complete
+    )
+
+
+def _findings(body: Body) -> Iterable[Finding]:
+    is_code = is_plain_function(body.function)
+    for rule in RULES:
+        if is_code or rule.in_variables:
+            for match in rule.check(body):
+                yield _finding(rule, match, body)
+
+
+def _finding(rule: Rule, match: Match, body: Body) -> Finding:
+    source = body.function.module.source
+    place = Place(source.path, match.node.lineno, source.column(match.node))
+    end = match.node.end_lineno or match.node.lineno
+    return Finding(rule.code, rule.severity, place, match.what, match.fix, body.path, end)
+
+
+def _allowed(
+    findings: list[Finding], sources: dict[Path, Source], targets: set[Path], is_complete: bool
+) -> list[Finding]:
+    """The findings that no comment allows, and the comments that are wrong."""
+    codes = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG}
+    allowances = {path: Allowances(source, codes) for path, source in sources.items()}
+    remaining = [finding for finding in findings if not allowances[finding.place.file].allows(finding)]
+    for path in targets:
+        remaining += allowances[path].problems
+        remaining += allowances[path].unused() if is_complete else ()
+    return remaining
+
+
+def _unreadable(project: Project) -> list[Finding]:
+    return [
+        Finding(UNREADABLE, Severity.ERROR, Place(file, error.line, error.column), error.why, _advice(error.why))
+        for file, error in project.unreadable.items()
+    ]
+
+
+def _advice(why: str) -> str:
+    return "leave generated data out of the check" if "larger" in why or "deeply" in why else "correct the file"

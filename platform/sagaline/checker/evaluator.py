@@ -1,0 +1,44 @@
+"""What the parts of the checker ask of the resolver."""
+
+from __future__ import annotations
+
+import ast
+from typing import Protocol, TypeAlias
+
+from sagaline.checker.symbols import Class, Function, Module
+from sagaline.checker.values import Value
+
+Scope: TypeAlias = Module | Class | Function
+
+
+class Evaluator(Protocol):
+    """Works out what expressions stand for.
+
+    Contract:
+    - Never runs, imports or changes the code that is checked.
+    - Ends for every code, also for names that refer to one another in a circle.
+    """
+
+    def value(self, expression: ast.expr, scope: Scope) -> Value | None:
+        """What an expression in a scope stands for; None when the code does not show it."""
+        ...
+
+    def returned(self, function: Function) -> Value | None:
+        """What a call of a function gives, by its annotation."""
+        ...
+
+    def defined(self, node: ast.AST, scope: Scope) -> Function | Class:
+        """The function or class that a definition in a scope makes."""
+        ...
+
+
+def module_of(scope: Scope) -> Module:
+    """The module that a scope is in."""
+    return scope if isinstance(scope, Module) else scope.module
+
+
+def around(scope: Function | Class) -> Scope:
+    """The scope in which a function's decorators, or a class's bases, are looked up."""
+    if isinstance(scope, Function) and scope.cls is not None:
+        return scope.cls
+    return scope.parent or scope.module
