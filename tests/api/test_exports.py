@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sagaline
+from sagaline import testing
 
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
@@ -11,6 +12,14 @@ OpenStep PatchUse PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeo
 RunSummary SagalineError StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity
 saga workflow
 """.split()
+
+
+KIT = "ActivityEnvironment Call Environment EnvironmentOptions History Stuck Trial fail_after_each_step".split()
+
+
+def test_exports_of_the_test_kit_are_as_frozen() -> None:
+    assert testing.__all__ == KIT
+    assert all(hasattr(testing, name) for name in KIT)
 
 
 def test_exports_are_as_frozen() -> None:

@@ -31,7 +31,7 @@ class HostOptions:
     """What running activities get when the worker stops."""
 
     cached_instances: int = 50_000
-    """Workflow instances in memory; others are rebuilt from their history when they are needed."""
+    """Workflow instances in memory; others are rebuilt from history when they are needed. 0: none is kept."""
     asleep_ms: int = 10_000
     """A run that waits for nothing but a timer that is further away leaves memory; with a long history later."""
     cached_instance_bytes: int = 64_000_000

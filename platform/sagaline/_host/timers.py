@@ -55,6 +55,10 @@ class Timers:
         if self._handle is None or item.due_at < self._wakes_at:
             self._schedule()
 
+    def look(self) -> None:
+        """The clock has jumped: looks at once."""
+        self._schedule()
+
     def close(self) -> None:
         """Fires nothing more."""
         self._heap.clear()

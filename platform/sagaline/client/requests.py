@@ -92,6 +92,11 @@ class Asking:
             self.future.exception()  # heard
 
     @property
+    def request(self) -> Command:
+        """What is asked."""
+        return self._request
+
+    @property
     def trouble(self) -> str:
         """Why the log did not take the request the last time, in words; empty when it did."""
         return self._trouble
@@ -200,6 +205,11 @@ class Requests:
     def address(self) -> tuple[str, int]:
         """Where answers go: the client's id and the partition that it reads, as requests say it."""
         return self._id, self._partition
+
+    @property
+    def unanswered(self) -> set[Asking]:
+        """What has been asked and not been answered yet."""
+        return {asking for asking in self._waiting.values() if not asking.future.done()}
 
     def asking(self, request: Command, partition: int | None = None) -> Asking:
         """Asks; ``with`` it open. Without a partition the request goes to that of its workflow id."""

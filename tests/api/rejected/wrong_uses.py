@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagaline import Client, Retry, Worker, activity, saga, workflow
+from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step
 
 
 @dataclass
@@ -99,3 +100,19 @@ async def use(client: Client) -> None:
     client.handle(7)  # wrong
     print((await handle.describe()).epoch)  # wrong
     await client.runs(workflow=fulfil)  # wrong
+
+
+async def kit(env: Environment) -> None:
+    env.stand_in(reserve, 5)  # wrong
+    env.stand_in(reserve, lambda order, more: order.id)  # wrong
+    env.stand_in(reserve, lambda order: 5)  # wrong
+    env.fail(reserve, "no")  # wrong
+    env.time_out(fulfil)  # wrong
+    env.lose_result(reserve, attempts=1)  # wrong
+    await env.execute(fulfil, "1")  # wrong
+    await env.start(reserve, Order("1"))  # wrong
+    count: int = env.calls(reserve)[0].result  # wrong
+    print(count)
+    await ActivityEnvironment().run(reserve, 5)  # wrong
+    Environment(activities=[reserve])  # wrong
+    await fail_after_each_step(env, lambda: env.start(fulfil, Order("1")), lambda trial: None, ways=["no"])  # wrong

@@ -109,6 +109,15 @@ class ActivityRunner:
         self._deadlines.bring_forward(attempt, _CANCEL_GRACE_S)
         self._stop(attempt)
 
+    def expire(self, run_id: str, step: int) -> None:
+        """An attempt's time is over now, as at its deadline: for tests, which do not wait for it."""
+        for key, attempt in self._attempts.items():
+            if (key.run_id, key.step) == (run_id, step) and attempt.task is not None:
+                if attempt.timer is not None:
+                    attempt.timer.cancel()
+                self._on_deadline(attempt)
+                return
+
     def forget(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt whose outcome nobody hears."""
         attempt = self._attempts.get(Key(place, run_id, step))

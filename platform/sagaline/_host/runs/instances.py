@@ -164,7 +164,8 @@ class Instances:
     def _remember(self, run_id: str, instance: Instance, grown: int) -> None:
         self._cached[run_id] = instance
         self._weigh(run_id, grown)
-        while len(self._cached) > 1 and (len(self._cached) > self._bound or self._weight > self._bytes):
+        kept = 1 if self._options.cached_instances else 0  # the newest stays, however large it is
+        while len(self._cached) > kept and (len(self._cached) > self._bound or self._weight > self._bytes):
             self.forget(next(iter(self._cached)))
 
     def _weigh(self, run_id: str, grown: int) -> None:

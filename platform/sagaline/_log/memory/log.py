@@ -77,6 +77,10 @@ class MemoryLog:
     async def close(self) -> None:
         pass
 
+    def forget(self) -> None:
+        """Drops all records: the next log of this name is another one."""
+        _brokers.pop((self._url.place, self.namespace), None)
+
     async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
         count = self._broker.partitions
         return [TopicPlan(spec.name, "nothing", count, 1, {}) for spec in TOPICS]
