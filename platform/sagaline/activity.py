@@ -197,7 +197,7 @@ class _ActivityNamespace:
             raise SagalineError(
                 "Expected activity.info() inside an activity that a worker runs but it was called outside."
             )
-        return attempt
+        return attempt()
 
 
 activity = _ActivityNamespace()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ class Bench:
     def __init__(self, activities: Sequence[Activity[..., Any]], **options: Any) -> None:
         self.results: list[ActivityResult] = []
         self.taken_up: list[Place] = []
+        self.on_report: Callable[[], None] = lambda: None
         self.options = HostOptions("w", **options)
         self.pools = Pools()
         registry = Registry([], [activity.definition for activity in activities])
@@ -36,6 +37,7 @@ class Bench:
 
     def _report(self, place: Place, results: list[ActivityResult]) -> None:
         self.results += results
+        self.on_report()
 
     def start(self, activity: Activity[..., Any], *args: Any, timeout_s: float = 60, **row: Any) -> int:
         """Starts an attempt; returns its step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 
 from sagaline._runtime.activities import ActivityInfo
 from sagaline._runtime.calls import Calls
@@ -11,7 +12,8 @@ from sagaline._runtime.loop import DeterministicLoop
 
 _running_loop = asyncio._get_running_loop
 
-current_activity: contextvars.ContextVar[ActivityInfo] = contextvars.ContextVar("sagaline_activity")
+current_activity: contextvars.ContextVar[Callable[[], ActivityInfo]] = contextvars.ContextVar("sagaline_activity")
+"""Says what the running attempt is. Few ask, so it is put together when they do."""
 
 
 def current_instance() -> Calls | None:

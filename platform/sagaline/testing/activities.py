@@ -45,7 +45,7 @@ class ActivityEnvironment:
             self.workflow_id, self.run_id, activity.name, self.step, self.attempt, key, deadline, self.compensates
         )
         context = contextvars.copy_context()
-        context.run(current_activity.set, info)
+        context.run(current_activity.set, lambda: info)
         if definition.is_async:
             coroutine = cast("Awaitable[R]", definition.fn(*given, **named))
             result: Any = await asyncio.get_running_loop().create_task(_awaited(coroutine), context=context)

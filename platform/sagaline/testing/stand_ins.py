@@ -138,7 +138,7 @@ class StandIns:
     # One attempt
 
     def _begin(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call[Any], Fault | None]:
-        definition, info = part.definition, current_activity.get()
+        definition, info = part.definition, current_activity.get()()
         names = [parameter.name for parameter in definition.signature.parameters]
         call: Call[Any] = Call(definition.name, {**dict(zip(names, args, strict=False)), **kwargs}, info)
         with self._lock:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host.activities.threads import UserThreads
@@ -24,97 +26,134 @@ from sagaline.errors import PayloadTooLarge
 
 Place = tuple[str, int]
 """A partition of a namespace: a process may work for several."""
+Key = tuple[Place, str, int]
+"""A step of a run: ids of runs are unique within a namespace."""
+Outcome = bytes | Failure
 
 
-class Key(NamedTuple):
-    """A step of a run: ids of runs are unique within a namespace."""
-
-    place: Place
-    run_id: str
-    step: int
-
-
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Attempt:
-    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts."""
+    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts.
+
+    Fields without ``init`` cost nothing until they are set, and of most attempts most of them never are.
+    """
 
     key: Key
     row: ActivityRow
     definition: ActivityDefinition
-    task: asyncio.Task[bytes | Failure] | None = None
-    timer: asyncio.TimerHandle | None = None
-    deadline_s: float = 0.0  # on the loop's clock
-    stopped_by: str = ""
-    reported: bool = False
-    looks: int = 0
-    code: UserCode | None = None  # on the loop
-    thread: int | None = None
+    task: asyncio.Task[None] | None = field(default=None, init=False)
+    timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    deadline_s: float = field(default=0.0, init=False)  # on the loop's clock
+    begun_ms: int = field(default=-1, init=False)  # -1: its task has not begun yet
+    stopped_by: str = field(default="", init=False)
+    reported: bool = field(default=False, init=False)
+    looks: int = field(default=0, init=False)
+    code: UserCode | None = field(default=None, init=False)  # on the loop
+    thread: int | None = field(default=None, init=False)
+
+    @property
+    def place(self) -> Place:
+        """The partition that hears of it."""
+        return self.key[0]
+
+    @property
+    def run_id(self) -> str:
+        """The run that it is of."""
+        return self.key[1]
+
+    @property
+    def never_begins(self) -> bool:
+        """True when its task was cancelled before it had begun: nothing of it has run, and it tells nobody."""
+        return self.begun_ms < 0 and self.task is not None and self.task.done()
+
+    def info(self) -> ActivityInfo:
+        """What its code may ask about it."""
+        row, scheduled, run_id = self.row, self.row.scheduled, self.run_id
+        forward = None
+        if scheduled.compensates is not None:
+            forward = ForwardStep(idempotency_key(run_id, scheduled.compensates), scheduled.outcome or "unknown")
+        return ActivityInfo(
+            row.workflow_id,
+            run_id,
+            scheduled.activity,
+            scheduled.step,
+            row.attempt,
+            idempotency_key(run_id, scheduled.step),
+            (self.begun_ms + scheduled.timeout_ms) / 1000,
+            forward,
+        )
 
     def __str__(self) -> str:
         scheduled = self.row.scheduled
         return (
-            f"{scheduled.activity} of {self.row.workflow_id!r} (run {self.key.run_id}, step {scheduled.step}, "
+            f"{scheduled.activity} of {self.row.workflow_id!r} (run {self.run_id}, step {scheduled.step}, "
             f"attempt {self.row.attempt})"
         )
 
 
 class Performer:
-    """Performs attempts. ``perform`` never raises: every way out of an attempt is something to report."""
+    """Performs attempts. ``ended`` is called with each one's outcome, in its own task, as the last thing that it does:
+    every way out of an attempt is something to report."""
 
-    def __init__(self, options: HostOptions, pools: Pools) -> None:
-        self._options, self._pools = options, pools
+    def __init__(self, options: HostOptions, pools: Pools, ended: Callable[[Attempt, Outcome], None]) -> None:
+        self._options, self._pools, self._ended = options, pools, ended
         self._threads = UserThreads(options.activity_threads)
         self._tasks = UserTasks(asyncio.get_running_loop(), options.running)
 
-    async def perform(self, attempt: Attempt) -> bytes | Failure:
-        """The result as it is recorded, or the failure. Cancelled before it has begun, it raises CancelledError."""
-        payloads, row, run_id = self._options.payloads, attempt.row, attempt.key.run_id
-        payload, step = row.scheduled.input, row.scheduled.step
+    def begin(self, attempt: Attempt) -> None:
+        """Sets the attempt's task, which begins in the next turn of the loop.
+
+        Contract: of a task that is cancelled before it has begun (``never_begins``) ``ended`` never hears.
+        """
+        coro: Coroutine[Any, Any, None] = self._perform(attempt)
+        row = attempt.row
+        activity = row.scheduled.activity
+        if attempt.definition.is_async:
+            coro = attempt.code = UserCode(coro, self._tasks, (row.workflow_id, attempt.run_id, activity))
+        attempt.task = self._tasks.task(coro, activity)
+
+    async def _perform(self, attempt: Attempt) -> None:
+        definition, payloads = attempt.definition, self._options.payloads
+        outcome: Outcome
+        attempt.begun_ms = self._options.clock()
         try:
+            payload = attempt.row.scheduled.input
             if not payloads.is_open(payload):
-                payload = await self._pools.blobs(payloads.open, step_input(run_id, step), payload)
-                if attempt.reported:
-                    return cancelled("its time was over before it began")
-            current_activity.set(self._info(attempt))
-            if attempt.definition.is_async:
-                names = (row.workflow_id, run_id, row.scheduled.activity)
-                attempt.code = UserCode(_call(attempt.definition, payload), self._tasks, names)
-                result: bytes | Failure = await attempt.code
+                payload = await self._opened(attempt, payload)
+            current_activity.set(attempt.info)
+            if definition.is_async:
+                args, kwargs = definition.signature.decode_input(payload)
+                outcome = definition.signature.check_output(await definition.fn(*args, **kwargs))
             else:
-                result = await self._threads.call(lambda: _call_in_thread(attempt, payload), attempt)
-            if isinstance(result, bytes) and payloads.touches(result) and not attempt.reported:
-                result = await self._pools.blobs(payloads.seal, step_result(run_id, step), result)
-            return result if isinstance(result, Failure) else _bounded(attempt.definition, result)
+                outcome = await self._threads.call(partial(_call_in_thread, attempt, payload), attempt)
+            if isinstance(outcome, bytes):
+                if payloads.touches(outcome) and not attempt.reported:
+                    outcome = await self._sealed(attempt, outcome)
+                if len(outcome) > PAYLOAD_BYTES:
+                    raise _too_large(definition, outcome)
         except asyncio.CancelledError as error:
-            return cancelled("it was cancelled") if attempt.stopped_by else _own_cancellation(error, attempt)
+            outcome = cancelled("it was cancelled") if attempt.stopped_by else _own_cancellation(error, attempt)
         except BaseException as error:
-            return _described(error, attempt)
+            outcome = _described(error, attempt)
+        self._ended(attempt, outcome)
+
+    async def _opened(self, attempt: Attempt, payload: bytes) -> bytes:
+        """The input, for code that begins now. Raises CancelledError when there is nobody left to tell what it does."""
+        place = step_input(attempt.run_id, attempt.row.scheduled.step)
+        payload = await self._pools.blobs(self._options.payloads.open, place, payload)
+        if attempt.reported or attempt.stopped_by:
+            raise asyncio.CancelledError
+        attempt.begun_ms = self._options.clock()
+        return payload
+
+    async def _sealed(self, attempt: Attempt, result: bytes) -> bytes:
+        place = step_result(attempt.run_id, attempt.row.scheduled.step)
+        return await self._pools.blobs(self._options.payloads.seal, place, result)
 
     def close(self) -> None:
         """No task that an attempt has made runs again. Threads that hang are left behind."""
         self._tasks.close()
         self._threads.close()
-
-    def _info(self, attempt: Attempt) -> ActivityInfo:
-        scheduled, run_id = attempt.row.scheduled, attempt.key.run_id
-        forward = None
-        if scheduled.compensates is not None:
-            forward = ForwardStep(idempotency_key(run_id, scheduled.compensates), scheduled.outcome or "unknown")
-        return ActivityInfo(
-            attempt.row.workflow_id,
-            run_id,
-            scheduled.activity,
-            scheduled.step,
-            attempt.row.attempt,
-            idempotency_key(run_id, scheduled.step),
-            (self._options.clock() + scheduled.timeout_ms) / 1000,
-            forward,
-        )
-
-
-async def _call(definition: ActivityDefinition, payload: bytes) -> bytes:
-    args, kwargs = definition.signature.decode_input(payload)
-    return definition.signature.check_output(await definition.fn(*args, **kwargs))
 
 
 def _call_in_thread(attempt: Attempt, payload: bytes) -> bytes | Failure:
@@ -127,13 +166,11 @@ def _call_in_thread(attempt: Attempt, payload: bytes) -> bytes | Failure:
         return _described(error, attempt)
 
 
-def _bounded(definition: ActivityDefinition, result: bytes) -> bytes:
-    if len(result) > PAYLOAD_BYTES:
-        raise PayloadTooLarge(
-            f"Expected the result of {definition.name} to have at most {PAYLOAD_BYTES} bytes but it has "
-            f"{len(result)}: store the data elsewhere and return a reference."
-        )
-    return result
+def _too_large(definition: ActivityDefinition, result: bytes) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"Expected the result of {definition.name} to have at most {PAYLOAD_BYTES} bytes but it has "
+        f"{len(result)}: store the data elsewhere and return a reference."
+    )
 
 
 # What is reported

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Callable
 
 from sagaline._engine.tables.activities import ActivityRow
-from sagaline._host.activities.attempts import Attempt, Place
+from sagaline._host.activities.attempts import Attempt, Outcome, Place, cancelled
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult
 
@@ -16,24 +17,56 @@ Report = Callable[[Place, list[ActivityResult]], None]
 
 
 class Reports:
-    """What ends in one turn of the loop is reported at once, by place."""
+    """What attempts come to. Those that end in one turn of the loop are settled in the next, and reported by place.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, report: Report) -> None:
-        self._loop, self._report = loop, report
+    ``settle`` is called for each that has ended, ``settled`` after the last of them; then their results are reported.
+    All of it happens in the context in which this was made: that of an attempt is nobody else's.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settle: Callable[[Attempt, Outcome], None],
+        settled: Callable[[], None],
+        report: Report,
+    ) -> None:
+        self._loop, self._context = loop, contextvars.copy_context()
+        self._settle, self._settled, self._report = settle, settled, report
+        self._ended: list[tuple[Attempt, Outcome]] = []
         self._results: dict[Place, list[ActivityResult]] = {}
+        self._scheduled = False
 
-    def add(self, place: Place, run_id: str, row: ActivityRow, outcome: bytes | Failure) -> None:
-        """The outcome of an attempt."""
-        if not self._results:
-            self._loop.call_soon(self._flush)
+    def ended(self, attempt: Attempt, outcome: Outcome) -> None:
+        """The attempt's code has ended."""
+        self._ended.append((attempt, outcome))
+        self._schedule()
+
+    def add(self, place: Place, run_id: str, row: ActivityRow, outcome: Outcome) -> None:
+        """The outcome of an attempt, to be reported."""
         result, failure = (None, outcome) if isinstance(outcome, Failure) else (outcome, None)
         self._results.setdefault(place, []).append(
             ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure)
         )
+        self._schedule()
 
     def drop(self, place: Place) -> None:
         """Nobody hears what is on its way there."""
         self._results.pop(place, None)
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._loop.is_closed():
+            self._scheduled = True
+            self._loop.call_soon(self._turn, context=self._context)
+
+    def _turn(self) -> None:
+        ended, self._ended = self._ended, []
+        try:
+            for attempt, outcome in ended:
+                self._settle(attempt, outcome)
+            self._settled()
+        finally:
+            self._scheduled = False
+            self._flush()
 
     def _flush(self) -> None:
         batches, self._results = self._results, {}
@@ -45,27 +78,40 @@ class Reports:
 
 
 class Deadlines:
-    """``on_deadline`` is called when an attempt has run for as long as it may.
+    """``on_deadline`` is called when an attempt has run for as long as it may. ``ended`` is told of those whose task
+    was cancelled before it had begun.
 
     Most attempts end within the turn they begin in, or the next: those never get a timer.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_deadline: Callable[[Attempt], None]) -> None:
-        self._loop, self._on_deadline = loop, on_deadline
-        self._begun: list[Attempt] = []
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_deadline: Callable[[Attempt], None],
+        ended: Callable[[Attempt, Outcome], None],
+    ) -> None:
+        self._loop, self._on_deadline, self._ended = loop, on_deadline, ended
+        self._started: list[Attempt] = []
 
-    def begin(self, attempt: Attempt) -> None:
+    def start(self, attempt: Attempt) -> None:
         """Its clock starts now."""
         attempt.deadline_s = self._loop.time() + attempt.row.scheduled.timeout_ms / 1000
-        if not self._begun:
-            self._loop.call_soon(self._loop.call_soon, self._arm)  # after this turn's attempts have run
-        self._begun.append(attempt)
+        if not self._started:
+            self._loop.call_soon(self._after_this_turn)
+        self._started.append(attempt)
 
-    def _arm(self) -> None:
-        begun, self._begun = self._begun, []
-        for attempt in begun:
-            if not attempt.reported and attempt.timer is None and attempt.task is not None and not attempt.task.done():
-                attempt.timer = self._loop.call_at(attempt.deadline_s, self._on_deadline, attempt)
+    def _after_this_turn(self) -> None:
+        """The first steps of these attempts are scheduled: ``_arm`` comes after them."""
+        started, self._started = self._started, []
+        self._loop.call_soon(self._arm, started)
+
+    def _arm(self, started: list[Attempt]) -> None:
+        for attempt in started:
+            if attempt.never_begins:
+                self._ended(attempt, cancelled("it was cancelled"))
+            elif attempt.task is not None and not attempt.task.done() and not attempt.reported:
+                if attempt.timer is None:
+                    attempt.timer = self._loop.call_at(attempt.deadline_s, self._on_deadline, attempt)
 
     def bring_forward(self, attempt: Attempt, seconds: float) -> None:
         """It is due in so many seconds, if not earlier."""

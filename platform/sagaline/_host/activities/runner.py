@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 from sagaline._engine.effects import StartActivity
 from sagaline._host import crash_points
-from sagaline._host.activities.attempts import Attempt, Key, Performer, Place, cancelled, timed_out, unknown
+from sagaline._host.activities.attempts import (
+    Attempt,
+    Key,
+    Outcome,
+    Performer,
+    Place,
+    cancelled,
+    timed_out,
+    unknown,
+)
 from sagaline._host.activities.lanes import Lane, Load
 from sagaline._host.activities.reports import Deadlines, Report, Reports
 from sagaline._host.activities.stragglers import Stragglers, stack
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
-from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
+from sagaline._model.failure import CANCELLED, TIMEOUT
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.failures import failure_of
 
 __all__ = ["ActivityRunner", "Key", "Occupancy", "Place"]
 
@@ -63,10 +70,10 @@ class ActivityRunner:
         self._attempts: dict[Key, Attempt] = {}
         self._lanes = {True: Lane(options.concurrent_activities), False: Lane(options.activity_threads)}  # by is_async
         self._load = Load(4 * options.concurrent_activities, options.activity_bytes)
-        self._performer = Performer(options, pools)
-        self._deadlines = Deadlines(loop, self._on_deadline)
+        self._reports = Reports(loop, self._settle, self._fill, report)
+        self._performer = Performer(options, pools, self._reports.ended)
+        self._deadlines = Deadlines(loop, self._on_deadline, self._reports.ended)
         self._stragglers = Stragglers(loop, self._on_overdue)
-        self._reports = Reports(loop, report)
         self._draining = False
 
     # Starting and stopping attempts
@@ -74,7 +81,7 @@ class ActivityRunner:
     def start(self, place: Place, effect: StartActivity) -> None:
         """Runs an attempt, when there is room; one that is running already is left to run."""
         row = effect.row
-        key = Key(place, effect.run_id, row.scheduled.step)
+        key = (place, effect.run_id, row.scheduled.step)
         newest = self._attempts.get(key)
         if newest is not None:
             if newest.row.attempt == row.attempt:
@@ -99,7 +106,7 @@ class ActivityRunner:
 
     def cancel(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt; its outcome is reported. A thread cannot be stopped: it has its grace to end."""
-        attempt = self._attempts.get(Key(place, run_id, step))
+        attempt = self._attempts.get((place, run_id, step))
         if attempt is None or attempt.stopped_by:
             return
         attempt.stopped_by = CANCELLED
@@ -111,8 +118,8 @@ class ActivityRunner:
 
     def expire(self, run_id: str, step: int) -> None:
         """An attempt's time is over now, as at its deadline: for tests, which do not wait for it."""
-        for key, attempt in self._attempts.items():
-            if (key.run_id, key.step) == (run_id, step) and attempt.task is not None:
+        for (_, run, number), attempt in self._attempts.items():
+            if (run, number) == (run_id, step) and attempt.task is not None:
                 if attempt.timer is not None:
                     attempt.timer.cancel()
                 self._on_deadline(attempt)
@@ -120,13 +127,13 @@ class ActivityRunner:
 
     def forget(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt whose outcome nobody hears."""
-        attempt = self._attempts.get(Key(place, run_id, step))
+        attempt = self._attempts.get((place, run_id, step))
         if attempt is not None:
             self._forget(attempt)
 
     def abandon(self, place: Place) -> None:
         """The partition is another worker's: its attempts are stopped and not reported."""
-        for attempt in [attempt for attempt in self._attempts.values() if attempt.key.place == place]:
+        for attempt in [attempt for attempt in self._attempts.values() if attempt.place == place]:
             self._forget(attempt)
         for lane in self._lanes.values():
             lane.left.discard(place)
@@ -179,9 +186,8 @@ class ActivityRunner:
 
     def _launch(self, attempt: Attempt, lane: Lane) -> None:
         lane.running.add(attempt)
-        attempt.task = asyncio.get_running_loop().create_task(self._performer.perform(attempt))
-        attempt.task.add_done_callback(partial(self._on_done, attempt, lane))
-        self._deadlines.begin(attempt)
+        self._performer.begin(attempt)
+        self._deadlines.start(attempt)
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.definition.is_async and attempt.task is not None:
@@ -196,29 +202,30 @@ class ActivityRunner:
         self._stop(attempt)
         self._stragglers.watch(attempt)
 
-    def _on_done(self, attempt: Attempt, lane: Lane, task: asyncio.Task[bytes | Failure]) -> None:
+    def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Its code has ended."""
         if crash_points.armed:
             crash_points.reach("after-activity")
-        lane.running.discard(attempt)
+        self._lanes[attempt.definition.is_async].running.discard(attempt)
         attempt.task = None
         if attempt.timer is not None:
             attempt.timer.cancel()
-        if task.cancelled():  # before it began
-            self._finish(attempt, cancelled("it was cancelled"))
-        else:
-            error = task.exception()
-            self._finish(attempt, task.result() if error is None else failure_of(error))
-        while lane.waiting and not self._draining and (following := lane.next()) is not None:
-            self._launch(following, lane)
-        if lane.left and lane.has_room and not lane.waiting:
-            left, lane.left = lane.left, set()
-            for place in left:
-                self._take_up(place)
+        self._finish(attempt, outcome)
 
-    def _finish(self, attempt: Attempt, outcome: bytes | Failure) -> None:
+    def _fill(self) -> None:
+        """Slots may be free again."""
+        for lane in self._lanes.values():
+            while lane.waiting and not self._draining and (following := lane.next()) is not None:
+                self._launch(following, lane)
+            if lane.left and lane.has_room and not lane.waiting:
+                left, lane.left = lane.left, set()
+                for place in left:
+                    self._take_up(place)
+
+    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         if not attempt.reported:
             self._close(attempt)
-            self._reports.add(attempt.key.place, attempt.key.run_id, attempt.row, outcome)
+            self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome)
 
     def _forget(self, attempt: Attempt) -> None:
         self._close(attempt)
@@ -253,5 +260,5 @@ class ActivityRunner:
             stacks,
         )
         for waiting in list(lane.waiting):
-            lane.left.add(waiting.key.place)
+            lane.left.add(waiting.place)
             self._close(waiting)

@@ -8,12 +8,15 @@ are made by a factory that sees to the same. A callback that is handed to the lo
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import ctypes
 import weakref
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from sagaline._host.watchdog.running import Running
+
+T = TypeVar("T")
 
 
 class TaskExit(Exception):
@@ -21,53 +24,40 @@ class TaskExit(Exception):
 
 
 class UserCode(Coroutine[Any, Any, Any]):
-    """A user's coroutine, watched while it runs. ``abandon``: it never runs again, whatever it swallows."""
+    """The coroutine of a task of users' code, watched while it runs. ``abandoned``: it never runs again, whatever it
+    swallows."""
 
-    __slots__ = ("__weakref__", "_code", "_coro", "_is_task", "_tasks", "abandoned")
+    __slots__ = ("__weakref__", "_code", "_coro", "_tasks", "abandoned")
 
-    def __init__(
-        self, coro: Coroutine[Any, Any, Any], tasks: UserTasks, code: tuple[str, str, str], is_task: bool = False
-    ) -> None:
-        self._coro, self._tasks, self._code, self._is_task = coro, tasks, code, is_task
+    def __init__(self, coro: Coroutine[Any, Any, Any], tasks: UserTasks, code: tuple[str, str, str]) -> None:
+        self._coro, self._tasks, self._code = coro, tasks, code
         self.abandoned = False
 
+    def __next__(self) -> Any:
+        """A step. asyncio's tasks in C, which send nothing but None, call this instead of ``send``."""
+        return self._step(self._coro.send, None)
+
     def send(self, value: Any) -> Any:
-        tasks = self._tasks
-        factory, running = tasks.factory, tasks.running
-        if self.abandoned:
-            self._end()
-        outer, factory.stepping = factory.stepping, self
-        running.begin(self._code)
-        try:
-            return self._coro.send(value)
-        except (SystemExit, KeyboardInterrupt) as error:
-            if not self._is_task:
-                raise
-            raise _told(error) from error
-        finally:
-            running.leave()
-            factory.stepping = outer
+        return self._step(self._coro.send, value)
 
     def throw(self, *error: Any) -> Any:
+        return self._step(self._coro.throw, *error)
+
+    def _step(self, resume: Callable[..., Any], *args: Any) -> Any:
+        if self.abandoned:
+            self.close()
+            raise asyncio.CancelledError
         tasks = self._tasks
         factory, running = tasks.factory, tasks.running
-        if self.abandoned:
-            self._end()
         outer, factory.stepping = factory.stepping, self
         running.begin(self._code)
         try:
-            return self._coro.throw(*error)
-        except (SystemExit, KeyboardInterrupt) as raised:
-            if not self._is_task:
-                raise
-            raise _told(raised) from raised
+            return resume(*args)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise TaskExit(f"a task of the activity raised {type(error).__name__}") from error
         finally:
             running.leave()
             factory.stepping = outer
-
-    def _end(self) -> None:
-        self.close()
-        raise asyncio.CancelledError
 
     def child(self, coro: Coroutine[Any, Any, Any]) -> UserCode:
         """The coroutine of a task that this one makes."""
@@ -87,16 +77,9 @@ class UserCode(Coroutine[Any, Any, Any]):
     def __iter__(self) -> UserCode:
         return self
 
-    def __next__(self) -> Any:
-        return self.send(None)
-
     def __getattr__(self, name: str) -> Any:
         """``cr_frame``, ``cr_await`` and the like, for whoever prints stacks."""
         return getattr(self._coro, name)
-
-
-def _told(error: BaseException) -> TaskExit:
-    return TaskExit(f"a task of the activity raised {type(error).__name__}")
 
 
 class UserTasks:
@@ -105,11 +88,19 @@ class UserTasks:
     def __init__(self, loop: asyncio.AbstractEventLoop, running: Running) -> None:
         self.running = running
         self.factory = _factory_of(loop)
+        self._loop, self._context = loop, contextvars.copy_context()
         self._children: weakref.WeakSet[UserCode] = weakref.WeakSet()
+
+    def task(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """The task of an attempt: in a context of its own, which has nothing of the attempt that ended before it."""
+        context, factory = self._context.copy(), self.factory
+        if factory.before is not None:
+            return factory.before(self._loop, coro, context=context)  # type: ignore[no-any-return]
+        return asyncio.Task(coro, loop=self._loop, name=name, context=context)
 
     def child(self, coro: Coroutine[Any, Any, Any], code: tuple[str, str, str]) -> UserCode:
         """The coroutine of a task that an attempt makes."""
-        made = UserCode(coro, self, code, True)
+        made = UserCode(coro, self, code)
         self._children.add(made)
         return made
 
@@ -123,14 +114,14 @@ class _TaskFactory:
     """A loop's: tasks that are made while user code runs are made of UserCode, all others as they would be without."""
 
     def __init__(self, before: Callable[..., Any] | None) -> None:
-        self._before = before
+        self.before = before
         self.stepping: UserCode | None = None
 
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> Any:
         if self.stepping is not None and asyncio.iscoroutine(coro):
             coro = self.stepping.child(coro)
-        if self._before is not None:
-            return self._before(loop, coro, **options)
+        if self.before is not None:
+            return self.before(loop, coro, **options)
         return asyncio.Task(coro, loop=loop, **options)
 
 
