@@ -20,6 +20,7 @@ from typing import Any
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.guard import await_logged, call_logged
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
 from sagaline._host.watchdog.watchdog import Watchdog, Watched
@@ -102,7 +103,11 @@ class Worker:
         watched = Watched(asyncio.get_running_loop(), running, marks, host.suspend, host.rejoin)
         self._watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
         self._watchdog.start()  # first: it finds the marks of an earlier process
-        await host.start()
+        try:
+            await host.start()
+        except BaseException:
+            await self._let_go()
+            raise
 
     def _host_options(self, running: Running, marks: Marks) -> HostOptions:
         options = self._options
@@ -165,10 +170,13 @@ class Worker:
         if self._host is None:
             return
         await self._host.stop()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
-        await self._log.close()
-        self._stores.close()
+        await await_logged("Stopping", self._log.close())
+        call_logged("Stopping", self._stores.close)
 
     def _started(self, method: str) -> Host:
         if self._host is None:

@@ -1,95 +1,84 @@
-"""The ports of log and store, one call of which raises what nobody expects: the one with number ``at``."""
+"""The ports of log and store, one call of which raises what nobody expects: the one with number ``at``.
+
+``FaultyPort`` goes by the port's own class: a method that is added to it is reached here too.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from sagaline._log.memory import MemoryAppender, MemoryLog
-from sagaline._log.port import Ack, Record
-from sagaline._store import Identity
-from sagaline._store.memory import MemoryStore, MemoryStores
+from sagaline._log import Appender, Log, Membership, Reader
+from sagaline._store import Store, Stores
+
+PORTS: tuple[type, ...] = (Log, Appender, Reader, Membership, Stores, Store)
+_MADE_BY: dict[str, type] = {
+    "Log.appender": Appender,
+    "Log.reader": Reader,
+    "Log.join": Membership,
+    "Stores.open": Store,
+}
+"""Calls whose result is a port again."""
+
+
+def calls_of(port: type) -> list[str]:
+    """The methods of a port, as "Port.method". Properties are known once it is open, and ask nobody."""
+    return [f"{port.__name__}.{name}" for name, value in vars(port).items() if name[0] != "_" and callable(value)]
 
 
 class Faults:
-    """``raised`` is the name of the call that has raised."""
+    """The call ``at`` = (name, number) raises ``error``; without it none does. ``calls`` counts them."""
 
-    def __init__(self, at: int, error: BaseException) -> None:
+    def __init__(self, at: tuple[str, int] | None, error: BaseException) -> None:
         self.at, self.error = at, error
-        self.calls = 0
-        self.raised = ""
+        self.calls: Counter[str] = Counter()
+        self.raised = False
 
-    def reach(self, name: str) -> None:
-        self.calls += 1
-        if self.calls == self.at:
-            self.raised = name
+    def reach(self, call: str) -> None:
+        self.calls[call] += 1
+        if (call, self.calls[call]) == self.at:
+            self.raised = True
             raise self.error
 
 
-class FaultyStore:
-    """In front of a store in memory."""
+class FaultyPort:
+    """In front of a port's implementation, ``below``. A call raises where it would: when a coroutine is awaited, when
+    an iterator is asked for its first element."""
 
-    def __init__(self, faults: Faults, below: MemoryStore) -> None:
-        self._faults, self._below = faults, below
+    def __init__(self, port: type, below: Any, faults: Faults) -> None:
+        self.below, self._faults = below, faults
+        for call in calls_of(port):
+            name = call.partition(".")[2]
+            setattr(self, name, self._faulty(call, getattr(below, name)))
 
-    def get(self, key: bytes) -> bytes | None:
-        self._faults.reach("get")
-        return self._below.get(key)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.below, name)
 
-    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        self._faults.reach("scan")
-        yield from self._below.scan(prefix, after)
+    def _faulty(self, call: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        faults = self._faults
 
-    def write(self, writes: Any) -> None:
-        self._faults.reach("write")
-        self._below.write(writes)
+        async def awaited(*args: Any, **options: Any) -> Any:
+            faults.reach(call)
+            return await method(*args, **options)
 
-    def close(self) -> None:
-        self._faults.reach("close")
+        async def batches(*args: Any) -> AsyncIterator[Any]:
+            faults.reach(call)
+            async for batch in method(*args):
+                yield batch
 
+        def rows(*args: Any) -> Iterator[Any]:
+            faults.reach(call)
+            yield from method(*args)
 
-class FaultyStores:
-    """Opens faulty stores."""
+        def called(*args: Any, **options: Any) -> Any:
+            faults.reach(call)
+            result = method(*args, **options)
+            return FaultyPort(_MADE_BY[call], result, faults) if call in _MADE_BY else result
 
-    def __init__(self, faults: Faults) -> None:
-        self._below, self._faults = MemoryStores(), faults
-
-    def open(self, partition: int, identity: Identity) -> FaultyStore:
-        self._faults.reach("open")
-        return FaultyStore(self._faults, self._below.open(partition, identity))
-
-    def wipe(self, partition: int) -> None:
-        self._faults.reach("wipe")
-        self._below.wipe(partition)
-
-    def close(self) -> None: ...
-
-
-class FaultyLog(MemoryLog):
-    """A log in memory."""
-
-    faults: Faults
-
-    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        self.faults.reach("bounds")
-        return await super().bounds(topic, partition)
-
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
-        self.faults.reach("read")
-        async for batch in super().read(topic, partition, start, end):
-            yield batch
-
-    def appender(self, on_acks: Callable[[list[Ack]], None]) -> MemoryAppender:
-        made = super().appender(on_acks)
-        append = made.append
-
-        def append_or_raise(*args: Any) -> None:
-            self.faults.reach("append")
-            append(*args)
-
-        made.append = append_or_raise  # type: ignore[method-assign,assignment]
-        return made
-
-    def publish(self, *args: Any, **options: Any) -> None:
-        self.faults.reach("publish")
-        super().publish(*args, **options)
+        if inspect.iscoroutinefunction(method):
+            return awaited
+        if inspect.isasyncgenfunction(method):
+            return batches
+        return rows if call == "Store.scan" else called

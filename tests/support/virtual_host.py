@@ -32,10 +32,10 @@ def registry_of(workflows: Sequence[Workflow[Any, Any]], activities: Sequence[Ac
     return Registry([workflow.definition for workflow in workflows], [activity.definition for activity in activities])
 
 
-def options_of(**options: Any) -> HostOptions:
+def options_of(member_id: str = "w", **options: Any) -> HostOptions:
     """Options on the clock of the loop that runs."""
     loop = asyncio.get_running_loop()
-    return HostOptions("w", clock=lambda: int(loop.time() * 1_000), **options)
+    return HostOptions(member_id, clock=lambda: int(loop.time() * 1_000), **options)
 
 
 class VirtualHost:

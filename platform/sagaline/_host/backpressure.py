@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.guard import call_logged
 from sagaline._log import Reader
 
 _GO_ON_BELOW = 0.5
@@ -31,19 +32,17 @@ class Backpressure:
 
     def __init__(self, options: HostOptions, live: Callable[[], Iterable[Load]], is_busy: Callable[[], bool]) -> None:
         self._options, self._live, self._is_busy = options, live, is_busy
-        self._readers: list[Reader] = []
+        self._readers: dict[Reader, bool] = {}  # whether each is paused
         self.paused = False
 
     def add(self, reader: Reader) -> None:
         """A reader that is paused with the others."""
-        self._readers.append(reader)
-        if self.paused:
-            reader.pause()
+        self._readers[reader] = False
+        self._tell()
 
     def remove(self, reader: Reader) -> None:
         """Its namespace is done; it stays as it is."""
-        if reader in self._readers:
-            self._readers.remove(reader)
+        self._readers.pop(reader, None)
 
     def check(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""
@@ -54,11 +53,13 @@ class Backpressure:
         options = self._options
         load = max(appends / options.appends_in_flight, size / options.bytes_in_flight)
         busy = self._is_busy()
-        if not self.paused and (load > 1 or busy):
-            self.paused = True
-            for reader in self._readers:
-                reader.pause()
-        elif self.paused and load < _GO_ON_BELOW and not busy:
-            self.paused = False
-            for reader in self._readers:
-                reader.resume()
+        self.paused = busy or load > 1 or (self.paused and load >= _GO_ON_BELOW)
+        self._tell()
+
+    def _tell(self) -> None:
+        """A reader that raises is told again at the next look."""
+        for reader, is_paused in self._readers.items():
+            if is_paused is not self.paused and call_logged(
+                "Backpressure", reader.pause if self.paused else reader.resume
+            ):
+                self._readers[reader] = self.paused

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sagaline._host.namespace import Namespace
 from sagaline._host.options import HostOptions
 from sagaline._host.ownership import Ownership
-from sagaline._host.partition.guard import loss_of
+from sagaline._host.partition.guard import await_logged, call_logged, loss_of
 from sagaline._host.partition.partition import Partition
 from sagaline._host.process import Process
 from sagaline._host.producer import Producer
@@ -116,7 +116,7 @@ class Host:
 
     def _on_released(self, number: int) -> None:
         if self._membership is not None:
-            self._membership.released(number)
+            call_logged("Membership", self._membership.released, number)
 
     # Routes
 
@@ -147,7 +147,7 @@ class Host:
             await asyncio.sleep(_REPORT_EVERY_S)
             try:
                 self._check()
-            except Exception as error:  # the next look is as good as this one
+            except BaseException as error:  # the next look is as good as this one
                 _log.error("A look at the partitions failed: %s", loss_of(error))
 
     def _check(self) -> None:
@@ -169,8 +169,8 @@ class Host:
         if self._membership is None:
             return
         namespace = self._namespace
-        namespace.reader.pause()
         self.process.backpressure.remove(namespace.reader)
+        call_logged("Stopping", namespace.reader.pause)
         if self._setup.process is None:
             await self.process.drain()
         await self._settle()
@@ -178,13 +178,13 @@ class Host:
             self._reporter.cancel()
         await self._ownership.close()
         if self._ownership.standbys is not None:
-            await self._ownership.standbys.close()
+            await await_logged("Stopping", self._ownership.standbys.close())
         for number in range(self._setup.log.partitions):
             self.process.activities.abandon((namespace.name, number))
         self.process.leave(namespace.name)
-        namespace.producer.close()
-        await namespace.reader.close()
-        await self._membership.close()
+        call_logged("Stopping", namespace.producer.close)
+        await await_logged("Stopping", namespace.reader.close())
+        await await_logged("Stopping", self._membership.close())
         if self._setup.process is None:
             self.process.close()
 

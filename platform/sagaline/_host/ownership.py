@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from sagaline._host.namespace import Namespace
-from sagaline._host.partition.guard import loss_of
+from sagaline._host.partition.guard import ENDS_OF_TASKS, loss_of
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition
 from sagaline._host.partition.quarantine import Quarantine
@@ -114,9 +114,9 @@ class Slot:
             self._worked_s = loop.time() - began
             if self.partition is partition:
                 self.partition = None
-                self._on_change()
-                reader.remove(COMMANDS, number)
-                reader.remove(RESULTS, number)
+                partition.guard.run(self._on_change)
+                partition.guard.run(reader.remove, COMMANDS, number)
+                partition.guard.run(reader.remove, RESULTS, number)
             partition.close()
 
     def on_results(self, results: list[ActivityResult]) -> None:
@@ -173,9 +173,7 @@ class Ownership:
         try:
             if (before := self._leaving.pop(number, None)) is not None:
                 await asyncio.wait([before])  # it may still have the store open
-            if self.standbys is not None:
-                recovery = await self.standbys.take(number)
-            recovery = recovery or Recovery(
+            recovery = await self._standby(number) or Recovery(
                 namespace.log, namespace.stores, number, namespace.options, namespace.process.pools
             )
             await slot.run(recovery)
@@ -183,6 +181,15 @@ class Ownership:
             if recovery is not None:
                 await recovery.close()
             self._on_released(number)
+
+    async def _standby(self, number: int) -> Recovery | None:
+        try:
+            return None if self.standbys is None else await self.standbys.take(number)
+        except ENDS_OF_TASKS:
+            raise
+        except BaseException as error:
+            _log.warning("Partition %d: its standby copy is not used (%s)", number, loss_of(error))
+            return None
 
     async def close(self) -> None:
         """Lets go of all partitions."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from sagaline._host.crash_points import Died
@@ -25,6 +25,8 @@ T = TypeVar("T")
 Isolate = Callable[[str], Lost]
 """Notes the input or run that is to blame, with the cause, and says how the partition is lost."""
 
+ENDS_OF_TASKS = (asyncio.CancelledError, GeneratorExit)
+"""What ends a task from outside; anything else that comes out of a port was raised by it."""
 _EXPECTED: tuple[tuple[type[BaseException], Kind], ...] = (
     (StoreUnavailable, Kind.STORE),
     (BlobsUnavailable, Kind.PAYLOADS),
@@ -120,6 +122,29 @@ def loss_of(error: BaseException, isolate: Isolate | None = None) -> Lost:
             return Lost(kind, text)
     _log.error("Unexpected: %s", text, exc_info=error)
     return isolate(text) if isolate is not None else Lost(Kind.ENGINE, f"the engine failed: {text}")
+
+
+def call_logged(what: str, callback: Callable[P, Any], *args: P.args, **options: P.kwargs) -> bool:
+    """Calls what may fail without harm; what it raises is logged. Returns whether it succeeded."""
+    try:
+        callback(*args, **options)
+    except BaseException as error:
+        _log.warning("%s: %s", what, loss_of(error))
+        return False
+    return True
+
+
+async def await_logged(what: str, coro: Awaitable[Any]) -> None:
+    """Awaits what may fail without harm; what it raises is logged, unless whoever waits is cancelled."""
+    try:
+        await coro
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        _log.warning("%s: %s", what, loss_of(error))
+    except BaseException as error:
+        _log.warning("%s: %s", what, loss_of(error))
 
 
 def describe(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from sagaline._engine.reader import HistoryReader
 from sagaline._engine.state import State
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
+from sagaline._host.partition.guard import await_logged
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.recovery.write_back import unavailable
@@ -251,5 +252,5 @@ class Recovery:
         if opening is not None and not opening.cancelled():
             opening.exception()  # whoever waited for it has heard of it, or has left
         store, self._store = self._store, None
-        if store is not None:
-            await self._io(store.close)
+        if store is not None:  # one that stays open is no store to those that open it: it is tried again
+            await await_logged(f"Partition {self._partition}: closing its store", self._io(store.close))

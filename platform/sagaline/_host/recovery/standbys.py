@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.guard import loss_of
+from sagaline._host.partition.guard import ENDS_OF_TASKS, loss_of
 from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import Recovery, Restore
 from sagaline._log import HISTORY, Log, Record
@@ -69,7 +69,7 @@ class Standbys:
             return None
         try:
             await self._halt(number, copy)
-        except asyncio.CancelledError:  # the partition is taken away again
+        except BaseException:  # the partition is taken away again, or the reader has failed
             await copy.recovery.close()
             raise
         return copy.recovery
@@ -91,7 +91,9 @@ class Standbys:
                 await self._adjust()
             except LogUnavailable as error:
                 _log.debug("Standbys stay as they are: %s", error)
-            except Exception as error:  # the next look is as good as this one
+            except ENDS_OF_TASKS:
+                raise
+            except BaseException as error:  # the next look is as good as this one
                 _log.warning("Standbys stay as they are: %s", loss_of(error))
             await asyncio.sleep(self._options.standby_check_s)
 
@@ -109,7 +111,9 @@ class Standbys:
         for number, copy in list(self._copies.items()):
             try:
                 await self._note_current(number, copy)
-            except Exception as error:
+            except ENDS_OF_TASKS:
+                raise
+            except BaseException as error:
                 self._give_up(number, copy, error)
 
     async def _follow(self, number: int, copy: _Standby) -> None:
@@ -118,7 +122,9 @@ class Standbys:
             if self._copies.get(number) is copy:
                 self._reader.add(HISTORY, number, copy.restore.meta.next_offset)
                 _log.info("Partition %d: standing by from offset %d", number, copy.restore.meta.next_offset)
-        except Exception as error:
+        except ENDS_OF_TASKS:
+            raise
+        except BaseException as error:
             self._give_up(number, copy, error)
 
     async def _note_current(self, number: int, copy: _Standby) -> None:
@@ -145,14 +151,14 @@ class Standbys:
         known = copy.restore.meta.next_offset
         try:
             copy.restore.apply([record for record in records if record.offset >= known])
-        except Exception as error:
+        except BaseException as error:
             self._give_up(number, copy, error)
         if crash_points.armed:
             crash_points.reach("after-standby-write")
 
     # The end of a copy
 
-    def _give_up(self, number: int, copy: _Standby, error: Exception) -> None:
+    def _give_up(self, number: int, copy: _Standby, error: BaseException) -> None:
         """Tried again at a later look."""
         _log.warning("Partition %d: the standby copy is given up (%s)", number, loss_of(error))
         if self._copies.get(number) is copy:
@@ -165,14 +171,18 @@ class Standbys:
 
     async def _let_go(self, number: int, copy: _Standby) -> None:
         try:
-            await self._halt(number, copy)
-            await copy.recovery.close()
-        except Exception as error:
+            try:
+                await self._halt(number, copy)
+            finally:
+                await copy.recovery.close()
+        except ENDS_OF_TASKS:
+            raise
+        except BaseException as error:
             _log.warning("Partition %d: the standby copy could not be closed (%s)", number, loss_of(error))
 
     async def _halt(self, number: int, copy: _Standby) -> None:
-        if copy.restore is not None:
-            self._reader.remove(HISTORY, number)
         if copy.task is not None:
             copy.task.cancel()
             await asyncio.wait([copy.task])
+        if copy.restore is not None:
+            self._reader.remove(HISTORY, number)

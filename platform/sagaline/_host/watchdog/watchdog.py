@@ -149,12 +149,12 @@ class Watchdog:
             _log.error("The event loop has stood still for %.1f s, in %s:\n%s", stall.seconds, where, self._stack())
         if self._is_debugged():
             return
-        if stall.seconds >= bounds.give_up_s and not stall.given_up:
-            stall.given_up = True
-            self._give_up(None if code is None else Code(*code))
         if code is not None and stall.seconds >= max(bounds.interrupt_s, stall.interrupted_s + _AGAIN_S):
             stall.interrupted_s = stall.seconds
             self._interrupter.interrupt(stall.turn)
+        if stall.seconds >= bounds.give_up_s and not stall.given_up:
+            self._give_up(None if code is None else Code(*code))  # what raises is tried again at the next look
+            stall.given_up = True
 
     def _give_up(self, code: Code | None) -> None:
         watched, stack = self._watched, self._stack()
@@ -165,10 +165,12 @@ class Watchdog:
         _log.critical(
             "The event loop stands still in %s; other workers are to take over, and %s:\n%s", where, what, stack
         )
-        watched.suspend()
-        if self._bounds.ends_process:
-            logging.shutdown()
-            os._exit(STALLED)
+        try:
+            watched.suspend()
+        finally:
+            if self._bounds.ends_process:
+                logging.shutdown()
+                os._exit(STALLED)
 
     def _stack(self) -> str:
         return stack_of(frame_of(self._watched.thread))

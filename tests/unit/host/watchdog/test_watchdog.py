@@ -19,14 +19,22 @@ from sagaline._runtime.interrupt import Interrupted
 class Group:
     """Counts what the watchdog does to the membership."""
 
-    def __init__(self) -> None:
+    def __init__(self, *failing: str) -> None:
+        """The first call of those named in ``failing`` raises."""
         self.calls: list[str] = []
+        self._failing = set(failing)
 
     def suspend(self) -> None:
-        self.calls.append("suspend")
+        self._call("suspend")
 
     def resume(self) -> None:
-        self.calls.append("resume")
+        self._call("resume")
+
+    def _call(self, name: str) -> None:
+        if name in self._failing:
+            self._failing.remove(name)
+            raise RuntimeError("injected")
+        self.calls.append(name)
 
 
 def watch(marks: Marks, group: Group, bounds: StallBounds) -> tuple[Watchdog, Running]:
@@ -123,3 +131,14 @@ def test_a_loop_that_is_closed_or_does_not_run_is_not_watched() -> None:
     watchdog._thread.join(20)
     assert not watchdog._thread.is_alive()
     watchdog.stop()
+
+
+async def test_a_membership_that_raises_is_told_again(tmp_path: Path) -> None:
+    group = Group("suspend", "resume")
+    watchdog, running = watch(Marks(tmp_path / "marks"), group, StallBounds(0.1, 0.2, 0.3))
+    try:
+        await asyncio.sleep(0)
+        block(running, lambda: group.calls)
+        await eventually(lambda: group.calls == ["suspend", "resume"])
+    finally:
+        watchdog.stop()
