@@ -35,7 +35,7 @@ def _read(store: Store, size: int) -> float:
         record = History(0, 0, "id", _RUN, 1 + 2 * number, 0, 0, 0, (), False, events)
         apply_history(state, record, encode(record))
         state.drain_effects()
-    store.write(state.drain_writes())
+    store.write(state.drain_writes().items())
     reader = State(Overlay(store), Meta())
     run = reader.run("id")
     if run is None:

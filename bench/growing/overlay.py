@@ -15,6 +15,6 @@ def scans_of_a_run(size: int) -> float:
     begin = time.process_time()
     for number in range(size):
         for step in range(4):
-            overlay.put(b"a/%032x/%08x" % (number, step), b"row")
+            overlay.add({b"a/%032x/%08x" % (number, step): b"row"})
         list(overlay.scan(b"a/%032x/" % number))
     return time.process_time() - begin

@@ -59,7 +59,7 @@ class Partition:
         self.offset += 1
         writes = self.state.drain_writes()
         self.state.drain_effects()
-        self.store.write(writes)
+        self.store.write(writes.items())
         self.overlay.settle(writes)
 
     def rows(self) -> dict[bytes, bytes]:

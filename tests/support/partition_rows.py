@@ -64,5 +64,5 @@ class PartitionRows:
     def _write(self) -> None:
         self._writer.write_offset_rows(self.next_offset)
         self._writer.drain_effects()
-        self.store.write(self._writer.drain_writes())
+        self.store.write(self._writer.drain_writes().items())
         self.next_offset += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -14,31 +14,42 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 
 
 class Changes:
-    """The rows as the tables see them. Every write goes into the overlay and is noted for the store."""
+    """The rows as the tables see them: what the record writes, over the overlay. ``put`` writes a row; None deletes it.
+
+    Nothing is called more often than ``put``, so it is a dict's own: the overlay gets all of them when they are
+    drained.
+    """
+
+    put: Callable[[bytes, bytes | None], None]
 
     def __init__(self, overlay: Overlay) -> None:
-        self.get = overlay.get
-        self._put = overlay.put
         self._overlay = overlay
-        self._writes: Writes = []
         self._effects: list[Effect] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._writes: Writes = {}
+        self.put = self._writes.__setitem__
+
+    def get(self, key: bytes) -> bytes | None:
+        """The newest value at ``key``, or None."""
+        writes = self._writes
+        return writes[key] if key in writes else self._overlay.get(key)
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key begins with ``prefix``, in the order of their keys; with ``after``, those behind it."""
+        self._overlay.add(self._writes)
         return self._overlay.scan(prefix, after)
-
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Writes a row; None deletes it."""
-        self._put(key, value)
-        self._writes.append((key, value))
 
     def call_for(self, effect: Effect) -> None:
         """Asks for an effect once the record is durable."""
         self._effects.append(effect)
 
     def drain_writes(self) -> Writes:
-        """The writes since the last call, in order."""
-        writes, self._writes = self._writes, []
+        """The writes since the last call: they are in the overlay now."""
+        writes = self._writes
+        self._overlay.add(writes)
+        self._begin()
         return writes
 
     def drain_effects(self) -> list[Effect]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from sagaline._engine.sorted_rows import SortedRows
 
-Writes = list[tuple[bytes, bytes | None]]
+Writes = dict[bytes, bytes | None]
+"""Rows by key; None deletes."""
+_NOTHING = object()
 
 
 class Rows(Protocol):
@@ -28,7 +30,6 @@ class Overlay:
     def __init__(self, below: Rows) -> None:
         self._below = below
         self._above: SortedRows[bytes | None] = SortedRows()
-        self.put = self._above.put  # writes a row; None deletes it
 
     def get(self, key: bytes) -> bytes | None:
         """The newest value at ``key``, or None."""
@@ -43,17 +44,18 @@ class Overlay:
         below = self._below.scan(prefix, after)
         return _merged(above, below) if above else below
 
+    def add(self, writes: Mapping[bytes, bytes | None]) -> None:
+        """Writes rows; None deletes."""
+        self._above.by_key.update(writes)
+
     def clear(self) -> None:
         """All writes are stored now."""
         self._above.clear()
 
-    def settle(self, writes: Writes) -> None:
+    def settle(self, writes: Mapping[bytes, bytes | None]) -> None:
         """These writes are stored now. A newer write to the same key stays above."""
-        above = self._above.by_key
-        for key, value in writes:
-            if key in above and above[key] is value:
-                del above[key]
-        self._above.tidy()
+        get = self._above.by_key.get
+        self._above.delete([key for key, value in writes.items() if get(key, _NOTHING) is value])
 
 
 def _merged(

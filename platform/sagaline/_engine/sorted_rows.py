@@ -2,59 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Generic, TypeVar
 
-from sortedcontainers import SortedSet
+from sortedcontainers import SortedList
 
 V = TypeVar("V")
-_GARBAGE = 1_000
 
 
 class SortedRows(Generic[V]):
-    """Bytes to values. A write costs what a dict's does; a key is sorted in once, when somebody scans.
+    """Bytes to values. A key is sorted in when somebody scans, once.
 
-    So a scan costs what it gives and what is new since the last one, not what there is. ``by_key`` may be read, and
-    rows may be deleted from it, by those who call ``tidy`` afterwards.
+    So a write costs what a dict's does, and a scan what it gives and what is new since the last one, not what there
+    is. ``by_key`` is for reading and writing; rows are deleted through ``delete``.
     """
 
     def __init__(self) -> None:
         self.by_key: dict[bytes, V] = {}
-        self._sorted: SortedSet[bytes] = SortedSet()
-        self._unsorted: list[bytes] = []
+        self._sorted: SortedList[bytes] = SortedList()  # keys that are there, all but the newest of the dict
 
-    def put(self, key: bytes, value: V) -> None:
-        """Writes a row."""
-        if key not in self.by_key:
-            self._unsorted.append(key)
-        self.by_key[key] = value
+    @property
+    def unsorted(self) -> int:
+        """How many keys are new since the last scan."""
+        return len(self.by_key) - len(self._sorted)
 
-    def tidy(self) -> None:
-        """Forgets the keys of deleted rows once they outnumber the others by far."""
-        if len(self._unsorted) + len(self._sorted) > 4 * len(self.by_key) + _GARBAGE:
-            self._sorted.clear()
-            self._unsorted = list(self.by_key)
+    def delete(self, keys: Iterable[bytes]) -> None:
+        """Deletes the rows of keys that are there."""
+        by_key, is_sorted = self.by_key, bool(self._sorted)
+        for key in keys:
+            del by_key[key]
+            if is_sorted:
+                self._sorted.discard(key)
 
     def clear(self) -> None:
         """Deletes all."""
         self.by_key.clear()
         self._sorted.clear()
-        self._unsorted.clear()
 
-    def scan(self, prefix: bytes, after: bytes = b"") -> list[tuple[bytes, V]]:
-        """The rows whose key begins with ``prefix``, in order, as of now; with ``after``, those behind it."""
+    def sort(self) -> None:
+        """Sorts in what is new: a dict keeps the order in which keys came, so those are its last ones."""
+        if unsorted := self.unsorted:
+            self._sorted.update(islice(reversed(self.by_key), unsorted))
+
+    def scan(self, prefix: bytes, after: bytes = b"", most: int | None = None) -> list[tuple[bytes, V]]:
+        """The rows whose key begins with ``prefix``, in order, as of now; with ``after``, those behind it; with
+        ``most``, so many of them."""
+        self.sort()
         by_key = self.by_key
-        if self._unsorted:
-            self._sorted.update(key for key in self._unsorted if key in by_key)
-            self._unsorted.clear()
         rows: list[tuple[bytes, V]] = []
-        gone: list[bytes] = []
         for key in self._sorted.irange(max(prefix, after)):
-            if not key.startswith(prefix):
+            if not key.startswith(prefix) or len(rows) == most:
                 break
-            if key not in by_key:
-                gone.append(key)
-            elif key > after:
+            if key > after:
                 rows.append((key, by_key[key]))
-        for key in gone:
-            self._sorted.discard(key)
         return rows

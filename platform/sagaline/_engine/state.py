@@ -134,7 +134,7 @@ class State:
     # The record's sum
 
     def drain_writes(self) -> Writes:
-        """The rows that have changed since the last call, in order; None as a value deletes."""
+        """The rows that have changed since the last call; None as a value deletes."""
         self.runs.write_changed()
         self.activities.write_new()
         return self.changes.drain_writes()
@@ -152,18 +152,19 @@ class State:
 
     def rows_at(self, offset: int, rows: OffsetRows) -> tuple[Writes, list[Publish]]:
         """The rows of a record that stands at ``offset``, and the messages that may leave now."""
-        writes: Writes = []
+        writes: Writes = {}
         messages: list[Publish] = []
         for number, row in enumerate(rows.sends):
-            writes.append(self.outbox.entry(offset, number, row))
+            key, value = self.outbox.entry(offset, number, row)
+            writes[key] = value
             messages.append(Publish((offset, number), row))
         for run in rows.closed:
-            writes += self.closed.entries(offset, run)
+            writes.update(self.closed.entries(offset, run))
         return writes, messages
 
     def write_offset_rows(self, offset: int) -> None:
         """The same where the offset is known at once: reading history."""
         rows = self.drain_offset_rows()
         if rows is not None:
-            for key, value in self.rows_at(offset, rows)[0]:
+            for key, value in self.rows_at(offset, rows)[0].items():
                 self.changes.put(key, value)

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
-from sortedcontainers import SortedDict
-
-from sagaline._store.port import Identity, Writes, end_of
+from sagaline._engine.sorted_rows import SortedRows
+from sagaline._store.port import Identity, Writes
 
 _ROWS_A_LOOK = 200
+_UNSORTED = 5_000
+"""Keys that are sorted in at once at most, but for one batch: no scan takes long to begin."""
 
 
 class MemoryStore:
     """A sorted dict."""
 
     def __init__(self) -> None:
-        self.rows: SortedDict[bytes, bytes] = SortedDict()
+        self._rows: SortedRows[bytes] = SortedRows()
+        self.rows = self._rows.by_key
+        """For looking at."""
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        start, end = max(prefix, after + b"\0" if after else b""), end_of(prefix)
         while True:  # a part at a time, for rows may be written meanwhile
-            keys = list(islice(self.rows.irange(start, end, (True, False)), _ROWS_A_LOOK))
-            for key in keys:
-                value = self.rows.get(key)
-                if value is not None:
-                    yield key, value
-            if len(keys) < _ROWS_A_LOOK:
+            rows = self._rows.scan(prefix, after, _ROWS_A_LOOK)
+            yield from rows
+            if len(rows) < _ROWS_A_LOOK:
                 return
-            start = keys[-1] + b"\0"
+            after = rows[-1][0]
 
     def write(self, writes: Writes) -> None:
-        for key, value in writes:
-            if value is None:
-                self.rows.pop(key, None)
-            else:
-                self.rows[key] = value
+        rows = self.rows
+        deleted: list[bytes] = []
+        for key, value in dict(writes).items():  # the last write to a key
+            if value is not None:
+                rows[key] = value
+            elif key in rows:
+                deleted.append(key)
+        self._rows.delete(deleted)
+        if self._rows.unsorted > _UNSORTED:
+            self._rows.sort()
 
     def close(self) -> None:
         pass

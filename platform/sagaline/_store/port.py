@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol
 
-Writes = Sequence[tuple[bytes, bytes | None]]
+Writes = Collection[tuple[bytes, bytes | None]]
 
 
 class StoreUnavailable(Exception):

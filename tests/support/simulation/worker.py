@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sortedcontainers import SortedDict
-
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._payloads import Payloads, Sealer
@@ -59,7 +57,7 @@ class SimStore(MemoryStore):
         self, process: Process, broker: Broker, below: MemoryStore, copies: list[dict[bytes, bytes]] | None
     ) -> None:
         """``copies``: where earlier states are kept, if they are."""
-        self.rows = below.rows
+        self._rows, self.rows = below._rows, below.rows
         self._process, self._broker, self._copies = process, broker, copies
 
     def get(self, key: bytes) -> bytes | None:
@@ -160,5 +158,6 @@ class Worker:
             for partition, copies in self.disk.copies.items():
                 if copies:
                     self.world.marks["old disk"] += 1
-                    self.disk.stores[partition].rows = SortedDict(draw.choice(copies))
+                    store = self.disk.stores[partition] = MemoryStore()
+                    store.write(draw.choice(copies).items())
         self.start()

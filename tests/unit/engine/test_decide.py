@@ -208,6 +208,6 @@ def test_deciding_writes_nothing() -> None:
     ]
     for given in inputs:
         decide(partition.state, given, NOW)
-    assert partition.state.drain_writes() == []
+    assert partition.state.drain_writes() == {}
     assert partition.state.drain_effects() == []
     assert partition.rows() == before

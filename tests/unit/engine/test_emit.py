@@ -23,7 +23,7 @@ def test_an_emitter_alone_changes_nothing() -> None:
     run = partition.start(REQUEST)
     Emitter(partition.state, run, NOW + 5)
     assert run.last_at == NOW
-    assert partition.state.drain_writes() == []
+    assert partition.state.drain_writes() == {}
 
 
 def test_what_was_emitted_is_seen_at_once_and_written_when_the_record_is_complete() -> None:

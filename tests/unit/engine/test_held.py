@@ -45,7 +45,7 @@ class Log:
         except UnreadableRecord:
             self.unreadable.append(offset)
         writes = self.state.drain_writes()
-        self.store.write(writes)
+        self.store.write(writes.items())
         self.overlay.settle(writes)
         self.effects = self.state.drain_effects()
 

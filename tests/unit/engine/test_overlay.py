@@ -29,7 +29,7 @@ def test_scans_and_gets_are_those_of_one_map(
     above = Overlay(below)
     for layer, changes in ((below, middle), (above, top)):
         for key, value in changes:
-            layer.put(key, value)
+            layer.add({key: value})
     whole: dict[bytes, bytes | None] = {}
     for key, value in (*stored, *middle, *top):
         whole[key] = value
@@ -53,7 +53,7 @@ def test_a_scan_reads_no_more_than_is_asked_for() -> None:
 
     rows = Endless()
     overlay = Overlay(rows)
-    overlay.put(b"c/00000002", None)
+    overlay.add({b"c/00000002": None})
     assert [key for key, _ in islice(overlay.scan(b"c/"), 3)] == [b"c/00000001", b"c/00000003", b"c/00000004"]
     assert rows.read <= 5
 
@@ -70,17 +70,18 @@ operations = st.lists(
 )
 
 
-@given(operations, st.booleans())
-def test_sorted_rows_are_a_dict_that_is_scanned_in_order(steps: list[tuple[str, bytes, int]], tidies: bool) -> None:
+@given(operations)
+def test_sorted_rows_are_a_dict_that_is_scanned_in_order(steps: list[tuple[str, bytes, int]]) -> None:
     rows: SortedRows[int] = SortedRows()
     model: dict[bytes, int] = {}
     for what, key, value in steps:
         if what == "put":
-            rows.put(key, value)
+            rows.by_key[key] = value
             model[key] = value
         elif what == "delete":
-            rows.by_key.pop(key, None)
-            model.pop(key, None)
+            if key in model:
+                rows.delete([key])
+                del model[key]
         elif what == "clear":
             rows.clear()
             model.clear()
@@ -90,8 +91,6 @@ def test_sorted_rows_are_a_dict_that_is_scanned_in_order(steps: list[tuple[str, 
             assert rows.scan(key[:2], key) == sorted(
                 row for row in model.items() if row[0].startswith(key[:2]) and row[0] > key
             )
-        if tidies:
-            rows.tidy()
         assert rows.by_key == model
 
 
@@ -109,19 +108,45 @@ def test_a_scan_looks_at_what_it_gives_and_not_at_what_there_is() -> None:
     overlay = Overlay(MemoryStore())
     for run in range(1_000):
         for step in range(3):
-            overlay.put(CountedKey(b"a/%04d/%d" % (run, step)), b"")
+            overlay.add({CountedKey(b"a/%04d/%d" % (run, step)): b""})
     CountedKey.looks = 0
     for run in range(1_000):
         assert len(list(overlay.scan(b"a/%04d/" % run))) == 3
     assert CountedKey.looks <= 4 * 1_000
 
 
+def test_a_key_is_sorted_in_once() -> None:
+    """Also one that is deleted and comes again: no scan looks for it among all that there are."""
+    rows: SortedRows[int] = SortedRows()
+    for number in range(1_000):
+        rows.by_key[b"%04d" % number] = number
+    assert rows.unsorted == 1_000
+    assert len(rows.scan(b"")) == 1_000
+    rows.delete([b"0001", b"0500"])
+    rows.by_key[b"0001"] = 1
+    rows.by_key[b"0002"] = 2  # is there
+    assert rows.unsorted == 1
+    assert [key for key, _ in rows.scan(b"000")][:3] == [b"0000", b"0001", b"0002"]
+    assert rows.unsorted == 0
+
+
+def test_so_many_rows_as_are_asked_for_are_scanned() -> None:
+    rows: SortedRows[int] = SortedRows()
+    rows.by_key.update({b"%02d" % number: number for number in reversed(range(20))})
+    assert rows.scan(b"", b"03", 2) == [(b"04", 4), (b"05", 5)]
+    assert rows.scan(b"", b"", 0) == []
+
+
 def test_keys_of_rows_that_came_and_went_are_not_kept() -> None:
-    """A partition that nothing scans for a day."""
-    overlay = Overlay(MemoryStore())
-    for number in range(20_000):
-        key = b"r/%d" % number
-        overlay.put(key, b"")
-        overlay.settle([(key, overlay.get(key))])
-    rows = overlay._above
-    assert len(rows._unsorted) + len(rows._sorted) < 2_000
+    """A partition that nothing scans for a day, and one that something scans all the time."""
+    for scans in (False, True):
+        overlay = Overlay(MemoryStore())
+        for number in range(2_000):
+            writes: dict[bytes, bytes | None] = {b"r/%d" % number: b""}
+            overlay.add(writes)
+            if scans:
+                assert len(list(overlay.scan(b"r/"))) == 1
+            overlay.settle(writes)
+        rows = overlay._above
+        assert not rows.by_key
+        assert not rows._sorted

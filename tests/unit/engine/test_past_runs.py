@@ -62,7 +62,7 @@ def read(records: list[Record], store: MemoryStore | None = None, meta: Meta | N
     for record in records:
         reader.read(record.offset, record.key, record.value)
         writes = state.drain_writes()
-        store.write(writes)
+        store.write(writes.items())
         overlay.settle(writes)
     return state, reader.meta
 

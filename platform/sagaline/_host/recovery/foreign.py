@@ -24,7 +24,7 @@ class Foreign(NamedTuple):
     @property
     def only_invalid(self) -> bool:
         """True when nothing but notes about invalid records has changed."""
-        return all(key.startswith(invalid.PREFIX) for key, _ in self.writes)
+        return all(key.startswith(invalid.PREFIX) for key in self.writes)
 
 
 def read_foreign(
@@ -36,7 +36,7 @@ def read_foreign(
     for record in records:
         try:
             if reader.read(record.offset, record.key, record.value) is not None:
-                return Foreign(True, [], reader.meta)
+                return Foreign(True, {}, reader.meta)
         except UnreadableRecord as error:
             on_unreadable(record, str(error))
     return Foreign(False, state.drain_writes(), reader.meta)

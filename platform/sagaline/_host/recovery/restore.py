@@ -83,7 +83,7 @@ class Restore:
             except UnreadableRecord as error:
                 self._on_unreadable(record, str(error))
             self._state.drain_effects()
-        writes = [*dict(self._state.drain_writes()).items(), (META_KEY, encode_meta(self.meta))]
+        writes = [*self._state.drain_writes().items(), (META_KEY, encode_meta(self.meta))]
         self.store.write(writes)
         self._overlay.clear()
         if crash_points.armed:

@@ -9,10 +9,10 @@ that was written and deleted meanwhile costs nothing or one operation, and a run
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sagaline._engine.meta import CURRENT_KEY, META_KEY, Meta, encode_meta
-from sagaline._engine.overlay import Overlay, Writes
+from sagaline._engine.overlay import Overlay
 from sagaline._engine.tables import ONCE_PREFIXES
 from sagaline._host import crash_points
 from sagaline._host.crash_points import Died
@@ -37,16 +37,21 @@ class WriteBack(Overlay):
         self._bytes = 0
         self._handle: asyncio.TimerHandle | None = None
 
-    def add(self, writes: Writes) -> None:
+    def add(self, writes: Mapping[bytes, bytes | None]) -> None:
         """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
-        rows = self._above
-        above, put = rows.by_key, rows.put
-        for key, value in writes:
-            if value is None and key[:2] in ONCE_PREFIXES and above.get(key) is not None:
-                del above[key]  # written once, here: the store never sees it
+        above = self._above.by_key
+        never_stored: list[bytes] = []
+        size = 0
+        for key, value in writes.items():
+            if value is not None:
+                above[key] = value
+                size += len(value)
+            elif key[:2] in ONCE_PREFIXES and above.get(key) is not None:
+                never_stored.append(key)  # written once, here: the store never sees it
             else:
-                put(key, value)
-                self._bytes += 0 if value is None else len(value)
+                above[key] = None
+        self._above.delete(never_stored)
+        self._bytes += size
 
     def reached(self, meta: Meta, current_at_ms: int) -> None:
         """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""

@@ -67,7 +67,7 @@ def test_an_activity_that_comes_and_goes_before_its_writes_are_drained_has_none(
     third = state.activity(run.run_id, 3)
     assert third is not None
     state.activities.drop(row, third)
-    keys = [key for key, _ in state.drain_writes()]
+    keys = list(state.drain_writes())
     assert not [key for key in keys if key.endswith(b"00000003")]
     assert row.open_steps == 2
 
