@@ -51,12 +51,13 @@ def _subscripted(annotation: ast.Subscript, evaluate: Evaluate) -> Value | None:
     if kind is None:
         return None if word in ABSTRACT else Instance(base)
     item = annotated(parts[-1] if kind == "builtins.dict" else parts[0], evaluate)
-    if kind == SET.name and _is_steady(item):
+    if kind == SET.name and is_steady(item):
         return None
     return Instance(External(kind), item)
 
 
-def _is_steady(item: Value | None) -> bool:
+def is_steady(item: Value | None) -> bool:
+    """Whether a set of such items has the same order in every process."""
     return isinstance(item, Instance) and isinstance(item.type, External) and item.type.name in STEADY_ELEMENTS
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import TypeVar
 
-from sagaline.checker.evaluator import Evaluator, module_of
+from sagaline.checker.evaluator import Evaluator, Variable, module_of
 from sagaline.checker.library import SIDE_EFFECT
 from sagaline.checker.symbols import Function, FunctionNode, Module, body_of, children_of
 from sagaline.checker.values import External, Value
@@ -53,6 +53,10 @@ class Body:
         """The full name of something outside of the code that is checked, or nothing."""
         value = self.value(expression)
         return value.name if isinstance(value, External) else ""
+
+    def variable(self, expression: ast.expr) -> Variable | None:
+        """The variable of a module that an expression names."""
+        return self.evaluator.variable(expression, self.scope)
 
     def within(self, node: ast.AST) -> Iterator[ast.AST]:
         """A node of this body and all below it, as far as they are this function's."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from sagaline.checker.bodies import Body, own_label
-from sagaline.checker.evaluator import Scope, around
+from sagaline.checker.evaluator import Scope, Variable, around
 from sagaline.checker.kinds import Kind, has_decorator, is_workflow_class, kind_of, plain
 from sagaline.checker.library import SAGA, WORKFLOW
 from sagaline.checker.resolving import Resolver
@@ -120,19 +120,18 @@ class CallGraph:
                 member = self._resolver.member(owner.type, node.attr)
                 if isinstance(member, Function) and has_decorator(member, "property", "cached_property"):
                     yield member
-            if isinstance(owner, Module):
-                yield from self._variable(node.attr, owner)
-        elif isinstance(self._resolver.owner_of(node.id, body.scope), Module):
-            yield from self._variable(node.id, body.function.module)
+        variable = body.variable(node)
+        if variable is not None:
+            yield from self._variable(variable)
 
-    def _variable(self, name: str, module: Module) -> Iterator[Function]:
+    def _variable(self, variable: Variable) -> Iterator[Function]:
         """The value of a module's variable, where functions may be kept, and values of an earlier process."""
-        for binding in module.names.bindings.get(name, [])[-1:]:
-            if isinstance(binding, Assignment) and binding.value is not None:
-                value = self._resolver.value(binding.value, module)
-                if not (isinstance(value, Function) and value.made_by):
-                    made = Function(binding.value, module, variable=name)
-                    yield self._variables.setdefault(binding.value, made)
+        expression = variable.assignment.value
+        if expression is not None:
+            value = self._resolver.value(expression, variable.module)
+            if not (isinstance(value, Function) and value.made_by):
+                made = Function(expression, variable.module, variable=variable.name)
+                yield self._variables.setdefault(expression, made)
 
     def _constructor(self, cls: Class) -> Iterator[Function]:
         for name in _MADE_BY:

@@ -61,7 +61,7 @@ def _finding(rule: Rule, match: Match, body: Body) -> Finding:
     source = body.function.module.source
     place = Place(source.path, match.node.lineno, source.column(match.node))
     end = match.node.end_lineno or match.node.lineno
-    return Finding(rule.code, rule.severity, place, match.what, match.fix, body.path, end)
+    return Finding(rule.code, match.severity or rule.severity, place, match.what, match.fix, body.path, end)
 
 
 def _allowed(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ast
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from sagaline.checker.symbols import Class, Function, Module
+from sagaline.checker.symbols import Assignment, Class, Function, Module, Names
 from sagaline.checker.values import Value
 
 Scope: TypeAlias = Module | Class | Function
+
+
+class Variable(NamedTuple):
+    """A variable of a module, and the assignment that gives it its value."""
+
+    module: Module
+    name: str
+    assignment: Assignment
 
 
 class Evaluator(Protocol):
@@ -25,6 +33,18 @@ class Evaluator(Protocol):
 
     def returned(self, function: Function) -> Value | None:
         """What a call of a function gives, by its annotation."""
+        ...
+
+    def names(self, scope: Scope) -> Names:
+        """The bindings of a scope."""
+        ...
+
+    def owner_of(self, name: str, scope: Scope) -> Scope | None:
+        """The scope that a name belongs to; None for a builtin."""
+        ...
+
+    def variable(self, expression: ast.expr, scope: Scope) -> Variable | None:
+        """The variable of a module that an expression names, also through imports."""
         ...
 
     def defined(self, node: ast.AST, scope: Scope) -> Function | Class:

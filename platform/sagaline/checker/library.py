@@ -26,6 +26,14 @@ RESULTS = {
     "concurrent.futures.ThreadPoolExecutor.submit": "concurrent.futures.Future",
     "concurrent.futures.ProcessPoolExecutor.submit": "concurrent.futures.Future",
     "concurrent.futures.Executor.submit": "concurrent.futures.Future",
+    "asyncio.create_task": "asyncio.Task",
+    "asyncio.ensure_future": "asyncio.Task",
+    "asyncio.TaskGroup.create_task": "asyncio.Task",
+    "asyncio.AbstractEventLoop.create_task": "asyncio.Task",
+    "asyncio.AbstractEventLoop.create_future": "asyncio.Future",
+    "builtins.len": "builtins.int",
+    "builtins.int": "builtins.int",
+    "builtins.str": "builtins.str",
     "builtins.open": "io.TextIOWrapper",
     "logging.getLogger": "logging.Logger",
     "pathlib.Path.joinpath": "pathlib.Path",
@@ -74,8 +82,8 @@ CONTAINERS = {
     "collections.Counter": "builtins.dict",
 }
 """Classes of containers, with the plain one that stands for them."""
-STEADY_ELEMENTS = {"builtins.int", "builtins.bool", "builtins.float", "builtins.None"}
-"""A set of these has the same order in every process: their hashes are not randomised."""
+STEADY_ELEMENTS = {"builtins.int", "builtins.bool", "builtins.float", "asyncio.Task"}
+"""A set of these has the same order in every process: their hashes are not randomised. A task's is its number."""
 SET_METHODS = {"union", "intersection", "difference", "symmetric_difference", "copy"}
 PASSED_ON = {
     "functools.partial",

@@ -7,7 +7,7 @@ import builtins
 
 from sagaline.checker import kinds
 from sagaline.checker.annotations import annotated
-from sagaline.checker.evaluator import Scope, around, module_of
+from sagaline.checker.evaluator import Scope, Variable, around, module_of
 from sagaline.checker.library import ACTIVITY, ATTRIBUTES, canonical
 from sagaline.checker.project import Project
 from sagaline.checker.results import call_result, operator_result, plain_result
@@ -107,6 +107,37 @@ class Resolver:
         is_known = name in current.names.bindings or self._from_star_imports(name, current) is not None
         return current if is_known else None
         return None
+
+    def variable(self, expression: ast.expr, scope: Scope) -> Variable | None:
+        """The variable of a module that an expression names, also through imports."""
+        if isinstance(expression, ast.Name):
+            owner = self.owner_of(expression.id, scope)
+            return (
+                self._variable(expression.id, owner)
+                if isinstance(owner, Module)
+                else self._imported_within(expression, owner)
+            )
+        if isinstance(expression, ast.Attribute):
+            module = self.value(expression.value, scope)
+            return self._variable(expression.attr, module) if isinstance(module, Module) else None
+        return None
+
+    def _imported_within(self, name: ast.Name, owner: Scope | None) -> Variable | None:
+        bindings = [] if owner is None else self.names(owner).bindings.get(name.id, [])
+        return self._imported_variable(bindings[-1], module_of(owner)) if owner is not None and bindings else None
+
+    def _variable(self, name: str, module: Module, depth: int = 0) -> Variable | None:
+        for binding in reversed(module.names.bindings.get(name, [])):
+            if isinstance(binding, Assignment):
+                return Variable(module, name, binding) if binding.value is not None else None
+            return self._imported_variable(binding, module, depth)
+        return None
+
+    def _imported_variable(self, binding: Binding, importer: Module, depth: int = 0) -> Variable | None:
+        if not isinstance(binding, Import) or not binding.name or depth >= _DEPTH:
+            return None
+        module = self.project.imported(importer, binding)
+        return None if module is None else self._variable(binding.name, module, depth + 1)
 
     def _from_star_imports(self, name: str, scope: Scope) -> Value | None:
         for star in self.names(scope).star_imports:

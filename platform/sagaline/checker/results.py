@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from sagaline.checker.annotations import annotated
+from sagaline.checker.annotations import annotated, is_steady
 from sagaline.checker.evaluator import Evaluator, Scope
 from sagaline.checker.library import ACTIVITY, CONTAINERS, PASSED_ON, RESULTS, SAGA, SET_METHODS, WORKFLOW
 from sagaline.checker.symbols import Class, Function
@@ -40,7 +40,8 @@ def _external_result(evaluator: Evaluator, name: str, call: ast.Call, scope: Sco
     if name == "typing.cast" and len(call.args) == 2:
         return annotated(call.args[0], lambda part: evaluator.value(part, scope))
     if name in ("builtins.set", "builtins.frozenset"):
-        return None if call.args and _is_steady(call.args[0]) else Instance(SET)
+        source = evaluator.value(call.args[0], scope) if call.args else None
+        return _set_of(source.item if isinstance(source, Instance) else None)
     if name in ("builtins.sorted", "builtins.list", "builtins.tuple", "builtins.reversed") and call.args:
         source = evaluator.value(call.args[0], scope)
         return Instance(External("builtins.list"), source.item if isinstance(source, Instance) else None)
@@ -78,13 +79,14 @@ def plain_result(evaluator: Evaluator, expression: ast.expr, scope: Scope) -> Va
         return evaluator.value(expression.value, scope)
     if isinstance(expression, ast.IfExp | ast.BoolOp):
         return _agreed(evaluator, expression, scope)
+    if isinstance(expression, ast.Constant):
+        return instance_of(f"builtins.{type(expression.value).__name__}")
     if isinstance(expression, ast.Set):
-        return None if _is_steady(expression) else Instance(SET)
+        return _set_of(_item(evaluator, expression.elts, scope))
     if isinstance(expression, ast.SetComp):
-        return Instance(SET)
+        return _set_of(evaluator.value(expression.elt, scope))
     if isinstance(expression, ast.List | ast.Tuple):
-        item = evaluator.value(expression.elts[0], scope) if expression.elts else None
-        return Instance(External("builtins.list"), item)
+        return Instance(External("builtins.list"), _item(evaluator, expression.elts, scope))
     if isinstance(expression, ast.ListComp | ast.GeneratorExp):
         return Instance(External("builtins.list"), evaluator.value(expression.elt, scope))
     if isinstance(expression, ast.Dict | ast.DictComp):
@@ -103,9 +105,12 @@ def _agreed(evaluator: Evaluator, expression: ast.IfExp | ast.BoolOp, scope: Sco
     return values[0] if all(value == values[0] for value in values) else None
 
 
-def _is_steady(node: ast.expr) -> bool:
-    """A display of numbers: their order in a set is the same in every process."""
-    parts = node.elts if isinstance(node, ast.Set | ast.List | ast.Tuple) else []
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        return True
-    return bool(parts) and all(isinstance(part, ast.Constant) and isinstance(part.value, int | float) for part in parts)
+def _item(evaluator: Evaluator, parts: list[ast.expr], scope: Scope) -> Value | None:
+    """The value of all parts of a display, if they are of one kind."""
+    values = [evaluator.value(part, scope) for part in parts]
+    return values[0] if values and all(value == values[0] for value in values) else None
+
+
+def _set_of(item: Value | None) -> Value | None:
+    """A set, unless its items have the same order in every process."""
+    return None if is_steady(item) else Instance(SET, item)

@@ -16,6 +16,8 @@ class Match(NamedTuple):
     node: ast.expr | ast.stmt | ast.excepthandler
     what: str
     fix: str
+    severity: Severity | None = None
+    """Where it is another than the rule's."""
 
 
 class Rule(NamedTuple):
