@@ -15,6 +15,7 @@ from sagaline.checker.bodies import Body, own_label
 from sagaline.checker.evaluator import Scope, Variable, around
 from sagaline.checker.kinds import Kind, has_decorator, is_workflow_class, kind_of, plain
 from sagaline.checker.library import SAGA, WORKFLOW
+from sagaline.checker.members import is_property, method
 from sagaline.checker.resolving import Resolver
 from sagaline.checker.symbols import Assignment, Class, Definition, Function, Module
 from sagaline.checker.values import Instance, Value
@@ -115,11 +116,9 @@ class CallGraph:
         elif isinstance(value, Class) and body.is_called(node):
             yield from self._constructor(value)
         if isinstance(node, ast.Attribute):
-            owner = body.value(node.value)
-            if isinstance(owner, Instance) and isinstance(owner.type, Class):
-                member = self._resolver.member(owner.type, node.attr)
-                if isinstance(member, Function) and has_decorator(member, "property", "cached_property"):
-                    yield member
+            member = method(self._resolver, body.value(node.value), node.attr)
+            if member is not None and is_property(member):
+                yield member
         variable = body.variable(node)
         if variable is not None:
             yield from self._variable(variable)
@@ -134,13 +133,8 @@ class CallGraph:
                 yield self._variables.setdefault(expression, made)
 
     def _constructor(self, cls: Class) -> Iterator[Function]:
-        for name in _MADE_BY:
-            member = self._resolver.member(cls, name)
-            if isinstance(member, Function):
-                yield member
-        for method in _methods(cls, self._resolver):
-            if has_decorator(method, *_VALIDATORS):
-                yield method
+        yield from self._special(Instance(cls), _MADE_BY)
+        yield from (inner for inner in _methods(cls, self._resolver) if has_decorator(inner, *_VALIDATORS))
         for node in cls.node.body:
             if isinstance(node, ast.AnnAssign | ast.Assign) and isinstance(node.value, ast.Call):
                 for keyword in node.value.keywords:
@@ -151,11 +145,8 @@ class CallGraph:
                         yield self._variables.setdefault(keyword.value, made)
 
     def _special(self, value: Value | None, names: Iterable[str]) -> Iterator[Function]:
-        if isinstance(value, Instance) and isinstance(value.type, Class):
-            for name in names:
-                member = self._resolver.member(value.type, name)
-                if isinstance(member, Function):
-                    yield member
+        members = (method(self._resolver, value, name) for name in names)
+        yield from (member for member in members if member is not None)
 
     def _wrappers(self, decorator: ast.expr, scope: Scope) -> Iterator[Function]:
         """The functions that a decorator of ours wraps around: those written in it, at the depth of the call."""

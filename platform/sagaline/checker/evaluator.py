@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple, Protocol, TypeAlias
 
-from sagaline.checker.symbols import Assignment, Class, Function, Module, Names
+from sagaline.checker.symbols import Assignment, Binding, Class, Function, Import, Module, Names
 from sagaline.checker.values import Value
 
 Scope: TypeAlias = Module | Class | Function
@@ -45,6 +45,14 @@ class Evaluator(Protocol):
 
     def variable(self, expression: ast.expr, scope: Scope) -> Variable | None:
         """The variable of a module that an expression names, also through imports."""
+        ...
+
+    def imported(self, importer: Module, binding: Import) -> Module | None:
+        """The module of the project that an import means; None when it is outside."""
+        ...
+
+    def bound(self, binding: Binding, scope: Scope, name: str) -> Value | None:
+        """What a binding in a scope gives to its name."""
         ...
 
     def defined(self, node: ast.AST, scope: Scope) -> Function | Class:

@@ -7,8 +7,9 @@ import builtins
 
 from sagaline.checker import kinds
 from sagaline.checker.annotations import annotated
-from sagaline.checker.evaluator import Scope, Variable, around, module_of
+from sagaline.checker.evaluator import Scope, Variable, module_of
 from sagaline.checker.library import ACTIVITY, ATTRIBUTES, canonical
+from sagaline.checker.members import entered, member, of_instance
 from sagaline.checker.project import Project
 from sagaline.checker.results import call_result, operator_result, plain_result
 from sagaline.checker.symbols import (
@@ -24,6 +25,7 @@ from sagaline.checker.symbols import (
     names_of,
 )
 from sagaline.checker.values import External, Instance, Member, Value
+from sagaline.checker.variables import variable_of
 
 _DEPTH = 40
 """Steps of one look-up: bindings that refer to one another in a circle end here."""
@@ -62,7 +64,7 @@ class Resolver:
         if isinstance(expression, ast.Call):
             return call_result(self, expression, scope)
         if isinstance(expression, ast.Lambda):
-            return self.function(expression, scope)
+            return self.defined(expression, scope)
         if isinstance(expression, ast.BinOp):
             return operator_result(self, expression, scope)
         return plain_result(self, expression, scope)
@@ -89,9 +91,9 @@ class Resolver:
         if owner is scope and isinstance(owner, Function):
             before = [binding for binding in bindings if binding.line <= line]
             chosen = before[-1] if before else bindings[0]
-            return self._bound(chosen, owner, name)
+            return self.bound(chosen, owner, name)
         for binding in reversed(bindings):
-            value = self._bound(binding, owner, name)
+            value = self.bound(binding, owner, name)
             if value is not None:
                 return value
         return None
@@ -110,34 +112,11 @@ class Resolver:
 
     def variable(self, expression: ast.expr, scope: Scope) -> Variable | None:
         """The variable of a module that an expression names, also through imports."""
-        if isinstance(expression, ast.Name):
-            owner = self.owner_of(expression.id, scope)
-            return (
-                self._variable(expression.id, owner)
-                if isinstance(owner, Module)
-                else self._imported_within(expression, owner)
-            )
-        if isinstance(expression, ast.Attribute):
-            module = self.value(expression.value, scope)
-            return self._variable(expression.attr, module) if isinstance(module, Module) else None
-        return None
+        return variable_of(self, expression, scope)
 
-    def _imported_within(self, name: ast.Name, owner: Scope | None) -> Variable | None:
-        bindings = [] if owner is None else self.names(owner).bindings.get(name.id, [])
-        return self._imported_variable(bindings[-1], module_of(owner)) if owner is not None and bindings else None
-
-    def _variable(self, name: str, module: Module, depth: int = 0) -> Variable | None:
-        for binding in reversed(module.names.bindings.get(name, [])):
-            if isinstance(binding, Assignment):
-                return Variable(module, name, binding) if binding.value is not None else None
-            return self._imported_variable(binding, module, depth)
-        return None
-
-    def _imported_variable(self, binding: Binding, importer: Module, depth: int = 0) -> Variable | None:
-        if not isinstance(binding, Import) or not binding.name or depth >= _DEPTH:
-            return None
-        module = self.project.imported(importer, binding)
-        return None if module is None else self._variable(binding.name, module, depth + 1)
+    def imported(self, importer: Module, binding: Import) -> Module | None:
+        """The module of the project that an import means."""
+        return self.project.imported(importer, binding)
 
     def _from_star_imports(self, name: str, scope: Scope) -> Value | None:
         for star in self.names(scope).star_imports:
@@ -150,7 +129,8 @@ class Resolver:
                 return External(f"sagaline.{name}")
         return None
 
-    def _bound(self, binding: Binding, scope: Scope, name: str) -> Value | None:
+    def bound(self, binding: Binding, scope: Scope, name: str) -> Value | None:
+        """What a binding in a scope gives to its name."""
         if isinstance(binding, Import):
             return self._imported(binding, module_of(scope))
         if isinstance(binding, Definition):
@@ -166,7 +146,7 @@ class Resolver:
         value = self.value(binding.value, scope)
         if binding.how == "item":
             return value.item if isinstance(value, Instance) else None
-        return self.entered(value) if binding.how == "entered" else value if binding.how == "value" else None
+        return entered(self, value) if binding.how == "entered" else value if binding.how == "value" else None
 
     def _parameter(self, binding: Assignment, function: Function, name: str) -> Value | None:
         arguments = function.node.args if isinstance(function.node, FunctionNode) else None
@@ -209,10 +189,6 @@ class Resolver:
                 self._defined[node] = Function(node, module, parent, cls)
         return self._defined[node]
 
-    def function(self, node: ast.Lambda, scope: Scope) -> Value | None:
-        """A lambda as a function."""
-        return self.defined(node, scope)
-
     # Attributes
 
     def attribute(self, owner: Value, name: str, asking: Module) -> Value | None:
@@ -226,49 +202,14 @@ class Resolver:
                 return self.project.named(full, self.project.root_of(asking)) or External(full)
             return External(full)
         if isinstance(owner, Class):
-            return self.member(owner, name)
+            return member(self, owner, name)
         if isinstance(owner, Function):
             return owner if name == "inline" else Member(owner, name)
         if isinstance(owner, Instance):
             if isinstance(owner.type, Class):
-                return self._of_instance(owner.type, name)
+                return of_instance(self, owner.type, name)
             full = f"{owner.type.name}.{name}"
             return Instance(External(ATTRIBUTES[full])) if full in ATTRIBUTES else External(full)
-        return None
-
-    def _of_instance(self, cls: Class, name: str) -> Value | None:
-        value = self.member(cls, name)
-        if isinstance(value, Function) and kinds.has_decorator(value, "property", "cached_property"):
-            return self.returned(value)
-        return value if value is not None else self.set_on_self(cls, name)
-
-    def member(self, cls: Class, name: str, depth: int = 0) -> Value | None:
-        """A name in a class or its bases."""
-        bindings = cls.names.bindings.get(name)
-        if bindings:
-            return self._bound(bindings[-1], cls, name)
-        for base in cls.node.bases if depth < _DEPTH else ():
-            parent = self.value(base, around(cls))
-            value = self.member(parent, name, depth + 1) if isinstance(parent, Class) else None
-            if value is not None:
-                return value
-        return None
-
-    def set_on_self(self, cls: Class, name: str) -> Value | None:
-        """An attribute that ``__init__`` sets on self."""
-        init = self.member(cls, "__init__")
-        for node in ast.walk(init.node) if isinstance(init, Function) else ():
-            target = (
-                node.targets[0]
-                if isinstance(node, ast.Assign)
-                else node.target
-                if isinstance(node, ast.AnnAssign)
-                else None
-            )
-            if isinstance(target, ast.Attribute) and target.attr == name and isinstance(init, Function):
-                if isinstance(node, ast.AnnAssign):
-                    return annotated(node.annotation, lambda part: self.value(part, init))
-                return self.value(node.value, init) if isinstance(node, ast.Assign) else None
         return None
 
     def returned(self, function: Function) -> Value | None:
@@ -276,12 +217,3 @@ class Resolver:
         annotation = getattr(function.node, "returns", None)
         outside = function.parent or function.module
         return None if annotation is None else annotated(annotation, lambda part: self.value(part, outside))
-
-    def entered(self, value: Value | None) -> Value | None:
-        """What ``with value as name`` binds."""
-        if isinstance(value, Instance) and isinstance(value.type, Class):
-            for method in ("__aenter__", "__enter__"):
-                function = self.member(value.type, method)
-                if isinstance(function, Function):
-                    return self.returned(function) or value
-        return value
