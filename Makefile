@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 SEEDS ?= 2000
 MINUTES ?= 10
 STARTS ?= 200000
+PROGRAMS ?= 1000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-growth bench-recovery simulate chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-growth bench-recovery simulate programs chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -55,6 +56,9 @@ bench-recovery: venv ## What a crash costs: restore, restart, takeover, sleepers
 
 simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=17-17 for one; REPORT=file
 	cd tests/support && ../../$(BIN)/python -m simulation --seeds $(SEEDS) $(SHAPE) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+programs: venv ## Random workflow programs, replayed at every activation: PROGRAMS=100000 SEED=0, REPORT=file
+	cd tests/support && ../../$(BIN)/python -m programs --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 chaos: venv ## Three real brokers, three workers, kill -9 and SIGSTOP: MINUTES=10, SEED=n, REPORT=file
 	scripts/test-dependencies
