@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, assert_type
 
 from kit_sagas import Order, charge, fulfil, reserve
 
 from sagaline import RunHandle
-from sagaline.testing import ActivityEnvironment, Call, Environment, EnvironmentOptions, History, Trial
+from sagaline.testing import ActivityEnvironment, Call, Environment, EnvironmentOptions, History, Trial, replay
 from sagaline.testing import fail_after_each_step as each_step
 from sagaline.testing.plugin import MakeEnvironment
 
@@ -38,6 +39,10 @@ async def use(sagaline_env: MakeEnvironment) -> None:
         assert_type(env.calls(reserve), list[Call[str]])
         assert_type(env.calls(charge)[0].result, int | None)
         assert_type(await ActivityEnvironment(attempt=2).run(charge, Order("1")), int)
+        history = await handle.export()
+        assert_type(history, bytes)
+        assert_type(replay(history, fulfil), None)
+        replay(Path("x.history.json"), fulfil)
         await env.advance("30d")
 
         async def begin() -> RunHandle[Any]:

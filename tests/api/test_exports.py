@@ -14,7 +14,10 @@ saga workflow
 """.split()
 
 
-KIT = "ActivityEnvironment Call Environment EnvironmentOptions History Stuck Trial fail_after_each_step".split()
+KIT = """
+ActivityEnvironment Call Environment EnvironmentOptions HashSeedMismatch History ReplayMismatch Stuck Trial
+fail_after_each_step replay
+""".split()
 
 
 def test_exports_of_the_test_kit_are_as_frozen() -> None:

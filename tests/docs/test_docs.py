@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-COMMANDS = "demo dev worker start result list show history cancel terminate doctor patches check".split()
+COMMANDS = "demo dev worker start result list show history cancel terminate doctor patches check export replay".split()
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 

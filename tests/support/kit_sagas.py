@@ -104,3 +104,9 @@ async def forgetful(order: Order) -> int:
 async def patient() -> None:
     """Waits for nothing that comes."""
     await asyncio.Event().wait()
+
+
+@workflow
+async def by_set_order(names: list[str]) -> list[str]:
+    """Is not deterministic: a set of texts has another order in each process."""
+    return [await reserve(Order(name)) if len(name) % 2 else await ship(Order(name)) for name in set(names)]

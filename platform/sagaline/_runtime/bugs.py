@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sagaline._model.events import Event
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.limits import cut
@@ -14,6 +16,15 @@ NEWER = "newer_version"
 UNKNOWN_WORKFLOW = "unknown_workflow"
 
 
+class Difference(NamedTuple):
+    """Where code and history part, in words: at which event, and at which file and line of the code if known."""
+
+    event_id: int
+    expected: str
+    actual: str
+    place: str
+
+
 class WorkflowBug(Exception):
     """The run cannot go on with this code: it is parked. ``failure`` describes why, for the history.
 
@@ -21,10 +32,11 @@ class WorkflowBug(Exception):
     "payload".
     """
 
-    def __init__(self, failure: Failure, reason: str = BUG) -> None:
+    def __init__(self, failure: Failure, reason: str = BUG, difference: Difference | None = None) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.reason = reason
+        self.difference = difference
 
 
 class UnknownStep(Exception):
@@ -63,6 +75,6 @@ def bug(error: BaseException) -> WorkflowBug:
     return WorkflowBug(Failure(failure.type, failure.message, BUG, failure.stack, False, cause=failure.cause), reason)
 
 
-def stopped(type: str, message: str, reason: str = BUG) -> WorkflowBug:
+def stopped(type: str, message: str, reason: str = BUG, difference: Difference | None = None) -> WorkflowBug:
     """The same for something that is not an exception of the code's own."""
-    return WorkflowBug(Failure(type, cut(message), BUG, retryable=False), reason)
+    return WorkflowBug(Failure(type, cut(message), BUG, retryable=False), reason, difference)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sagaline._model import events
 from sagaline._model.events import COMMANDS, Command, Event
 from sagaline._model.records import History
-from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, UnknownStep, WorkflowBug, stopped
+from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, Difference, UnknownStep, WorkflowBug, stopped
 from sagaline._runtime.flags import KNOWN
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.jobs import JOBS
@@ -151,4 +151,5 @@ def _mismatch(event_id: int, expected: Event | None, actual: Event | None, place
         f"{f' at {place}' if place else ''}. The code has changed in a way that this run cannot follow: "
         f"deploy the version it was started with, and it goes on by itself."
     )
-    return stopped("HistoryMismatch", message, MISMATCH)
+    difference = Difference(event_id, describe(expected), describe(actual), place)
+    return stopped("HistoryMismatch", message, MISMATCH, difference)

@@ -10,9 +10,11 @@ from sagaline.cli import (
     demo,
     dev,
     doctor,
+    export,
     history,
     list_runs,
     patches,
+    replay,
     result,
     runs,
     show,
@@ -40,6 +42,8 @@ app.command("list")(list_runs.list_runs)
 app.command("show")(show.show)
 app.command("history")(history.history)
 app.command("patches")(patches.patches)
+app.command("export")(export.export)
+app.command("replay")(replay.replay)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")

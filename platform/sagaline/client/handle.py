@@ -12,6 +12,7 @@ from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.commands import Command, confirm
 from sagaline.client.events import public_events
+from sagaline.client.exported import export
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests, new_id
@@ -90,6 +91,18 @@ class RunHandle(Generic[R]):
         request = self._link.reads.request(self.workflow_id, self.run_id, "history")
         found = await self._link.reads.read(request, checks.seconds(timeout))
         return await public_events(found.reply.records, self._link.payloads)
+
+    async def export(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> bytes:
+        """The run's history as the content of a JSON file, for ``sagaline replay`` and ``sagaline.testing.replay``.
+
+        Payloads that are sealed stay so. Works without a worker too. Raises RequestRefused when there is no such run,
+        RequestTimeout.
+        """
+        link = self._link
+        request = link.reads.request(self.workflow_id, self.run_id, "history")
+        answer = await link.reads.read(request, checks.seconds(timeout))
+        records = answer.reply.records
+        return export(records, await public_events(records, link.payloads.without_codecs()))
 
     async def cancel(
         self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT

@@ -10,7 +10,17 @@ import msgspec
 from sagaline._engine.decide import run_id_of
 from sagaline._model.limits import PAYLOAD_BYTES
 from sagaline._model.records import StartRun
-from sagaline._payloads import BlobsUnavailable, Payloads, Place, Sealer, describe, input_of, is_sealed, result_of
+from sagaline._payloads import (
+    NO_CODECS,
+    BlobsUnavailable,
+    Payloads,
+    Place,
+    Sealer,
+    describe,
+    input_of,
+    is_sealed,
+    result_of,
+)
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline.client.threads import Threads
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
@@ -24,6 +34,10 @@ class ClientPayloads:
     def __init__(self, payloads: Payloads, threads: Threads) -> None:
         self._sealer = Sealer(payloads)
         self._threads = threads
+
+    def without_codecs(self) -> ClientPayloads:
+        """What opens nothing that is sealed."""
+        return ClientPayloads(NO_CODECS, self._threads)
 
     async def seal_input(self, request: StartRun) -> StartRun:
         """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""

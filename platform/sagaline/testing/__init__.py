@@ -9,7 +9,9 @@ from sagaline.testing.activities import ActivityEnvironment
 from sagaline.testing.clock import Stuck
 from sagaline.testing.environment import Environment, EnvironmentOptions
 from sagaline.testing.fail_after_each_step import Trial, fail_after_each_step
+from sagaline.testing.hash_seeds import HashSeedMismatch
 from sagaline.testing.history import History
+from sagaline.testing.replaying import ReplayMismatch, replay
 from sagaline.testing.stand_ins import Call
 
 __all__ = [
@@ -17,8 +19,11 @@ __all__ = [
     "Call",
     "Environment",
     "EnvironmentOptions",
+    "HashSeedMismatch",
     "History",
+    "ReplayMismatch",
     "Stuck",
     "Trial",
     "fail_after_each_step",
+    "replay",
 ]

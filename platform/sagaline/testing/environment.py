@@ -33,6 +33,7 @@ from sagaline.client import Client, RunHandle
 from sagaline.client.requests import Asking
 from sagaline.errors import SagalineError
 from sagaline.testing.clock import Clock, World, drive, give_up
+from sagaline.testing.hash_seeds import replay_under, seeds_in
 from sagaline.testing.history import History
 from sagaline.testing.stand_ins import Call, Fault, StandIns, attempts_in
 from sagaline.testing.worker import HostedWorker
@@ -52,11 +53,14 @@ class EnvironmentOptions:
             ``kafka://host:port`` each environment has a namespace of its own.
         replay_always: no run is kept in memory: each is replayed from its history each time that it goes on, so that
             code that is not deterministic parks its run.
+        hash_seeds: when the environment closes, all of its runs are replayed by other processes with these values of
+            PYTHONHASHSEED: finds code that goes by the order of a set.
         start: what the clock says at first.
     """
 
     log: str = "memory"
     replay_always: bool = False
+    hash_seeds: Iterable[int] = ()
     start: datetime = START
 
 
@@ -75,7 +79,9 @@ class Environment:
         payloads: Payloads = NO_CODECS,
     ) -> None:
         self._options, self._payloads = options, payloads
-        self._registry = registry_of(workflows, activities)
+        self._workflows = list(workflows)
+        self._registry = registry_of(self._workflows, activities)
+        self._seeds = seeds_in(options.hash_seeds)
         self._clock = Clock(options.start)
         self._worker = HostedWorker(self._clock, payloads, options.replay_always)
         self._parts = StandIns(self._registry, self._worker.expire)
@@ -106,16 +112,20 @@ class Environment:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        opened, self._open = self._opened, None
-        await opened.close.aclose()
+        opened = self._opened
+        async with opened.close:
+            if error is None and self._seeds:
+                await replay_under(self._seeds, opened.client, self._workflows)
+            self._open = None
 
     async def deploy(
         self, *, workflows: Iterable[Workflow[Any, Any]], activities: Iterable[Activity[Any, Any]] = ()
     ) -> None:
         """Stops the worker and starts one of other code, on the same log, with an empty disk. Stand-ins stay."""
-        registry = registry_of(workflows, activities)
+        listed = list(workflows)
+        registry = registry_of(listed, activities)
         await self._worker.stop()
-        self._registry = registry
+        self._workflows, self._registry = listed, registry
         self._parts.use(registry)
         await self._worker.start(self._opened.log, self._registry)
 

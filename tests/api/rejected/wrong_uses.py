@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagaline import Client, Retry, Worker, activity, saga, workflow
-from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step
+from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step, replay
 
 
 @dataclass
@@ -116,3 +116,6 @@ async def kit(env: Environment) -> None:
     await ActivityEnvironment().run(reserve, 5)  # wrong
     Environment(activities=[reserve])  # wrong
     await fail_after_each_step(env, lambda: env.start(fulfil, Order("1")), lambda trial: None, ways=["no"])  # wrong
+    replay(7, fulfil)  # wrong
+    replay("x.json", reserve)  # wrong
+    (await env.start(fulfil, Order("1"))).export(path="x")  # wrong
