@@ -22,9 +22,10 @@ from sagaline._model.avro.primitives import (
     SMALL,
     UNFIT,
     AvroError,
-    check_double,
+    as_double,
     check_list,
     int_tail,
+    long_bytes,
     long_length,
     long_tail,
     refuse_depth,
@@ -53,8 +54,9 @@ def compile_schema(
         "types": types,
         "ints": INTS,
         "longs": LONGS,
+        "long": long_bytes,
         "false_true": FALSE_TRUE,
-        "check_double": check_double,
+        "as_double": as_double,
         "check_list": check_list,
         "refuse_depth": refuse_depth,
         "small": SMALL,
@@ -69,8 +71,8 @@ def compile_schema(
     encode_record, decode_record = scope[f"encode_{schema['name']}"], scope[f"decode_{schema['name']}"]
 
     def encode(value: Any) -> bytes:
-        parts = [header]
-        encode_record(value, parts.append)
+        parts: list[bytes] = []
+        encode_record(value, parts.extend, header)
         return b"".join(parts)
 
     def decode(data: bytes, start: int) -> Any:

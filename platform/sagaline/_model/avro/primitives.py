@@ -47,7 +47,8 @@ def _int(number: int) -> bytes:
 
 
 @lru_cache(maxsize=8192)
-def _long(number: int) -> bytes:
+def long_bytes(number: int) -> bytes:
+    """The number as a varint: times and offsets come several times each, and are large."""
     return _checked(number, 64)
 
 
@@ -62,7 +63,7 @@ class _Longs(dict[int, bytes]):
     """The same up to 64 bits."""
 
     def __missing__(self, number: int) -> bytes:
-        return _long(number)
+        return long_bytes(number)
 
 
 INTS = _Ints((number, varint(number)) for number in range(8192))
@@ -117,10 +118,11 @@ def check_list(value: Any) -> None:
         raise AvroError(f"Expected a tuple but got {type(value).__name__}")
 
 
-def check_double(value: Any) -> None:
+def as_double(value: Any) -> float:
     """A whole number may stand for a fraction when it is the same number."""
     if not isinstance(value, int | float) or float(value) != value:
         raise AvroError(f"Expected a fraction but got {type(value).__name__}")
+    return value
 
 
 def refuse_depth() -> None:

@@ -15,6 +15,8 @@ class Source:
     def __init__(self, schema: dict[str, Any], types: Mapping[str, type]) -> None:
         self.types = types
         self.lines: list[str] = []
+        self.parts: list[str] = []
+        """Expressions of bytes that follow each other: one call writes all of them."""
         self.tables: list[str] = []
         self.names = 0
         self.inside = ""
@@ -41,11 +43,13 @@ class Source:
         is_recursive = name in self.recursive
         depth = ", depth=1" if is_recursive else ""
         self.inside = name
-        self.add(0, f"def encode_{name}(value, add{depth}):")
+        self.add(0, f"def encode_{name}(value, extend, before{depth}):")
         if is_recursive:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
+        self.parts.append("before")
         for field in fields:
             _encode(self, 1, field["type"], f"value.{field['name']}")
+        self.flush(1)
         self.add(0, f"def decode_{name}(data, at{depth}):")
         if is_recursive:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
@@ -61,6 +65,12 @@ class Source:
 
     def add(self, depth: int, line: str) -> None:
         self.lines.append("    " * depth + line)
+
+    def flush(self, depth: int) -> None:
+        """Adds the line that writes ``parts``."""
+        if self.parts:
+            self.add(depth, f"extend(({', '.join(self.parts)},))")
+            self.parts.clear()
 
     def fresh(self) -> str:
         self.names += 1
@@ -102,51 +112,74 @@ def _kind(schema: Any) -> str:
 
 
 def _encode(src: Source, depth: int, schema: Any, value: str) -> None:
-    """Adds the lines that write ``value``, an expression, as ``schema`` says."""
+    """Adds what writes ``value``, an expression, as ``schema`` says."""
     branches = _branches(schema)
     if branches is not None:
         _encode_union(src, depth, branches, value)
         return
     kind = _kind(schema)
-    if kind in src.records:
-        src.add(depth, f"encode_{kind}({value}, add{src.deeper(kind)})")
-    elif kind in ("string", "bytes"):
-        data = src.fresh()
-        src.add(depth, f"{data} = {value}.encode()" if kind == "string" else f"{data} = {value}")
-        src.add(depth, f"add(longs[len({data})]); add({data})")
-    elif kind in ("int", "long"):
-        src.add(depth, f"add({kind}s[{value}])")
-    elif kind == "boolean":
-        src.add(depth, f"add(false_true[{value}])")
-    elif kind == "double":
-        src.add(depth, f"if type({value}) is not float: check_double({value})")
-        src.add(depth, f"add(pack_double({value}))")
+    if kind in src.recursive:
+        src.flush(depth)
+        src.add(depth, f"encode_{kind}({value}, extend, b''{src.deeper(kind)})")
+    elif kind in src.records:
+        record = src.fresh()
+        src.add(depth, f"{record} = {value}")
+        for field in src.records[kind]["fields"]:
+            _encode(src, depth, field["type"], f"{record}.{field['name']}")
     elif kind == "array":
-        item = src.fresh()
-        src.add(depth, f"if type({value}) is not tuple: check_list({value})")
-        src.add(depth, f"if {value}:")
-        src.add(depth + 1, f"add(longs[len({value})])")
-        src.add(depth + 1, f"for {item} in {value}:")
-        _encode(src, depth + 2, schema["items"], item)
-        src.add(depth, "add(b'\\x00')")
+        items, item = src.fresh(), src.fresh()
+        src.add(depth, f"{items} = {value}")
+        src.add(depth, f"if type({items}) is not tuple: check_list({items})")
+        src.parts.append(f"longs[len({items})] if {items} else b''")
+        src.flush(depth)
+        src.add(depth, f"for {item} in {items}:")
+        _encode(src, depth + 1, schema["items"], item)
+        src.flush(depth + 1)
+        src.parts.append("b'\\x00'")
     else:
-        raise AvroError(f"Expected a supported Avro type but got {kind}")
+        src.parts += _plain(src, kind, value)
+
+
+def _plain(src: Source, kind: str, value: str) -> list[str]:
+    """Expressions whose bytes, one after the other, are a value that is neither a record nor an array."""
+    if kind in ("string", "bytes"):
+        data = src.fresh()
+        return [f"longs[len({data} := {value}{'.encode()' if kind == 'string' else ''})]", data]
+    if kind == "int":
+        return [f"ints[{value}]"]
+    if kind == "long":
+        return [f"long({value})"]
+    if kind == "boolean":
+        return [f"false_true[{value}]"]
+    if kind == "double":
+        number = src.fresh()
+        return [f"pack_double({number} if type({number} := {value}) is float else as_double({number}))"]
+    raise AvroError(f"Expected a supported Avro type but got {kind}")
 
 
 def _encode_union(src: Source, depth: int, branches: list[Any], value: str) -> None:
     if len(branches) == 2 and branches[0] == "null":
-        src.add(depth, f"if {value} is None: add(b'\\x00')")
-        src.add(depth, "else:")
-        src.add(depth + 1, "add(b'\\x02')")
-        _encode(src, depth + 1, branches[1], value)
+        _encode_optional(src, depth, branches[1], value)
         return
     if src.inside in src.recursive:
         raise AvroError("Expected no union of records within a record that can hold itself")
     table, index, encode = src.fresh(), src.fresh(), src.fresh()
     pairs = (f"types['{_kind(b)}']: ({varint(i)!r}, encode_{_kind(b)})" for i, b in enumerate(branches))
     src.tables.append(f"{table} = {{{', '.join(pairs)}}}")
+    src.flush(depth)
     src.add(depth, f"{index}, {encode} = {table}[type({value})]")
-    src.add(depth, f"add({index}); {encode}({value}, add)")
+    src.add(depth, f"{encode}({value}, extend, {index})")
+
+
+def _encode_optional(src: Source, depth: int, schema: Any, value: str) -> None:
+    kind, some = _kind(schema), src.fresh()
+    if kind in src.records:
+        src.flush(depth)
+        src.add(depth, f"if ({some} := {value}) is None: extend((b'\\x00',))")
+        src.add(depth, f"else: encode_{kind}({some}, extend, b'\\x02'{src.deeper(kind)})")
+    else:
+        rest = " + ".join(_plain(src, kind, some))
+        src.parts.append(f"b'\\x00' if ({some} := {value}) is None else b'\\x02' + {rest}")
 
 
 def _decode(src: Source, depth: int, schema: Any) -> str:
