@@ -65,7 +65,7 @@ class PydanticCodec:
             data = self._to_json(value, round_trip=True, warnings=False)
             if self._from_json(data, by_alias=True, by_name=True) != value:
                 return None
-            if len(data) > DEPTH:
+            if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
         except BaseException:  # the slow way tells what it is
             return None
@@ -80,7 +80,7 @@ class PydanticCodec:
     def decode_fast(self, data: bytes) -> Any:
         """The value; None when it does not fit, for whatever reason."""
         try:
-            if len(data) > DEPTH:
+            if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
             return self._from_json(data, by_alias=True, by_name=True)
         except BaseException:
@@ -105,7 +105,7 @@ class PlainCodec:
             data = self._encode(value)
             if self._decode(data) != value:
                 return None
-            if len(data) > DEPTH:
+            if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
         except BaseException:  # of an object that is no JSON; what it is, the slow way tells
             return None
@@ -120,7 +120,7 @@ class PlainCodec:
     def decode_fast(self, data: bytes) -> Any:
         """The value; None when msgspec does not take it as it is."""
         try:
-            if len(data) > DEPTH:
+            if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
             return self._decode(data)
         except (Misfit, msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -201,9 +201,10 @@ def check_depth(data: bytes) -> None:
     """Raises Misfit for JSON nested deeper than the bound, before anything that recurses reads it.
 
     Only C code looks at every byte: what is no bracket or quote is dropped, then strings, then level after level.
+    (Where every payload goes through, its first look stands by itself: too few brackets open to be nested that deep.)
     """
-    if data.count(b"[") + data.count(b"{") <= DEPTH and data.count(b"]") + data.count(b"}") <= DEPTH:
-        return  # as most are: too few brackets to be nested that deep
+    if data.count(b"[") + data.count(b"{") <= DEPTH:
+        return
     if b"\\" in data:
         data = _STRINGS.sub(b"", data)
     brackets = data.translate(None, _OTHERS)
