@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from sagaline._model.failure import Failure
@@ -30,12 +30,12 @@ class Link:
     def __init__(self, requests: Requests, reads: Reads, payloads: ClientPayloads) -> None:
         self.requests, self.reads, self.payloads = requests, reads, payloads
 
-    async def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Any:
+    def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Awaitable[Any]:
         """The result in a reply. Raises RunError, PayloadUnavailable, InvalidInput."""
         if reply.status != COMPLETED:
             failure = reply.failure or Failure("Unknown", "no reason was given")
             raise RunError(reply.workflow_id, reply.status, failure)
-        return await self.payloads.result(reply.run_id, reply.result, definition)
+        return self.payloads.result(reply.run_id, reply.result, definition)
 
 
 class RunHandle(Generic[R]):

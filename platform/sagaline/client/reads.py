@@ -89,8 +89,8 @@ class Reads:
                     await asking.answer(left_s())  # only an owner can say
                     if not asking.future.done():
                         raise failed
-                if asking.future.done():
-                    return Answer(asking.future.result())
+                if asking.future.done() and (reply := asking.future.result()) is not None:
+                    return Answer(reply)
             finally:
                 _drop(copying)
         raise RequestTimeout(await self.silence(request.workflow_id, timeout_s, asking))

@@ -11,8 +11,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 
 import msgspec
@@ -23,6 +22,7 @@ from sagaline._log import COMMANDS, REPLIES, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.failure import Failure
 from sagaline._model.records import Command, ReadRun, Reply, StartRun
+from sagaline.client.alarms import NO_ALARM, Alarms
 from sagaline.errors import ClientClosed, RequestRefused, SagalineError
 
 _log = logging.getLogger("sagaline.client")
@@ -30,6 +30,7 @@ ASK_AGAIN_S, LONGEST_ASK_S = 5.0, 60.0
 _SLACK_MS = 1_000
 FIRST_WAIT_MS = int(ASK_AGAIN_S * 1_000) + _SLACK_MS
 """What an asking is listened for beyond the moment of the next: an answer on its way is not thrown away."""
+_LISTENED_FOR = (ReadRun, StartRun)
 _ANSWER_BYTES = 256_000_000
 _ANSWER_PARTS = 100_000
 _ASKINGS_HEARD = 3
@@ -50,8 +51,6 @@ class _Parts:
 
     def add(self, reply: Reply) -> Reply | None:
         """The whole answer, once no part is missing. Raises AnswerTooLarge."""
-        if reply.part == 0 and not reply.more:
-            return reply
         if reply.part in self._parts:
             return None
         self._parts[reply.part] = reply
@@ -63,7 +62,7 @@ class _Parts:
         if self._last is None or len(self._parts) <= self._last:
             return None
         records = tuple(record for number in range(self._last + 1) for record in self._parts[number].records)
-        return msgspec.structs.replace(self._parts[0], records=records, more=False)
+        return msgspec.structs.replace(self._parts[0], records=records, more=False)  # the only part that there is now
 
 
 class Asking:
@@ -71,20 +70,21 @@ class Asking:
 
     def __init__(self, requests: Requests, request: Command, partition: int | None) -> None:
         self._requests, self._request, self._partition = requests, request, partition
-        self._loop = asyncio.get_running_loop()
         self._wait_s = ASK_AGAIN_S
-        self._timer: asyncio.TimerHandle | None = None
-        self._parts: dict[str, _Parts] = {}  # by request id: of each asking
+        self._next = self._limit = NO_ALARM
+        self._parts: dict[str, _Parts | None] = {}  # by request id: of each asking, None while there are none
         self._trouble = ""
-        self.future: asyncio.Future[Reply] = self._loop.create_future()
+        self._loop = requests.loop
+        self.future: asyncio.Future[Reply | None] = self._loop.create_future()
+        """The answer. None: there was none within a limit, and another future has taken the place of this one."""
 
     def __enter__(self) -> Asking:
         self._ask()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._next.cancel()
+        self._limit.cancel()
         self._requests.forget(self._parts)
         if not self.future.done():
             self.future.cancel()
@@ -106,16 +106,16 @@ class Asking:
         if isinstance(request, ReadRun) and self._parts:
             request = msgspec.structs.replace(request, request_id=new_id())
         waits_ms = int(self._wait_s * 1_000) + _SLACK_MS
-        if isinstance(request, ReadRun | StartRun) and request.waits_ms != waits_ms:
+        if isinstance(request, _LISTENED_FOR) and request.waits_ms != waits_ms:
             request = msgspec.structs.replace(request, waits_ms=waits_ms)
         first = not self._parts
-        self._parts.setdefault(request.request_id, _Parts())
+        self._parts.setdefault(request.request_id, None)
         if len(self._parts) > _ASKINGS_HEARD:
             self._requests.forget([oldest := next(iter(self._parts))])
             del self._parts[oldest]
         on_done = None if first else self._on_published  # the first time nobody would hear of it
         self._requests.publish(request, self, self._partition, on_done)
-        self._timer = self._loop.call_later(self._wait_s, self._ask_again)
+        self._next = self._requests.alarms.after(self._wait_s, self._ask_again)
 
     def _ask_again(self) -> None:
         self._wait_s = min(self._wait_s * 2, LONGEST_ASK_S)
@@ -129,37 +129,37 @@ class Asking:
         """A part of an answer."""
         if self.future.done():
             return
+        if reply.more or reply.part:
+            self._add_part(reply)
+        elif reply.kind == "refused":
+            self.future.set_exception(RequestRefused(reply.failure or Failure("Refused", "no reason was given")))
+        else:
+            self.future.set_result(reply)
+
+    def _add_part(self, reply: Reply) -> None:
+        parts = self._parts[reply.request_id]
+        if parts is None:
+            parts = self._parts[reply.request_id] = _Parts()
         try:
-            whole = self._parts[reply.request_id].add(reply)
+            whole = parts.add(reply)
         except AnswerTooLarge as error:
             self.future.set_exception(error)
-            return
-        if whole is None:
-            return
-        if whole.kind == "refused":
-            self.future.set_exception(RequestRefused(whole.failure or Failure("Refused", "no reason was given")))
         else:
-            self.future.set_result(whole)
+            if whole is not None:
+                self.add(whole)
 
-    async def answer(self, limit_s: float | None) -> Reply | None:
+    def answer(self, limit_s: float | None) -> Awaitable[Reply | None]:
         """The answer, or None when there is none within the limit. Raises RequestRefused, ClientClosed."""
-        if not self.future.done():  # as asyncio.wait does it, at a third of its cost
-            turn: asyncio.Future[None] = self._loop.create_future()
-            wake = partial(_wake, turn)
-            timer = None if limit_s is None else self._loop.call_later(limit_s, wake)
-            self.future.add_done_callback(wake)
-            try:
-                await turn
-            finally:
-                self.future.remove_done_callback(wake)
-                if timer is not None:
-                    timer.cancel()
-        return self.future.result() if self.future.done() else None
+        if limit_s is not None and not self.future.done():
+            self._limit.cancel()
+            self._limit = self._requests.alarms.after(limit_s, self._end_turn)
+        return self.future
 
-
-def _wake(turn: asyncio.Future[None], *_: object) -> None:
-    if not turn.done():
-        turn.set_result(None)
+    def _end_turn(self) -> None:
+        """Whoever waits goes on without an answer, which may still come."""
+        if not self.future.done():
+            waited_for, self.future = self.future, self._loop.create_future()
+            waited_for.set_result(None)
 
 
 class Requests:
@@ -176,6 +176,7 @@ class Requests:
     async def open(self) -> None:
         """Connects, and listens for answers. Raises ConfigurationError, LogUnavailable."""
         await self.log.open(create=False)
+        self.loop, self.alarms = asyncio.get_running_loop(), Alarms()
         try:
             self._partition = random.randrange(self.log.partitions)
             _, end = await self.log.bounds(REPLIES, self._partition)
@@ -193,6 +194,7 @@ class Requests:
         for asking in set(self._waiting.values()):
             if not asking.future.done():
                 asking.future.set_exception(ClientClosed("The client was closed while it waited for an answer."))
+        self.alarms.close()
         await self._reader.close()
         await self.log.close()
 

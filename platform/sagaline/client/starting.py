@@ -54,14 +54,11 @@ async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
     return (await _sealed(link, request, ask)).run_id
 
 
-async def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Reply:
+def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Awaitable[Reply]:
     """Sends the request until the run has ended."""
     terms = Terms(checks.seconds(timeout), checks.word(on_parked, checks.ON_PARKED, "on_parked") == "raise")
 
-    async def ask(sealed: StartRun) -> Reply:
-        return await EndOfRun(link.requests, link.reads, sealed, terms).reply()
-
-    return await _sealed(link, request, ask)
+    return _sealed(link, request, lambda sealed: EndOfRun(link.requests, link.reads, sealed, terms).reply())
 
 
 async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Awaitable[Reply]]) -> Reply:

@@ -51,8 +51,8 @@ class EndOfRun:
         pause_s = _FIRST_EAGER_LOOK_S if eager else _FIRST_LOOK_S
         with self._requests.asking(self._request) as asking:
             while True:
-                look_at = _look_at(loop.time(), pause_s, deadline, timeout_s)
-                reply = await asking.answer(look_at - loop.time())
+                now = loop.time()
+                reply = await asking.answer(_look_at(now, pause_s, deadline, timeout_s) - now)
                 if reply is None and deadline is not None and loop.time() >= deadline:
                     raise RequestTimeout(await self._late(asking))
                 reply = reply or await self._look(asking, deadline)
