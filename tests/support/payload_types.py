@@ -160,6 +160,29 @@ class Wide(Part):
     width: int = 0
 
 
+@dataclass
+class Pair(Generic[T]):
+    left: T
+    right: T
+
+
+class Page(msgspec.Struct, Generic[T]):
+    rows: list[T]
+
+
+class Circle(msgspec.Struct, tag="circle"):
+    radius: int
+
+
+class Square(msgspec.Struct, tag="square"):
+    side: int
+
+
+@dataclass
+class Shelf:
+    part: Part
+
+
 class NotAType:
     pass
 

@@ -179,7 +179,8 @@ def is_plain(kind: Any) -> bool:
 
 def is_of_msgspec(kind: Any) -> bool:
     """A Struct, or constraints of msgspec's, somewhere in the type."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    cls = get_origin(kind) or kind  # the class of a generic Struct
+    if isinstance(cls, type) and issubclass(cls, msgspec.Struct):
         return True
     if get_origin(kind) is Annotated and any(isinstance(note, msgspec.Meta) for note in get_args(kind)[1:]):
         return True
