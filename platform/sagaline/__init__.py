@@ -39,6 +39,7 @@ from sagaline.errors import (
     StateDirectoryInUse,
     TopicMismatch,
 )
+from sagaline.handlers import Signal, SignalHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import Workflow, WorkflowInfo, workflow
@@ -73,6 +74,8 @@ __all__ = [
     "RunParkedError",
     "RunSummary",
     "SagalineError",
+    "Signal",
+    "SignalHandler",
     "StateDirectoryInUse",
     "Status",
     "TopicMismatch",

@@ -16,22 +16,42 @@ An exception that is no failure is a bug: it parks the run with nothing undone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
 
 from sagaline._runtime.durations import Duration
-from sagaline.workflow import Decorator, Workflow, define
+from sagaline.declaring import Decorator, Options, Workflow, define
+from sagaline.handlers import Signal
 
 __all__ = ["saga"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 
 @overload
-def saga(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
+def saga(  # type: ignore[overload-overlap]  # of a class that is a coroutine: there is none
+    subject: Callable[P, Coroutine[Any, Any, R]], /
+) -> Workflow[P, R]: ...
 @overload
-def saga(*, name: str | None = None, retention: Duration | None = None) -> Decorator: ...
-def saga(fn: Callable[..., Any] | None = None, /, *, name: str | None = None, retention: Duration | None = None) -> Any:
-    """Makes an async function a saga. ``retention``: how long its closed runs stay, else as the worker says."""
-    return Decorator(name, True, retention) if fn is None else define(fn, name, True, retention)
+def saga(subject: type[C], /) -> type[C]: ...
+@overload
+def saga(
+    *, name: str | None = None, retention: Duration | None = None, signals: Sequence[Signal[Any]] = ()
+) -> Decorator: ...
+def saga(
+    subject: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    retention: Duration | None = None,
+    signals: Sequence[Signal[Any]] = (),
+) -> Any:
+    """Makes an async function a saga, or a class with a method that has ``@workflow.run``.
+
+    ``retention``: how long its closed runs stay, else as the worker says. ``signals``: what it receives by
+    ``Signal.receive``.
+    """
+    options = Options(name, True, retention, signals)
+    return Decorator(options) if subject is None else define(subject, options)

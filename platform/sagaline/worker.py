@@ -55,7 +55,7 @@ class Worker:
         self,
         url: str,
         *,
-        workflows: Iterable[Workflow[Any, Any]],
+        workflows: Iterable[Workflow[Any, Any] | type[Any]],
         activities: Iterable[Activity[Any, Any]] = (),
         state_dir: str | Path | None = None,
         id: str | None = None,

@@ -7,76 +7,31 @@ Inside one, plain asyncio works and is deterministic; ``workflow.now()``, ``work
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import random
 import uuid
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
 from sagaline._runtime import checks
 from sagaline._runtime.calls import Calls
-from sagaline._runtime.context import current_instance
-from sagaline._runtime.definitions import Declaration, WorkflowDefinition
-from sagaline._runtime.durations import Duration, milliseconds, seconds
-from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
-from sagaline._runtime.frames import caller
-from sagaline._runtime.signatures import Signature
-from sagaline.errors import ConfigurationError, SagalineError
+from sagaline._runtime.classes import INIT_MARK
+from sagaline._runtime.context import current_instance, require_instance
+from sagaline._runtime.durations import Duration, seconds
+from sagaline._runtime.handlers import DYNAMIC
+from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
+from sagaline.errors import ConfigurationError
+from sagaline.handlers import Signal, SignalDecorator, SignalHandler
 
 __all__ = ["Workflow", "WorkflowInfo", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
-    """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        """Runs the function in this process, without durability.
-
-        Raises SagalineError inside a workflow that a worker runs: there it could mean a run of its own, or a part of
-        the caller. The second is ``inline``.
-        """
-        calls = current_instance()
-        if calls is not None and WORKFLOWS_RUN_INLINE_ON_REQUEST in calls.run.flags:
-            raise SagalineError(
-                f"Expected {self.name} to be started by a client but workflow {calls.run.workflow.name} calls it "
-                f"({caller()}). To run it as a part of the caller, with its steps among the caller's: "
-                f"await {self.name}.inline(...)."
-            )
-        return self.inline(*args, **kwargs)
-
-    def inline(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        """Runs the function as a part of the workflow that calls it, as any function: ``await pay.inline(order)``.
-
-        Its steps are the caller's. So whether they are undone is the caller's matter too: a ``@saga`` undoes all of
-        its own steps when it fails, a ``@workflow`` undoes none, also those of a saga that it runs inline.
-        Arguments are passed as they are, and defaults and types are not checked.
-        """
-        body: Coroutine[Any, Any, R] = self._definition.fn(*args, **kwargs)
-        return body
-
-
-def define(
-    fn: Callable[..., Any], name: str | None, is_saga: bool, retention: Duration | None = None
-) -> Workflow[Any, Any]:
-    """Makes a workflow of an async function; raises ConfigurationError when it is not one."""
-    checks.require_function(fn, "@saga" if is_saga else "@workflow")
-    place = checks.place_of(fn)
-    if checks.is_method(fn):
-        raise ConfigurationError(
-            f"Expected a workflow to be a function but {fn.__qualname__} ({place}) is a method: nothing keeps its "
-            f"object while the run sleeps. Take what it needs as arguments, or put @staticmethod above."
-        )
-    shown = checks.name_for(fn, name, place)
-    if not inspect.iscoroutinefunction(fn):
-        raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not ({place}).")
-    retention_ms = None if retention is None else milliseconds(retention, f"retention of {shown} ({place})")
-    return Workflow(WorkflowDefinition(shown, fn, Signature(fn, shown), is_saga, retention_ms))
+C = TypeVar("C")
+F = TypeVar("F", bound=Callable[..., Any])
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True)
@@ -88,16 +43,6 @@ class WorkflowInfo:
     workflow: str
     started_at: datetime
     is_replaying: bool
-
-
-class Decorator:
-    """``@workflow(...)`` or ``@saga(...)`` with its options, waiting for the function."""
-
-    def __init__(self, name: str | None, is_saga: bool, retention: Duration | None) -> None:
-        self._name, self._is_saga, self._retention = name, is_saga, retention
-
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]:
-        return define(fn, self._name, self._is_saga, self._retention)
 
 
 class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
@@ -124,19 +69,65 @@ class _WorkflowNamespace:
     """Logs once, being silent in replay, with the fields ``workflow_id``, ``run_id`` and ``workflow``."""
 
     @overload
-    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Workflow[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap]  # of a class that is a coroutine: there is none
+        self, subject: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Workflow[P, R]: ...
     @overload
-    def __call__(self, /, *, name: str | None = None, retention: Duration | None = None) -> Decorator: ...
+    def __call__(self, subject: type[C], /) -> type[C]: ...
+    @overload
     def __call__(
         self,
-        fn: Callable[..., Any] | None = None,
         /,
         *,
         name: str | None = None,
         retention: Duration | None = None,
+        signals: Sequence[Signal[Any]] = (),
+    ) -> Decorator: ...
+    def __call__(
+        self,
+        subject: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        retention: Duration | None = None,
+        signals: Sequence[Signal[Any]] = (),
     ) -> Any:
-        """Makes an async function a workflow. ``retention``: how long its closed runs stay, else as the worker says."""
-        return Decorator(name, False, retention) if fn is None else define(fn, name, False, retention)
+        """Makes an async function a workflow, or a class with a method that has ``@workflow.run``.
+
+        ``retention``: how long its closed runs stay, else as the worker says. ``signals``: what it receives by
+        ``Signal.receive``; a signal of another name is refused.
+        """
+        options = Options(name, False, retention, signals)
+        return Decorator(options) if subject is None else define(subject, options)
+
+    def run(self, fn: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Workflow[P, R]:
+        """Marks the method of a class that is the run: it is called with the run's arguments."""
+        return RunMethod(definition_of_run(fn))
+
+    def init(self, fn: F, /) -> F:
+        """Marks a constructor that takes the run's arguments; one that has to be given something needs no mark."""
+        if getattr(fn, "__name__", "") != "__init__":
+            raise ConfigurationError(f"Expected @workflow.init on __init__ of a class but got {checks.shown(fn)}.")
+        setattr(fn, INIT_MARK, True)
+        return fn
+
+    @overload
+    def signal(self, fn: Callable[[Any, Unpack[Ts]], Coroutine[Any, Any, None] | None], /) -> SignalHandler[*Ts]: ...
+    @overload
+    def signal(self, /, *, name: str | None = None, dynamic: bool = False) -> SignalDecorator: ...
+    def signal(self, fn: Any = None, /, *, name: str | None = None, dynamic: bool = False) -> Any:
+        """Makes a method the handler of the signals of a name, by default its own.
+
+        ``dynamic``: it handles every signal without a handler of its own, and takes the name and a list of the
+        arguments. Handlers begin in the order of their signals, each in the activation in which its signal came.
+        What one raises is a bug, for nobody is there to be told: the run parks.
+        """
+        decorator = SignalDecorator(DYNAMIC if dynamic else name)
+        return decorator if fn is None else decorator(fn)
+
+    def all_handlers_finished(self) -> bool:
+        """True when no handler is at work: ask before the run returns, for what is at work then is cut off."""
+        return not _calls("all_handlers_finished").mailbox.running
 
     def now(self) -> datetime:
         """The activation's time, in UTC; the same in replay."""
@@ -207,12 +198,7 @@ class _WorkflowNamespace:
 
 
 def _calls(what: str) -> Calls:
-    found = current_instance()
-    if found is None:
-        raise SagalineError(
-            f"Expected workflow.{what}() inside a workflow that a worker runs but it was called outside."
-        )
-    return found
+    return require_instance(f"workflow.{what}()")
 
 
 workflow = _WorkflowNamespace()

@@ -19,6 +19,7 @@ from sagaline import (
     PatchUse,
     Retry,
     RunSummary,
+    Signal,
     Status,
     Worker,
     activity,
@@ -103,6 +104,57 @@ async def fulfil(order: Order, gift: bool = False) -> int:
         task = tasks.create_task(reserve(order))
     assert_type(task.result(), str)
     return both_typed[1]
+
+
+approved = Signal[Order]("approved")
+
+
+@workflow(signals=[approved])
+async def receives() -> Order:
+    assert_type(await approved.receive(), Order)
+    assert_type(approved.receive_nowait(Order("none")), Order)
+    async for order in approved:
+        assert_type(order, Order)
+    return await approved.receive()
+
+
+@workflow(retention="1d")
+class Basket:
+    @workflow.init
+    def __init__(self, customer: str) -> None:
+        self.customer = customer
+
+    @workflow.signal
+    def add(self, item: Order, count: int) -> None: ...
+
+    @workflow.signal(name="close-it")
+    async def close(self) -> None:
+        self.add(Order("1"), 2)
+
+    @workflow.signal(dynamic=True)
+    def other(self, name: str, args: list[object]) -> None: ...
+
+    @workflow.run
+    async def run(self, customer: str) -> int:
+        return int(workflow.all_handlers_finished())
+
+
+@saga
+class Shipping:
+    @workflow.run
+    async def run(self) -> None: ...
+
+
+async def send(client: Client) -> None:
+    basket = await client.start(Basket.run, "Ann", id="b")
+    assert_type(await basket.result(), int)
+    assert_type(await client.execute(Shipping.run, id="s"), None)
+    await basket.signal(Basket.add, Order("1"), 2)
+    await basket.signal(Basket.close, timeout="5s")
+    await basket.signal(approved, Order("1"))
+    await basket.signal("any", 1, [2])
+    await client.handle("b").signal(approved, Order("1"), timeout=None)
+    Worker("memory://x", workflows=[Basket, Shipping, receives])
 
 
 @workflow(name="named")

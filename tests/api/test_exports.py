@@ -9,8 +9,8 @@ NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError
-RunSummary SagalineError StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow WorkflowInfo activity
-saga workflow
+RunSummary SagalineError Signal SignalHandler StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow
+WorkflowInfo activity saga workflow
 """.split()
 
 

@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-COMMANDS = "demo dev worker start result list show history cancel terminate doctor patches check export replay".split()
+COMMANDS = (
+    "demo dev worker start signal result list show history cancel terminate doctor patches check export replay".split()
+)
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,13 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
 def test_every_block_of_the_page_on_versioning_runs(tmp_path: Path) -> None:
     file = tmp_path / "versioning.py"
     file.write_text("".join(blocks("docs/versioning.md")))
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_block_of_the_page_of_messages_runs(tmp_path: Path) -> None:
+    file = tmp_path / "messages.py"
+    file.write_text("".join(blocks("docs/messages.md")))
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -85,7 +94,8 @@ def test_every_guarantee_names_a_test_that_exists() -> None:
 
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 

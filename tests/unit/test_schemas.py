@@ -60,6 +60,8 @@ def samples() -> dict[str, records.Record]:
         events.RunTerminated("request", "why"),
         events.RunReplaced("request", "run"),
         events.PatchMarked("fraud-check", True),
+        events.SignalReceived("request", "approve", b'["Ann"]'),
+        events.SignalsHandled((1, 70_000)),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -67,6 +69,7 @@ def samples() -> dict[str, records.Record]:
         "retry_run": records.RetryRun("request", "order-1"),
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
+        "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),

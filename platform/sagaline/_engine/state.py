@@ -13,11 +13,13 @@ from sagaline._engine.tables.attention import Attention
 from sagaline._engine.tables.closed import ClosedRuns, CloseRun
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.tables.invalid import InvalidRecords
+from sagaline._engine.tables.messages import Messages
 from sagaline._engine.tables.outbox import Outbox, OutboxRow, Publish
 from sagaline._engine.tables.positions import PositionsRecords
 from sagaline._engine.tables.refusals import RefusedRequests
 from sagaline._engine.tables.remnants import Remnants
 from sagaline._engine.tables.runs import RunRow, Runs, RunView
+from sagaline._engine.tables.signals import Signals
 from sagaline._engine.tables.timers import SetTimer, Timers
 from sagaline._engine.tables.waits import Waits
 from sagaline._model.records import Refusal
@@ -46,6 +48,10 @@ class ReadState(Protocol):
         """The recorded refusal of a request."""
         ...
 
+    def receiver(self, workflow_id: str, message_id: str) -> str | None:
+        """Id of the run that has received a message."""
+        ...
+
 
 class OffsetRows(NamedTuple):
     """Rows of a record that depend on its offset, which is known when it is acknowledged."""
@@ -71,6 +77,8 @@ class State:
         self.positions = PositionsRecords(changes)
         self.invalid = InvalidRecords(changes)
         self.remnants = Remnants(changes)
+        self.messages = Messages(changes)
+        self.signals = Signals(changes)
         self._offset_rows = OffsetRows([], [])
 
     def resize(self, cached_runs: int) -> None:
@@ -100,6 +108,10 @@ class State:
         """The recorded refusal of a request."""
         return self.refusals.get(request_id)
 
+    def receiver(self, workflow_id: str, message_id: str) -> str | None:
+        """Id of the run that has received a message."""
+        return self.messages.run_of(workflow_id, message_id)
+
     def open_steps(self, run: RunView) -> Iterator[StartActivity | SetTimer]:
         """What a run waits for: attempts of activities, and timers of its code."""
         yield from self.activities.of(run.run_id)
@@ -114,6 +126,7 @@ class State:
     def close_run(self, run: RunRow) -> None:
         """A run has ended: whatever it still waited for is dropped."""
         self.drop_steps(run)
+        self.signals.drop_all(run)
         self.runs.put(run)
         self._offset_rows.closed.append(run)
         self.changes.call_for(CloseRun(run.workflow_id, run.run_id))
@@ -128,6 +141,9 @@ class State:
     def remove_run(self, run: RunRow) -> None:
         """A run is retired: all but its records goes."""
         self.drop_steps(run)
+        if run.signals_received:
+            self.signals.drop_all(run)
+            self.messages.drop_all(run.workflow_id, run.run_id)
         self.closed.drop(run)
         self.runs.remove(run)
 

@@ -166,6 +166,22 @@ class PatchMarked(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class SignalReceived(msgspec.Struct, frozen=True, gc=False):
+    """A signal has come; it waits until the code handles it."""
+
+    request_id: str
+    signal: str
+    input: bytes
+    version: int = 1
+
+
+class SignalsHandled(msgspec.Struct, frozen=True, gc=False):
+    """The code has begun to handle signals, by their place among all that the run has received."""
+
+    numbers: tuple[int, ...]
+    version: int = 1
+
+
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -177,6 +193,7 @@ Input = (
     | RunResumed
     | RunTerminated
     | RunReplaced
+    | SignalReceived
 )
 Command = (
     ActivityScheduled
@@ -187,6 +204,7 @@ Command = (
     | RunFailed
     | RunCancelled
     | PatchMarked
+    | SignalsHandled
 )
 Event = Input | Command
 
@@ -210,6 +228,8 @@ EVENTS: tuple[type[Event], ...] = (
     RunTerminated,
     RunReplaced,
     PatchMarked,
+    SignalReceived,
+    SignalsHandled,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -221,5 +241,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         RunFailed,
         RunCancelled,
         PatchMarked,
+        SignalsHandled,
     }
 )

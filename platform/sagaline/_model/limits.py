@@ -35,6 +35,13 @@ DURATION_MS = 100 * 365 * 86_400_000
 ATTEMPTS = 2**31 - 1
 """Attempts that a retry policy can count."""
 
+SIGNALS_WAITING = 20_000
+"""Signals that wait for a run's code; more are refused."""
+SIGNALS_WAITING_BYTES = 32_000_000
+"""Bytes of their arguments."""
+SIGNALS_AT_ONCE = 500
+"""Signals of one activation."""
+
 CALLBACKS = 1_000_000
 """Callbacks of a run's event loop in one activation: about a second of work."""
 COMMANDS = 10_000

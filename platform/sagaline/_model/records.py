@@ -78,6 +78,18 @@ class ReadRun(msgspec.Struct, frozen=True, gc=False):
     waits_ms: int = 0
 
 
+class SignalRun(msgspec.Struct, frozen=True, gc=False):
+    """Sends a signal to a run."""
+
+    request_id: str
+    workflow_id: str
+    signal: str
+    input: bytes
+    reply_to: str = ""
+    reply_partition: int = 0
+    run_id: str = ""
+
+
 class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """What an attempt of an activity came to."""
 
@@ -182,7 +194,7 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun
+Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
@@ -193,6 +205,7 @@ RECORDS: dict[str, type[Record]] = {
     "terminate_run": TerminateRun,
     "retry_run": RetryRun,
     "read_run": ReadRun,
+    "signal_run": SignalRun,
     "activity_result": ActivityResult,
     "task": Task,
     "reply": Reply,

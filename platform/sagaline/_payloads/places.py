@@ -35,6 +35,17 @@ def step_result(run_id: str, step: int) -> Place:
     return Place(run_id, f"{step}/result")
 
 
+def message_input(run_id: str, message_id: str) -> Place:
+    """The arguments of a message that a run has received."""
+    return Place(run_id, f"{message_id}/message")
+
+
+def sent_message(message_run_id: str) -> Place:
+    """The arguments of a message on its way. It may mean a run whose id is not known where it is sent, so it is bound
+    to an id of its own, made as that of a run is."""
+    return Place(message_run_id, "message")
+
+
 def is_run_id(text: str) -> bool:
     """True for 32 hexadecimal digits, which are safe as the name of a folder."""
     return _RUN_ID.fullmatch(text) is not None

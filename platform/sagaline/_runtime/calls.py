@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.messages.mailbox import Mailbox
+from sagaline._runtime.phases import FORWARD, ROLLED_BACK, ROLLING_BACK
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.steps import Step, Steps
 
-FORWARD = "forward"
-ROLLING_BACK = "rolling back"
-ROLLED_BACK = "rolled back"
+__all__ = ["FORWARD", "ROLLED_BACK", "ROLLING_BACK", "Calls"]
 
 
 class Calls(Protocol):
@@ -34,6 +34,11 @@ class Calls(Protocol):
     @property
     def table(self) -> Steps:
         """The activities and timers that were asked for."""
+        ...
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The messages that have come."""
         ...
 
     @property

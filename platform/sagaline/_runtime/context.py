@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sagaline._runtime.activities import ActivityInfo
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.loop import DeterministicLoop
+from sagaline.errors import SagalineError
 
 _running_loop = asyncio._get_running_loop
 
@@ -20,3 +21,11 @@ def current_instance() -> Calls | None:
     """The workflow instance that is running this code, or None outside a workflow."""
     loop = _running_loop()
     return loop if isinstance(loop, DeterministicLoop) else None  # type: ignore[return-value]  # it is a RunLoop
+
+
+def require_instance(what: str) -> Calls:
+    """The same; raises SagalineError outside a workflow."""
+    instance = current_instance()
+    if instance is None:
+        raise SagalineError(f"Expected {what} inside a workflow that a worker runs but it was called outside.")
+    return instance

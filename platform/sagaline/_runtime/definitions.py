@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
+from sagaline._runtime.handlers import NO_HANDLERS, Handlers
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
@@ -89,11 +90,28 @@ class WorkflowDefinition:
     signature: Signature
     is_saga: bool
     retention_ms: int | None = None
+    cls: type | None = None
+    """The class that ``fn`` is a method of: each run has an object of it."""
+    takes_input: bool = False
+    """The class's constructor takes the arguments of the run."""
+    handlers: Handlers = NO_HANDLERS
 
     @property
     def place(self) -> str:
         """File and line."""
         return place_of(self.fn)
+
+    def new_object(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """The object of a run of a class."""
+        if self.cls is None:
+            raise TypeError(f"Expected {self.name} to be a class but it is a function.")
+        return self.cls(*args, **kwargs) if self.takes_input else self.cls()
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function here and now."""
+        if self.cls is None:
+            return self.fn(*args, **kwargs)
+        return self.fn(self.new_object(args, kwargs), *args, **kwargs)
 
 
 Definition = TypeVar("Definition", ActivityDefinition, WorkflowDefinition)
@@ -121,6 +139,10 @@ class Declaration(Generic[D]):
         return self._definition
 
 
+RUN_OF_CLASS = "__sagaline_run__"
+"""The attribute of a class with @workflow that has its Workflow."""
+
+
 def check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) -> None:
     """It takes the step's arguments, the result or None if it wants it, and anything more has to have a default."""
     parameters = undo.signature.parameters
@@ -143,7 +165,10 @@ def check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) ->
 
 
 def definition_of(value: object) -> ActivityDefinition | WorkflowDefinition | None:
-    """The definition of an Activity or Workflow; None of anything else, without asking the value what it is."""
+    """The definition of an Activity or Workflow, or of a class with @workflow; None of anything else, without asking
+    the value what it is."""
+    if issubclass(type(value), type):
+        value = vars(value).get(RUN_OF_CLASS)
     if not issubclass(type(value), Declaration):
         return None
     return cast("Declaration[Any]", value).definition  # type: ignore[no-any-return]

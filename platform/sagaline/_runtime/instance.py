@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -33,6 +34,7 @@ from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.setup import Setup
 from sagaline.errors import InvalidInput
 
+_log = logging.getLogger("sagaline.workflow")
 A = TypeVar("A")
 R = TypeVar("R")
 _get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_running_loop
@@ -53,7 +55,7 @@ class Instance:
         """Reads the run's input, before it starts. Raises InvalidInput."""
         loop = self._loop
         try:
-            loop.body = self._enter(partial(read_input, loop.run), payload)
+            loop.body = self._enter(partial(read_input, loop), payload)
         except InvalidInput:
             raise
         except BaseException as error:  # of a validator's, whatever it is: sys.exit() too
@@ -146,10 +148,15 @@ class Instance:
         broken = loop.commands.broken or loop.broken
         if broken is not None:
             raise broken
+        mailbox = loop.table.mailbox
+        if mailbox is not None and mailbox.handled:
+            loop.commands.add(events.SignalsHandled(mailbox.take_handled()))
         main = loop.main
         if main is None or not main.done():
             return False
         loop.commands.add(_ending(loop, main))
+        if mailbox is not None and not loop.is_replaying and (left := mailbox.left()):
+            _log.warning("Run of %s ends and leaves %s", loop.run.workflow_id, left)
         return True
 
     def _enter(self, code: Callable[[A], R], argument: A) -> R:

@@ -38,6 +38,8 @@ def registry_of(workflows: object, activities: object) -> Registry:
     )
     for workflow in registry.workflows.values():
         workflow.signature.require()
+        for handler in workflow.handlers.all():
+            handler.signature.require()
     for activity in registry.activities.values():
         activity.signature.require()
     for activity in registry.activities.values():
@@ -73,6 +75,8 @@ def _advice(value: object, kind: type) -> str:
     if inspect.isroutine(value):
         return f"{shown(value)} ({place_of(value)}): put @{_WORDS[kind]} on it"
     if isinstance(value, type):
+        if kind is WorkflowDefinition:
+            return f"the class {value.__name__}: put @workflow on it, and @workflow.run on its method that runs"
         return f"the class {value.__name__}: give its decorated functions, or methods of an object"
     return f"{shown(value)}: write a function that makes the call, and put @{_WORDS[kind]} on it"
 
@@ -99,6 +103,7 @@ def _missing(registry: Registry) -> tuple[str, ...]:
 
 def _activities_used(workflow: WorkflowDefinition) -> list[Use]:
     try:
-        return activities_used(workflow.fn)
+        parts = [workflow.fn, *(handler.fn for handler in workflow.handlers.all() if not handler.is_channel)]
+        return [use for part in parts for use in activities_used(part)]
     except Exception:  # of a hostile object in the user's module; what cannot be seen is not told
         return []

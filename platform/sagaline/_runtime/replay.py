@@ -120,6 +120,8 @@ def begin(setup: Setup, first: History) -> Replay:
 
 def _identity(event: Event) -> tuple[object, ...]:
     """What has to be the same: kind, number and name, so that swapped steps are noticed; not the arguments."""
+    if isinstance(event, events.SignalsHandled):
+        return type(event), event.numbers, None
     name = event.activity if isinstance(event, events.ActivityScheduled) else None
     return type(event), getattr(event, "step", None), name
 
@@ -135,6 +137,7 @@ def describe(event: Event | None) -> str:
         events.RunCompleted: "the run's completion",
         events.RunFailed: "the run's failure",
         events.RunCancelled: "the run's cancellation",
+        events.SignalsHandled: "the handling of signals",
     }
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):

@@ -16,6 +16,7 @@ from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS, SETS_IN_ORDER
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
+from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_result
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
@@ -48,6 +49,13 @@ class RunLoop(DeterministicLoop):
     def random(self) -> random.Random:
         """The run's own generator, seeded by its id."""
         return self.run.random
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The messages that have come."""
+        if self.table.mailbox is None:
+            self.table.mailbox = Mailbox(self)
+        return self.table.mailbox
 
     @property
     def now_ms(self) -> int:

@@ -11,6 +11,7 @@ from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.loop import WorkflowTimer
+from sagaline._runtime.messages.mailbox import Mailbox
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -40,15 +41,16 @@ class Step:
 
 
 class Steps:
-    """Activities and timers of a run, numbered together."""
+    """Activities and timers of a run, numbered together; and its mailbox."""
 
-    __slots__ = ("activities", "count", "open", "timers")
+    __slots__ = ("activities", "count", "mailbox", "open", "timers")
 
     def __init__(self) -> None:
         self.count = 0
         self.activities: dict[int, Step] = {}  # by number, in the order they started
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
+        self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:
         """The number of a new step."""
@@ -93,6 +95,8 @@ class Steps:
         self.activities.clear()
         self.open.clear()
         self.timers.clear()
+        if self.mailbox is not None:
+            self.mailbox.clear()
 
 
 def outcome_of(failure: Failure) -> str:

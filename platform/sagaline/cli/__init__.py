@@ -18,6 +18,7 @@ from sagaline.cli import (
     result,
     runs,
     show,
+    signal_run,
     start,
     terminate,
     topics,
@@ -44,6 +45,7 @@ app.command("history")(history.history)
 app.command("patches")(patches.patches)
 app.command("export")(export.export)
 app.command("replay")(replay.replay)
+app.command("signal")(signal_run.signal_run)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sagaline._runtime.definitions import WorkflowDefinition, definition_of
 from sagaline.activity import Activity
 from sagaline.errors import ConfigurationError
 from sagaline.payloads import Payloads
@@ -33,7 +34,7 @@ def load(target: str) -> Loaded:
     """
     module = _import(target)
     names = [value for name, value in vars(module).items() if not name.startswith("__")]
-    workflows: list[Workflow[Any, Any]] = [value for value in names if isinstance(value, Workflow)]
+    workflows: list[Any] = [value for value in names if isinstance(definition_of(value), WorkflowDefinition)]
     activities = [activity for value in names for activity in _activities_of(value)]
     if not workflows:
         raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")

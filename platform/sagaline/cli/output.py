@@ -48,7 +48,13 @@ CODES: tuple[tuple[type[SagalineError], int], ...] = (
     (FailureError, FAILED),
 )
 """The first that an error is an instance of counts."""
-_REFUSALS = {"WorkflowNotFound": NOT_FOUND, "InvalidInput": USAGE, "UnknownWorkflow": USAGE, "PayloadTooLarge": USAGE}
+_REFUSALS = {
+    "WorkflowNotFound": NOT_FOUND,
+    "InvalidInput": USAGE,
+    "UnknownWorkflow": USAGE,
+    "PayloadTooLarge": USAGE,
+    "UnknownSignal": USAGE,
+}
 
 
 def print_json(value: Any) -> None:

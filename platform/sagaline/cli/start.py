@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,19 +11,17 @@ from sagaline.cli import options
 from sagaline.cli.live import result_of, waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import print_json, say, set_up_logging
-from sagaline.errors import InvalidInput
-
-_JSON_VALUE = "a JSON value; @FILE reads a file, - standard input"
+from sagaline.cli.values import JSON_VALUE, arguments_of
 
 
 def start(
     name: Annotated[str, typer.Argument(help="Name of the workflow.")],
     workflow_id: Annotated[str, typer.Option("--id", help="Business id; the same id again gives the same run.")],
     argument: Annotated[
-        str | None, typer.Option("--input", help=f"The argument of a workflow that has one: {_JSON_VALUE}.")
+        str | None, typer.Option("--input", help=f"The argument of a workflow that has one: {JSON_VALUE}.")
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("--arg", help=f"One argument of several, in their order: {_JSON_VALUE}.")
+        list[str] | None, typer.Option("--arg", help=f"One argument of several, in their order: {JSON_VALUE}.")
     ] = None,
     id_conflict: Annotated[
         str, typer.Option(help="When a run of the id is open: join, use-existing, fail or terminate-existing.")
@@ -46,10 +41,7 @@ def start(
     Example: `sagaline start fulfil_order --id order-1 --input '{"id": "1", "cents": 500}' --wait`
     """
     set_up_logging(verbose=False)
-    if argument is not None and arguments:
-        raise InvalidInput("Expected --input, or --arg for each argument, but got both.")
-    texts = arguments or ([] if argument is None else [argument])
-    values = [_value(text, "--input" if argument is not None else "--arg") for text in texts]
+    values = arguments_of(argument, arguments)
     words: dict[str, Any] = {"id_conflict": id_conflict.replace("-", "_"), "id_reuse": id_reuse.replace("-", "_")}
 
     async def run() -> None:
@@ -64,20 +56,3 @@ def start(
             print_json(shown | {"result": result} if as_json else result)
 
     asyncio.run(run())
-
-
-def _value(text: str, option: str) -> Any:
-    if text == "-":
-        text = sys.stdin.read()
-    elif text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"Expected {option} @FILE to be readable but {error}.") from error
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise InvalidInput(f"Expected {option} to be JSON but it is nested too deep.") from None
-    except ValueError as error:
-        hint = "" if text[:1] in '[{"' else f""" (a string is written '"{text[:40]}"')"""
-        raise InvalidInput(f"Expected {option} to be JSON but {error}{hint}.") from error

@@ -8,8 +8,9 @@ import pydantic_core
 
 from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES
 from sagaline._runtime import durations
-from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.definitions import RUN_OF_CLASS, WorkflowDefinition
 from sagaline._runtime.durations import Duration
+from sagaline._runtime.signatures import Signature
 from sagaline.activity import Activity
 from sagaline.client.types import IdConflict, IdReuse, OnParked, Status
 from sagaline.errors import ConfigurationError, InvalidInput
@@ -71,12 +72,23 @@ def status(value: Any) -> Status:
 
 def encoded(definition: WorkflowDefinition, args: tuple[Any, ...]) -> bytes:
     """The arguments of a workflow as they are sent. Raises InvalidInput that names the field."""
+    return encoded_by(definition.signature, definition.name, args)
+
+
+def encoded_by(signature: Signature, name: str, args: tuple[Any, ...]) -> bytes:
+    """Arguments as they are sent. Raises InvalidInput that names the field."""
     try:
-        return definition.signature.encode_input(args, {})
+        return signature.encode_input(args, {})
     except (TypeError, ValueError, RecursionError) as error:  # a value that its declared type takes but JSON does not
-        raise InvalidInput(
-            f"Expected arguments of {definition.name} that can be written as JSON but {error}."
-        ) from error
+        raise InvalidInput(f"Expected arguments of {name} that can be written as JSON but {error}.") from error
+
+
+def not_a_handler(value: object, kind: str) -> ConfigurationError:
+    """The error for what is given in place of a handler."""
+    return ConfigurationError(
+        f"Expected a method with @workflow.{kind}, a Signal, or the name of a {kind} but got {_shown(value)}: give it "
+        f"through its class, as in handle.{kind}(Order.approve, ...)."
+    )
 
 
 def json_array(args: tuple[Any, ...]) -> bytes:
@@ -99,6 +111,8 @@ def workflow_name(value: Any) -> str:
 
 def definition_of(workflow: Any) -> WorkflowDefinition:
     """The definition of a decorated function. Raises ConfigurationError that says what to do instead."""
+    if isinstance(workflow, type) and isinstance(run := vars(workflow).get(RUN_OF_CLASS), Workflow):
+        workflow = run
     if isinstance(workflow, Workflow):
         found: WorkflowDefinition = workflow.definition
         return found

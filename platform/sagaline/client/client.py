@@ -16,7 +16,8 @@ from sagaline._log import Log, open_log
 from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
-from sagaline.client.handle import DEFAULT_TIMEOUT, Link, RunHandle
+from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
+from sagaline.client.link import Link
 from sagaline.client.patches import count_patches
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, TypeVarTuple, overload
 
-from sagaline._model.failure import Failure
-from sagaline._model.records import COMPLETED, CancelRun, Reply, RetryRun, TerminateRun
+from sagaline._model.records import CancelRun, RetryRun, TerminateRun
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.commands import Command, confirm
 from sagaline.client.events import public_events
 from sagaline.client.exported import export
-from sagaline.client.payloads import ClientPayloads
-from sagaline.client.reads import Reads
-from sagaline.client.requests import Requests, new_id
+from sagaline.client.link import Link
+from sagaline.client.messages import send_signal
+from sagaline.client.requests import new_id
 from sagaline.client.types import Description, HistoryEvent, OnParked
 from sagaline.client.waiting import EndOfRun, Terms
-from sagaline.errors import RunError
+from sagaline.handlers import Signal, SignalHandler
 
+A = TypeVar("A")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 DEFAULT_TIMEOUT: Duration = "30s"
-
-
-class Link:
-    """What handles share: the client's ways to ask."""
-
-    def __init__(self, requests: Requests, reads: Reads, payloads: ClientPayloads) -> None:
-        self.requests, self.reads, self.payloads = requests, reads, payloads
-
-    def outcome(self, reply: Reply, definition: WorkflowDefinition | None) -> Awaitable[Any]:
-        """The result in a reply. Raises RunError, PayloadUnavailable, InvalidInput."""
-        if reply.status != COMPLETED:
-            failure = reply.failure or Failure("Unknown", "no reason was given")
-            raise RunError(reply.workflow_id, reply.status, failure)
-        return self.payloads.result(reply.run_id, reply.result, definition)
 
 
 class RunHandle(Generic[R]):
@@ -103,6 +90,32 @@ class RunHandle(Generic[R]):
         answer = await link.reads.read(request, checks.seconds(timeout))
         records = answer.reply.records
         return export(records, await public_events(records, link.payloads.without_codecs()))
+
+    @overload
+    async def signal(
+        self, signal: SignalHandler[*Ts], /, *args: *Ts, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None: ...
+    @overload
+    async def signal(self, signal: Signal[A], arg: A, /, *, timeout: Duration | None = DEFAULT_TIMEOUT) -> None: ...
+    @overload
+    async def signal(self, signal: str, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT) -> None: ...
+    async def signal(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
+        self, signal: Any, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Sends a signal: ``await handle.signal(Order.approve, approval)``. Returns when it is on record: from then on
+        it is handled once, in the order in which signals came, unless the run ends before its code asks for it.
+
+        ``signal`` is a method with ``@workflow.signal``, a Signal, or a name with arguments that are values of JSON. A
+        call that is cancelled or times out may have been handled.
+
+        Raises:
+            InvalidInput: the arguments do not fit; the message names the field. Nothing was sent.
+            RequestRefused: ``type`` says why: "WorkflowNotFound", "RunEnded", "UnknownSignal", "InvalidInput",
+                "TooManySignals".
+            RequestTimeout: no worker answered in time.
+        """
+        ids = (self.workflow_id, self.run_id)
+        await send_signal(self._link, ids, signal, args, checks.seconds(timeout))
 
     async def cancel(
         self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT

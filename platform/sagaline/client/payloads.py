@@ -9,7 +9,7 @@ import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.limits import PAYLOAD_BYTES
-from sagaline._model.records import StartRun
+from sagaline._model.records import SignalRun, StartRun
 from sagaline._payloads import (
     NO_CODECS,
     BlobsUnavailable,
@@ -20,6 +20,7 @@ from sagaline._payloads import (
     input_of,
     is_sealed,
     result_of,
+    sent_message,
 )
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline.client.threads import Threads
@@ -57,11 +58,36 @@ class ClientPayloads:
 
     async def forget_input(self, request: StartRun) -> None:
         """No run uses it, so none would delete it."""
-        if self._sealer.has_blobs and is_sealed(request.input):
+        if is_sealed(request.input):
+            await self._forget(run_id_of(request))
+
+    async def _forget(self, run_id: str) -> None:
+        if self._sealer.has_blobs:
             try:
-                await self._threads.run(self._sealer.delete_run, run_id_of(request))
+                await self._threads.run(self._sealer.delete_run, run_id)
             except BlobsUnavailable as error:
                 _log.warning("%s", error)
+
+    async def seal_message(self, request: SignalRun) -> SignalRun:
+        """The request with its arguments as they are sent. Raises PayloadTooLarge, PayloadUnavailable."""
+        if self._sealer.touches(request.input):
+            place = sent_message(run_id_of(request))
+            try:
+                sealed = await self._threads.run(self._sealer.seal, place, request.input)
+            except BlobsUnavailable as error:
+                raise PayloadUnavailable(f"Expected the store of blobs to take the arguments but {error}.") from error
+            request = msgspec.structs.replace(request, input=sealed)
+        if len(request.input) > PAYLOAD_BYTES:
+            raise PayloadTooLarge(
+                f"Expected arguments of at most {PAYLOAD_BYTES} bytes but they have {len(request.input)}: store the "
+                f"data elsewhere and pass a reference, or configure a store of blobs (docs/operations.md)."
+            )
+        return request
+
+    async def forget_message(self, request: SignalRun) -> None:
+        """It was answered: its run has a copy of its own, or does not need it."""
+        if is_sealed(request.input):
+            await self._forget(run_id_of(request))
 
     async def result(self, run_id: str, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:
         """The result of a run, of the declared type where that is known. Raises PayloadUnavailable, InvalidInput."""

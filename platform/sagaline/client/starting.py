@@ -9,7 +9,7 @@ from sagaline._model.records import Reply, StartRun
 from sagaline._payloads import is_sealed
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
-from sagaline.client.handle import Link
+from sagaline.client.link import Link
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
 from sagaline.client.types import OnParked
 from sagaline.client.waiting import EndOfRun, Terms

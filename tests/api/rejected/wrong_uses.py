@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagaline import Client, Retry, Worker, activity, saga, workflow
+from sagaline import Client, Retry, Signal, Worker, activity, saga, workflow
 from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step, replay
 
 
@@ -77,6 +77,42 @@ async def kept() -> None: ...
 
 @saga(name=7)  # wrong
 async def named() -> None: ...
+
+
+approved = Signal[Order]("approved")
+
+
+@workflow(signals=["approved"])  # wrong
+async def receives() -> str:
+    return await approved.receive()  # wrong
+
+
+@workflow
+class Basket:
+    @workflow.signal
+    def add(self, item: Order, count: int) -> None: ...
+
+    @workflow.signal  # wrong
+    def gives(self) -> int:
+        return 1
+
+    @workflow.run
+    async def run(self, customer: str) -> int:
+        return len(customer)
+
+
+async def send(client: Client) -> None:
+    basket = await client.start(Basket.run, "Ann", id="b")
+    await client.start(Basket.run, 1, id="b")  # wrong
+    await basket.signal(Basket.add, Order("1"))  # wrong
+    await basket.signal(Basket.add, Order("1"), "2")  # wrong
+    await basket.signal(Basket.add, Order("1"), 2, 3)  # wrong
+    await basket.signal(approved, "1")  # wrong
+    await basket.signal(approved)  # wrong
+    await basket.signal(Basket.run, "Ann")  # wrong
+    await basket.signal(approved, Order("1"), timeout=b"1")  # wrong
+    number: str = await basket.result()  # wrong
+    print(number)
 
 
 async def use(client: Client) -> None:

@@ -21,6 +21,8 @@ from sagaline._engine.appliers import (
     run_resumed,
     run_started,
     run_terminated,
+    signal_received,
+    signals_handled,
     timer_cancelled,
     timer_fired,
     timer_started,
@@ -52,6 +54,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunTerminated, 1): run_terminated.apply,
     (events.RunReplaced, 1): run_replaced.apply,
     (events.PatchMarked, 1): patch_marked.apply,
+    (events.SignalReceived, 1): signal_received.apply,
+    (events.SignalsHandled, 1): signals_handled.apply,
 }
 
 NEWEST: dict[type[Event], int] = {event: version for event, version in sorted(APPLIERS, key=lambda key: key[1])}

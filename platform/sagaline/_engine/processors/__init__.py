@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagaline._engine.processors import activity_result, cancel, park, retry, start, terminate, timer_due
+from sagaline._engine.processors import activity_result, cancel, park, retry, signal, start, terminate, timer_due
 from sagaline._engine.processors.decisions import ParkRun, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
-from sagaline._model.records import ActivityResult, CancelRun, RetryRun, StartRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, RetryRun, SignalRun, StartRun, TerminateRun
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ActivityResult | TimerDue | ParkRun
+Input = StartRun | CancelRun | TerminateRun | RetryRun | SignalRun | ActivityResult | TimerDue | ParkRun
 Processor = Callable[[ReadState, Any, int], StartDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
@@ -18,6 +18,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     CancelRun: cancel.process,
     TerminateRun: terminate.process,
     RetryRun: retry.process,
+    SignalRun: signal.process,
     ActivityResult: activity_result.process,
     TimerDue: timer_due.process,
     ParkRun: park.process,

@@ -5,16 +5,18 @@ from __future__ import annotations
 from sagaline._engine.processors.decisions import Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.runs import RunView
-from sagaline._model.records import CancelRun, RetryRun, TerminateRun
+from sagaline._model.records import CancelRun, RetryRun, SignalRun, TerminateRun
+
+RunCommand = CancelRun | TerminateRun | RetryRun | SignalRun
 
 
-def meant(state: ReadState, request: CancelRun | TerminateRun | RetryRun) -> RunView | None:
+def meant(state: ReadState, request: RunCommand) -> RunView | None:
     """The run, open or not; the newest of the workflow id when the command has no run id."""
     workflow_id, run_id = request.workflow_id, request.run_id
     return state.run_by_id(workflow_id, run_id) if run_id else state.run(workflow_id)
 
 
-def addressed(state: ReadState, request: CancelRun | TerminateRun | RetryRun) -> RunView | Rejected:
+def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:
     """The run, open and not held; or why there is none that the command could mean."""
     workflow_id, run_id = request.workflow_id, request.run_id
     run = meant(state, request)

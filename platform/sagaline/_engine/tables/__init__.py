@@ -19,9 +19,11 @@ its table:
 | ``p/`` | positions | records of positions |
 | ``z/`` | invalid | a zombie's records, until they have their tombstones |
 | ``x/`` | remnants | runs that are retired in part |
+| ``d/`` ``i/`` | messages | ids of the messages that a run has received |
+| ``s/`` | signals | signals that wait for a run's code |
 """
 
 from __future__ import annotations
 
-ONCE_PREFIXES = frozenset({b"t/", b"w/", b"o/"})
+ONCE_PREFIXES = frozenset({b"t/", b"w/", b"o/", b"s/", b"i/"})
 """Rows under these are written once and deleted once, never written again."""

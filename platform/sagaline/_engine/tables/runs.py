@@ -71,6 +71,12 @@ class RunView(Protocol):
     @property
     def patches(self) -> dict[str, bool] | None: ...
     @property
+    def signals_received(self) -> int: ...
+    @property
+    def signals_waiting(self) -> int: ...
+    @property
+    def signal_bytes(self) -> int: ...
+    @property
     def closed(self) -> bool: ...
 
 
@@ -104,6 +110,9 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     ended_by: str = ""
     held: bool = False
     patches: dict[str, bool] | None = None  # those that the run has, and whether each is deprecated
+    signals_received: int = 0
+    signals_waiting: int = 0  # of them, those that the code has not begun to handle
+    signal_bytes: int = 0  # of the arguments of those that wait
 
     @property
     def closed(self) -> bool:

@@ -32,11 +32,12 @@ from sagaline._model.records import (
     ReadRun,
     Reply,
     RetryRun,
+    SignalRun,
     StartRun,
     TerminateRun,
 )
 
-Question = ReadRun | StartRun | CancelRun | TerminateRun
+Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun
 """What is answered once it is proven that the answer holds."""
 RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
 
@@ -165,7 +166,7 @@ class Deciding:
             failure = Failure("StillParked", message, retryable=False)
             self._refuse(request, failure)
 
-    def refuse(self, request: Input, cause: str) -> None:
+    def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """The request is a dead letter: whoever waits for an answer is told so."""
         if isinstance(request, ActivityResult) or not is_answerable(request):
             return

@@ -8,19 +8,29 @@ there reads the inputs behind it again, and recognises them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.messages import Mail
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.unfit import unfit
 from sagaline._host.publishing.deadletters import DeadLetters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
-from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, StartRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, SignalRun, StartRun, TerminateRun
 
 Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
-_INPUTS: frozenset[type] = frozenset((StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult))
+_INPUTS: frozenset[type] = frozenset((StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun))
+_SIGNALS = 1_000
+"""Signals that are collected before they are handed on."""
+
+
+class _Unfit(NamedTuple):
+    """A signal that is not taken, and why."""
+
+    request: SignalRun
+    cause: str
 
 
 class Handler(Protocol):
@@ -30,7 +40,7 @@ class Handler(Protocol):
         """One input."""
         ...
 
-    def refuse(self, request: Input, cause: str) -> None:
+    def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """It is a dead letter: whoever waits for an answer is told so."""
         ...
 
@@ -40,7 +50,8 @@ class Handler(Protocol):
 
 
 class Inputs:
-    """Hands inputs to the handler. One that makes it raise gives the partition up; next time it is dead."""
+    """Hands inputs to the handler, and signals, as many as follow each other, to ``signals``. One that makes it raise
+    gives the partition up; next time it is dead."""
 
     def __init__(
         self,
@@ -49,44 +60,80 @@ class Inputs:
         progress: Progress,
         quarantine: Quarantine,
         handler: Handler,
+        signals: Callable[[Sequence[Mail]], None],
         guard: Guard,
     ) -> None:
         self._progress, self._quarantine = progress, quarantine
-        self._handler, self._guard = handler, guard
+        self._handler, self._hand_on, self._guard = handler, signals, guard
         self._dead_letters = DeadLetters(log, clock, guard, self._settle)
+        self._signals: list[Mail] = []
         self._next = {COMMANDS: progress.consumed[0], RESULTS: progress.consumed[1]}
 
     def on_records(self, records: Sequence[Record]) -> None:
         """Commands and results from the log, in order; those from before are skipped."""
         if self._guard.given_up:
             return
-        positions, progress = self._next, self._progress
+        positions = self._next
         for record in records:
             if record.offset < positions[record.topic]:
                 continue
-            positions[record.topic] = record.offset + 1
-            progress.before = progress.settled
-            progress.consumed = (positions[COMMANDS], positions[RESULTS])
-            self._settle()
-            self._take(record)
+            request = self._read(record)
+            if type(request) is SignalRun:
+                self._signals.append(Mail(record, request))
+                positions[record.topic] = record.offset + 1
+                if len(self._signals) >= _SIGNALS:
+                    self._hand_on_signals()
+            else:
+                if self._signals:
+                    self._hand_on_signals()
+                positions[record.topic] = record.offset + 1
+                self._consume()
+                self._take(record, request)
             if self._guard.given_up:
                 return
+        if self._signals:
+            self._hand_on_signals()
         self._handler.end_batch()
+
+    def _read(self, record: Record) -> Any:
+        """The request; what cannot be taken, as text."""
+        try:
+            request: Any = decode(record.value)
+        except UnreadableRecord as error:
+            return str(error)
+        if type(request) not in _INPUTS:
+            return f"Expected a command or a result but got a {type(request).__name__}"
+        if type(request) is SignalRun and (cause := self._cause(record, request)) is not None:
+            return _Unfit(request, cause)
+        return request
+
+    def _cause(self, record: Record, request: Any) -> str | None:
+        return self._quarantine.cause(record.topic, record.offset) or unfit(request)
+
+    def _hand_on_signals(self) -> None:
+        """They are consumed when all of them are recorded: until then no record says that they were."""
+        signals, self._signals = self._signals, []
+        self._hand_on(signals)
+        if not self._guard.given_up:
+            self._consume()
+
+    def _consume(self) -> None:
+        progress = self._progress
+        progress.before = progress.settled
+        progress.consumed = (self._next[COMMANDS], self._next[RESULTS])
+        self._settle()
 
     def _settle(self) -> None:
         settled, (commands, results) = self._dead_letters.settled, self._progress.consumed
         self._progress.settled = (settled(COMMANDS, commands), settled(RESULTS, results))
 
-    def _take(self, record: Record) -> None:
-        try:
-            request: Any = decode(record.value)
-        except UnreadableRecord as error:
-            self._bury(record, str(error))
+    def _take(self, record: Record, request: Any) -> None:
+        if isinstance(request, str):
+            self._bury(record, request)
             return
-        if type(request) not in _INPUTS:
-            self._bury(record, f"Expected a command or a result but got a {type(request).__name__}")
-            return
-        cause = self._quarantine.cause(record.topic, record.offset) or unfit(request)
+        cause = self._cause(record, request)
+        if isinstance(request, _Unfit):
+            request, cause = request
         if cause is not None:
             self._bury(record, cause)
             self._handler.refuse(request, cause)

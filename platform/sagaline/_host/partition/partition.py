@@ -20,6 +20,7 @@ from sagaline._host.partition.deciding import Deciding, Outside, Question
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.messages import Code, Messages
 from sagaline._host.partition.pipeline import Pipeline
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
@@ -182,7 +183,9 @@ class _Rooms:
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
         )
-        self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, guard)
+        code = Code(admission, activations)
+        messages = Messages(rows, recorder, code, quarantine, self._ask, guard, clock)
+        self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard)
         self._progress = progress
 
     # From the end of the path to its beginning

@@ -16,10 +16,10 @@ from sagaline._host.reading.read_index import ReadIndex
 from sagaline._host.reading.waiters import Asker, Waiters
 from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
-from sagaline._model.records import STATUSES, CancelRun, ReadRun, Reply, StartRun, TerminateRun
+from sagaline._model.records import RUNNING, STATUSES, CancelRun, ReadRun, Reply, SignalRun, StartRun, TerminateRun
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | CancelRun | TerminateRun
+Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun
 
 
 class _Question(NamedTuple):
@@ -99,6 +99,9 @@ class Reads:
         if isinstance(request, StartRun):
             self._answer_start(asker, request, question.run_id)
             return
+        if isinstance(request, SignalRun):
+            self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
+            return
         if isinstance(request, CancelRun | TerminateRun):
             answer = partial(self._outcome, asker, question.run_id, "accepted")
             self._delivery.send(Answer(asker, answer, question.run_id))
@@ -161,6 +164,10 @@ class Reads:
 
     def _is_there(self, run: RunView) -> bool:
         return self._run(run.workflow_id, run.run_id) is not None
+
+
+def _received(asker: Asker, run_id: str) -> Reply:
+    return Reply(asker.request_id, asker.workflow_id, run_id, "accepted", RUNNING)
 
 
 def _not_found(asker: Asker, run_id: str) -> Reply:

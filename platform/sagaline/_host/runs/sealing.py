@@ -8,10 +8,18 @@ from typing import TypeVar
 import msgspec
 
 from sagaline._host.runs.weights import PAYLOADS
-from sagaline._model.events import ActivityCompleted, ActivityScheduled, Command, Event, RunCompleted, RunStarted
+from sagaline._model.events import (
+    ActivityCompleted,
+    ActivityScheduled,
+    Command,
+    Event,
+    RunCompleted,
+    RunStarted,
+    SignalReceived,
+)
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import ActivityResult, History
-from sagaline._payloads import Place, Sealer, input_of, result_of, step_input, step_result
+from sagaline._payloads import Place, Sealer, input_of, message_input, result_of, step_input, step_result
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.setup import Setup
@@ -29,6 +37,8 @@ def place_of(run_id: str, event: object) -> Place:
             return result_of(run_id)
         case ActivityScheduled():
             return step_input(run_id, event.step)
+        case SignalReceived():
+            return message_input(run_id, event.request_id)
         case ActivityCompleted() | ActivityResult():
             return step_result(run_id, event.step)
         case _:

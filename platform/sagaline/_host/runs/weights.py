@@ -3,11 +3,12 @@ anything of it is applied."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sagaline._model import events, limits
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, SignalRun
 
 _OVERHEAD_BYTES = 300
 _FAILURE_BYTES = 60
@@ -20,7 +21,9 @@ PAYLOADS: dict[type[Any], str] = {
     events.ActivityScheduled: "input",
     events.ActivityCompleted: "result",
     events.RunCompleted: "result",
+    events.SignalReceived: "input",
     ActivityResult: "result",
+    SignalRun: "input",
 }
 """The field of an event that holds a payload."""
 _REASONS = (events.CancelRequested, events.RunCancelled, events.RunTerminated)
@@ -38,6 +41,10 @@ def weight(event: object) -> int:
         total += 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to))  # type: ignore[attr-defined]
     elif kind is events.PatchMarked:
         total += 4 * len(event.patch)  # type: ignore[attr-defined]
+    elif kind is events.SignalReceived or kind is SignalRun:
+        total += 4 * (len(event.signal) + len(event.request_id))  # type: ignore[attr-defined]
+    elif kind is events.SignalsHandled:
+        total += 5 * len(event.numbers)  # type: ignore[attr-defined]
     elif kind in _REASONS:
         total += 4 * len(event.reason)  # type: ignore[attr-defined]
     failure = getattr(event, "failure", None)
@@ -59,15 +66,15 @@ def _failure(failure: Failure | None) -> int:
     return total
 
 
-def in_parts(inputs: list[T]) -> list[list[T]]:
-    """Inputs of one run in parts that fit into a record each."""
+def in_parts(inputs: list[T], most: int = _INPUTS, weigh: Callable[[T], int] = weight) -> list[list[T]]:
+    """Inputs of one run in parts that fit into a record each, of ``most`` inputs."""
     if len(inputs) == 1:
         return [inputs]
     parts: list[list[T]] = [[]]
     total = 0
     for item in inputs:
-        grown = weight(item)
-        if parts[-1] and (len(parts[-1]) >= _INPUTS or total + grown > _INPUT_BYTES):
+        grown = weigh(item)
+        if parts[-1] and (len(parts[-1]) >= most or total + grown > _INPUT_BYTES):
             parts.append([])
             total = 0
         parts[-1].append(item)

@@ -11,7 +11,14 @@ from typing import Any
 
 from sagaline._model import events
 from sagaline._model.events import Event
-from sagaline._runtime.jobs import activity_completed, activity_failed, cancel_requested, run_started, timer_fired
+from sagaline._runtime.jobs import (
+    activity_completed,
+    activity_failed,
+    cancel_requested,
+    run_started,
+    signal_received,
+    timer_fired,
+)
 from sagaline._runtime.run_loop import RunLoop
 
 JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
@@ -20,12 +27,13 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.ActivityFailed: activity_failed.apply,
     events.TimerFired: timer_fired.apply,
     events.CancelRequested: cancel_requested.apply,
+    events.SignalReceived: signal_received.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 
-_RANKS: dict[type[Event], int] = {events.RunStarted: 0, events.CancelRequested: 2}
+_RANKS: dict[type[Event], int] = {events.SignalReceived: -1, events.RunStarted: 0, events.CancelRequested: 2}
 
 
 def in_order(jobs: Sequence[Event]) -> Sequence[Event]:
-    """The run's start first, its cancellation last, the others between them as they came."""
+    """Signals first, then the run's start, its cancellation last, the others between them as they came."""
     return jobs if len(jobs) == 1 else sorted(jobs, key=lambda job: _RANKS.get(type(job), 1))

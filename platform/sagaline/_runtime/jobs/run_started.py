@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
+from typing import Any
 
 from sagaline._model.events import RunStarted
-from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import Body, RunLoop
 from sagaline._runtime.sagas import rollback
 
@@ -14,15 +15,25 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     """Creates the main task."""
     run = loop.run
     run.started_ms = loop.now_ms
-    body = loop.body or read_input(run, job.input)
+    body = loop.body or read_input(loop, job.input)
     loop.body = None
     loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(loop, body), name="main")
 
 
-def read_input(run: RunInfo, payload: bytes) -> Body:
+def read_input(loop: RunLoop, payload: bytes) -> Body:
     """The workflow's function with its input. Raises InvalidInput."""
-    args, kwargs = run.workflow.signature.decode_input(payload)
-    return partial(run.workflow.fn, *args, **kwargs)
+    workflow = loop.run.workflow
+    args, kwargs = workflow.signature.decode_input(payload)
+    return partial(workflow.fn if workflow.cls is None else partial(_of_object, loop), *args, **kwargs)
+
+
+async def _of_object(loop: RunLoop, *args: Any, **kwargs: Any) -> Any:
+    """Makes the run's object and calls its function. Signals that are there already are handled first."""
+    workflow = loop.run.workflow
+    receiver = workflow.new_object(args, kwargs)
+    if loop.mailbox.open(receiver):
+        await asyncio.sleep(0)
+    return await workflow.fn(receiver, *args, **kwargs)
 
 
 async def _plain(loop: RunLoop, body: Body) -> bytes:

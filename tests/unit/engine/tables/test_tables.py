@@ -192,6 +192,7 @@ def test_rows_that_are_written_once_are_never_written_again() -> None:
     run = partition.start(StartRun("r", "w", "pay", b"[]", "c", 0), events.TimerStarted(1, NOW), scheduled(2))
     for attempt in (1, 2):
         run = partition.emit(run, events.ActivityAttemptFailed(2, attempt, REFUSED, NOW + attempt))
+    run = partition.emit(run, events.SignalReceived("m", "approve", b"[]"))
     keys = [key for key in partition.rows() if key[:2] in ONCE_PREFIXES]
     assert {key[:2] for key in keys} == set(ONCE_PREFIXES)
     assert timer_key(NOW + 1, run.run_id, 2) not in keys

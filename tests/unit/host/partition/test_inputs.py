@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from scripted_log import ScriptedLog
 
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.messages import Mail
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._log import COMMANDS, RESULTS, Record
 from sagaline._model.codec import encode
-from sagaline._model.records import ActivityResult, Claim, StartRun
+from sagaline._model.records import ActivityResult, Claim, SignalRun, StartRun
 from sagaline._store import StoreUnavailable
 
 
@@ -28,16 +30,22 @@ class Room:
         self.handled: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
         self.refused: list[tuple[str, str]] = []
         self.batches = 0
+        self.together: list[list[str]] = []
         self.raises: dict[str, BaseException] = {}
         self.quarantine = quarantine or Quarantine()
         log: Any = self.log
-        self.inputs = Inputs(log, lambda: 1, self.progress, self.quarantine, self, self.rooms.guard)
+        self.inputs = Inputs(log, lambda: 1, self.progress, self.quarantine, self, self.signals, self.rooms.guard)
 
     def handle(self, request: Any) -> None:
         name = getattr(request, "request_id", "result")
         self.handled.append((name, self.progress.before, self.progress.settled))
         if name in self.raises:
             raise self.raises[name]
+
+    def signals(self, mails: Sequence[Mail]) -> None:
+        self.together.append([mail.request.request_id for mail in mails])
+        for mail in mails:
+            self.handle(mail.request)
 
     def refuse(self, request: Any, cause: str) -> None:
         self.refused.append((request.request_id, cause))
@@ -129,3 +137,31 @@ async def test_nothing_is_taken_once_the_partition_is_given_up() -> None:
     room.take(command(10))
     assert not room.handled
     assert room.progress.consumed == (10, 20)
+
+
+def signal(offset: int, name: str = "add") -> Record:
+    return Record(COMMANDS, 0, offset, b"w", encode(SignalRun(f"s{offset}", "w", name, b"[]", "client", 0)))
+
+
+def test_signals_that_follow_each_other_are_handed_on_together_and_are_settled_when_all_are_recorded() -> None:
+    room = Room()
+    room.take(signal(10), signal(11), command(12), signal(13))
+    assert room.together == [["s10", "s11"], ["s13"]]
+    assert room.names == ["s10", "s11", "q12", "s13"]
+    assert [settled for _, _, settled in room.handled] == [(10, 20), (10, 20), (13, 20), (13, 20)]
+    assert room.progress.settled == (14, 20)
+
+
+def test_a_signal_that_cannot_be_taken_is_a_dead_letter_in_its_place() -> None:
+    room = Room()
+    room.take(signal(10), signal(11, "x" * 300), signal(12))
+    assert room.together == [["s10"], ["s12"]]
+    assert [name for name, _ in room.refused] == ["s11"]
+
+
+def test_nothing_is_settled_when_signals_make_the_engine_fail() -> None:
+    room = Room()
+    room.raises["s11"] = StoreUnavailable("gone")
+    with pytest.raises(StoreUnavailable):
+        room.take(signal(10), signal(11))
+    assert room.progress.settled == (10, 20)

@@ -1,0 +1,14 @@
+"""A signal has come."""
+
+from __future__ import annotations
+
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.tables.signals import SignalRow
+from sagaline._model.events import SignalReceived
+
+
+def apply(state: State, run: RunRow, event: SignalReceived) -> None:
+    """Contract: ``run`` is open; the caller writes it."""
+    state.signals.put(run, SignalRow(event.request_id, event.signal, event.input))
+    state.messages.put(run.workflow_id, run.run_id, event.request_id)

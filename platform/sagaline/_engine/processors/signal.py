@@ -1,0 +1,31 @@
+"""A signal for a run: it is recorded once, and waits for the run's code."""
+
+from __future__ import annotations
+
+from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.decisions import Decision, Rejected, rejected
+from sagaline._engine.state import ReadState
+from sagaline._model.events import SignalReceived
+from sagaline._model.limits import SIGNALS_WAITING, SIGNALS_WAITING_BYTES
+from sagaline._model.records import SignalRun
+
+
+def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
+    """Empty for a signal that a run of the workflow id has received, also when that has ended; the same refusal again
+    for one that was refused. A parked run receives signals and handles them when it goes on."""
+    if state.receiver(request.workflow_id, request.request_id) is not None:
+        return []
+    refusal = state.refusal(request.request_id)
+    if refusal is not None:
+        return Rejected(request.request_id, request.workflow_id, refusal.failure)
+    run = addressed(state, request)
+    if isinstance(run, Rejected):
+        return run
+    if run.signals_waiting >= SIGNALS_WAITING or run.signal_bytes + len(request.input) > SIGNALS_WAITING_BYTES:
+        message = (
+            f"Expected at most {SIGNALS_WAITING:,} signals, of {SIGNALS_WAITING_BYTES:,} bytes, to wait for the run of "
+            f"{request.workflow_id!r} but {run.signals_waiting:,} of {run.signal_bytes:,} bytes do: its code does not "
+            f"handle them as fast as they come. Send it again later."
+        )
+        return rejected(request.request_id, request.workflow_id, "TooManySignals", message)
+    return [SignalReceived(request.request_id, request.signal, request.input)]

@@ -1,0 +1,74 @@
+"""Signals that a run has received and its code has not begun to handle, in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from sagaline._engine.changes import Changes
+from sagaline._engine.tables.runs import RunRow
+
+PREFIX = b"s/"
+
+
+class SignalRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A signal that waits."""
+
+    request_id: str
+    signal: str
+    input: bytes
+
+
+class WaitingSignal(NamedTuple):
+    """A signal that waits, and its place among all that the run has received, from 1."""
+
+    number: int
+    row: SignalRow
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(SignalRow).decode
+
+
+def signal_key(run_id: str, number: int) -> bytes:
+    """Key of a signal that waits."""
+    return b"s/%b/%08x" % (run_id.encode(), number)
+
+
+class Signals:
+    """A row is written when a signal comes, and deleted when the code begins to handle it or the run ends.
+
+    The run's row counts them, so that a run without signals needs no look.
+    """
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    def of(self, run_id: str) -> Iterator[WaitingSignal]:
+        """The signals that wait, in order, lazily."""
+        for key, data in self._changes.scan(b"s/%b/" % run_id.encode()):
+            yield WaitingSignal(int(key[-8:], 16), _decode(data))
+
+    def put(self, run: RunRow, row: SignalRow) -> None:
+        """A signal has come."""
+        run.signals_received += 1
+        run.signals_waiting += 1
+        run.signal_bytes += len(row.input)
+        self._changes.put(signal_key(run.run_id, run.signals_received), _encode(row))
+
+    def drop(self, run: RunRow, number: int) -> None:
+        """The code has begun to handle a signal; nothing when it does not wait."""
+        key = signal_key(run.run_id, number)
+        data = self._changes.get(key)
+        if data is not None:
+            run.signals_waiting -= 1
+            run.signal_bytes -= len(_decode(data).input)
+            self._changes.put(key, None)
+
+    def drop_all(self, run: RunRow) -> None:
+        """No code of the run will handle them."""
+        if run.signals_waiting:
+            for number, _ in list(self.of(run.run_id)):
+                self.drop(run, number)

@@ -1,0 +1,109 @@
+"""Messages to runs: signals that come together and are for one run are one activation, and one record.
+
+Their inputs are not settled before all of them are recorded: after a crash within them they are read again, and each is
+known by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from sagaline._engine.decide import Rejected, decide
+from sagaline._engine.emit import Emitter
+from sagaline._host.partition.admission import Admission
+from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.quarantine import Quarantine
+from sagaline._host.partition.recorder import Recorder
+from sagaline._host.partition.rows import Rows
+from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.weights import in_parts, weight
+from sagaline._log import Record
+from sagaline._model.limits import SIGNALS_AT_ONCE
+from sagaline._model.records import SignalRun
+
+Ask = Callable[[SignalRun, str], None]
+
+
+class Mail(NamedTuple):
+    """A message, and the record that it came in."""
+
+    record: Record
+    request: SignalRun
+
+
+def _weight(mail: Mail) -> int:
+    return weight(mail.request)
+
+
+class Code(NamedTuple):
+    """What stands between a message and the run's code."""
+
+    admission: Admission
+    activations: Activations
+
+
+class Messages:
+    """``ask`` answers a request when what was decided for it is durable."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        recorder: Recorder,
+        code: Code,
+        quarantine: Quarantine,
+        ask: Ask,
+        guard: Guard,
+        clock: Callable[[], int],
+    ) -> None:
+        self._decided, self._recorder = rows.decided, recorder
+        self._admission, self._activations = code
+        self._quarantine, self._ask, self._guard, self._clock = quarantine, ask, guard, clock
+
+    def signals(self, mails: Sequence[Mail]) -> None:
+        """Signals in the order in which they came."""
+        by_run: dict[str, list[Mail]] = {}
+        for mail in mails:
+            by_run.setdefault(mail.request.workflow_id, []).append(mail)
+        for workflow_id, of_run in by_run.items():
+            for part in in_parts(of_run, SIGNALS_AT_ONCE, _weight):
+                if self._guard.given_up:
+                    return
+                try:
+                    self._of_run(workflow_id, [mail.request for mail in part])
+                except BaseException as error:  # a bug of ours: it costs the run or the input, not the partition
+                    blamed = self._quarantine.run(workflow_id)
+                    if self._quarantine.leaves_alone(workflow_id):
+                        blamed = self._quarantine.input(part[0].record)
+                    self._guard.caught(error, blamed)
+
+    def _of_run(self, workflow_id: str, requests: Sequence[SignalRun]) -> None:
+        self._recorder.refusals()
+        now = self._clock()
+        emitter: Emitter | None = None
+        accepted: list[SignalRun] = []
+        for request in requests:
+            decision = decide(self._decided, request, now)
+            if isinstance(decision, Rejected):
+                self._recorder.refuse(decision, request)
+                continue
+            run = self._decided.run(workflow_id)
+            for event in decision:
+                if run is None:
+                    raise RuntimeError(f"{type(event).__name__} has no run")
+                admitted = self._admission.signal(request, run)
+                if isinstance(admitted, Rejected):
+                    self._recorder.refuse(admitted, request)
+                    break
+                if emitter is None:
+                    emitter = Emitter(self._decided, run, max(now, run.last_at))
+                emitter.emit(msgspec.structs.replace(event, input=admitted))
+            else:
+                accepted.append(request)
+        if emitter is not None:
+            self._activations.activate(emitter)
+        for request in accepted:
+            if request.reply_to:
+                self._ask(request, self._decided.receiver(workflow_id, request.request_id) or "")

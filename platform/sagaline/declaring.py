@@ -1,0 +1,166 @@
+"""What ``@workflow`` and ``@saga`` make of a function or a class."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from types import MethodType
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from sagaline._runtime import checks
+from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
+from sagaline._runtime.context import current_instance
+from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, WorkflowDefinition
+from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
+from sagaline._runtime.frames import caller
+from sagaline._runtime.handlers import HandlerDefinition
+from sagaline._runtime.signatures import Signature
+from sagaline.errors import ConfigurationError, SagalineError
+from sagaline.handlers import Signal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+
+
+class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
+    """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Runs the function in this process, without durability.
+
+        Raises SagalineError inside a workflow that a worker runs: there it could mean a run of its own, or a part of
+        the caller. The second is ``inline``.
+        """
+        calls = current_instance()
+        if calls is not None and WORKFLOWS_RUN_INLINE_ON_REQUEST in calls.run.flags:
+            raise SagalineError(
+                f"Expected {self.name} to be started by a client but workflow {calls.run.workflow.name} calls it "
+                f"({caller()}). To run it as a part of the caller, with its steps among the caller's: "
+                f"await {self.name}.inline(...)."
+            )
+        return self.inline(*args, **kwargs)
+
+    def inline(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Runs the function as a part of the workflow that calls it, as any function: ``await pay.inline(order)``.
+
+        Its steps are the caller's. So whether they are undone is the caller's matter too: a ``@saga`` undoes all of
+        its own steps when it fails, a ``@workflow`` undoes none, also those of a saga that it runs inline.
+        Arguments are passed as they are, and defaults and types are not checked.
+        """
+        body: Coroutine[Any, Any, R] = self._definition.call(*args, **kwargs)
+        return body
+
+
+def definition_of_run(fn: Callable[..., Any]) -> WorkflowDefinition:
+    """The run of a class that is not decorated yet. Raises ConfigurationError when it is no async method."""
+    checks.require_function(fn, "@workflow.run")
+    if not checks.is_method(fn) or not inspect.iscoroutinefunction(fn):
+        raise ConfigurationError(
+            f"Expected @workflow.run on an async method of a class but {fn.__qualname__} ({checks.place_of(fn)}) "
+            f"is none."
+        )
+    return _definition(fn, fn.__qualname__, Options())
+
+
+class RunMethod(Workflow[P, R]):
+    """A method with ``@workflow.run``: ``client.start(Order.run, order, id=...)``. On an object it is the method."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """The workflow itself, or the method of an object."""
+        return self if instance is None else MethodType(self._definition.fn, instance)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``@workflow`` and ``@saga`` may say."""
+
+    name: str | None = None
+    is_saga: bool = False
+    retention: Duration | None = None
+    signals: Sequence[Signal[Any]] = ()
+
+    @property
+    def decorator(self) -> str:
+        """As it is written."""
+        return "@saga" if self.is_saga else "@workflow"
+
+
+def define(subject: Any, options: Options) -> Any:
+    """Makes a workflow of an async function or a class; raises ConfigurationError when it cannot be one."""
+    if isinstance(subject, type):
+        return _define_class(subject, options)
+    return _define_function(subject, options)
+
+
+def _define_class(cls: type, options: Options) -> type:
+    """The class itself; its method that runs is the workflow."""
+    runs = {
+        name: member
+        for name, member in members_of(cls).items()
+        if isinstance(member, RunMethod) and name != RUN_OF_CLASS
+    }
+    place = f"{cls.__module__}.{cls.__qualname__}"
+    if len(runs) != 1:
+        raise ConfigurationError(
+            f"Expected one method of {place} to have @workflow.run but {', '.join(runs) or 'none'} "
+            f"{'have' if runs else 'has'}."
+        )
+    ((attribute, run),) = runs.items()
+    shown = checks.name_for(cls, options.name, place)
+    definition = definition_of_class(
+        cls, shown, run.definition, _definition(run.definition.fn, shown, options), _channels(options)
+    )
+    workflow_of_class: RunMethod[Any, Any] = RunMethod(definition)
+    setattr(cls, attribute, workflow_of_class)
+    setattr(cls, RUN_OF_CLASS, workflow_of_class)
+    return cls
+
+
+def _channels(options: Options) -> list[HandlerDefinition]:
+    for signal in options.signals:
+        if not isinstance(signal, Signal):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(
+                f"Expected signals to be a list of Signal objects but got {checks.shown(signal)} ({caller()})."
+            )
+    return [signal.definition for signal in options.signals]
+
+
+def _definition(fn: Callable[..., Any], shown: str, options: Options) -> WorkflowDefinition:
+    kept = options.retention
+    retention_ms = None if kept is None else milliseconds(kept, f"retention of {shown} ({checks.place_of(fn)})")
+    signature = Signature(fn, shown, is_method=checks.is_method(fn))
+    return WorkflowDefinition(shown, fn, signature, options.is_saga, retention_ms)
+
+
+def _define_function(fn: Callable[..., Any], options: Options) -> Workflow[Any, Any]:
+    checks.require_function(fn, options.decorator)
+    place = checks.place_of(fn)
+    if checks.is_method(fn):
+        raise ConfigurationError(
+            f"Expected a workflow to be a function but {fn.__qualname__} ({place}) is a method: nothing keeps its "
+            f"object while the run sleeps. Take what it needs as arguments, or put @staticmethod above."
+        )
+    shown = checks.name_for(fn, options.name, place)
+    if not inspect.iscoroutinefunction(fn):
+        raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not ({place}).")
+    handlers = handlers_of(_channels(options), shown)
+    return Workflow(replace(_definition(fn, shown, options), handlers=handlers))
+
+
+class Decorator:
+    """``@workflow(...)`` or ``@saga(...)`` with its options, waiting for the function or the class."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # of a class that is a coroutine: there is none
+        self, subject: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Workflow[P, R]: ...
+    @overload
+    def __call__(self, subject: type[C], /) -> type[C]: ...
+    def __call__(self, subject: Any, /) -> Any:
+        return define(subject, self._options)

@@ -1,0 +1,155 @@
+"""What a workflow answers to while it runs.
+
+A class has methods that handle signals::
+
+    @workflow
+    class Approval:
+        def __init__(self) -> None:
+            self.approved_by: str | None = None
+
+        @workflow.signal
+        def approve(self, name: str) -> None:
+            self.approved_by = name
+
+        @workflow.run
+        async def run(self, document: str) -> str: ...
+
+A function declares its signals beside it, and receives them::
+
+    approved = Signal[str]("approved")
+
+    @workflow(signals=[approved])
+    async def approval(document: str) -> str:
+        return await approved.receive()
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine
+from types import MethodType
+from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, get_args, overload
+
+from sagaline._runtime import checks
+from sagaline._runtime.context import require_instance
+from sagaline._runtime.frames import caller
+from sagaline._runtime.handlers import DYNAMIC, SIGNAL, HandlerDeclaration, HandlerDefinition
+from sagaline._runtime.signatures import Signature
+from sagaline.errors import ConfigurationError
+
+__all__ = ["Signal", "SignalHandler"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class SignalHandler(HandlerDeclaration, Generic[*Ts]):
+    """A method with ``@workflow.signal``. ``handle.signal(Order.approve, ...)`` sends it; called on an object it is the
+    method that was written."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> SignalHandler[*Ts]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Callable[[Unpack[Ts]], Any]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        """The handler itself, or the method of an object."""
+        return self if instance is None else MethodType(self._definition.fn, instance)
+
+
+class SignalDecorator:
+    """``@workflow.signal(...)`` with its options, waiting for the method."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def __call__(self, fn: Callable[[Any, Unpack[Ts]], Coroutine[Any, Any, None] | None], /) -> SignalHandler[*Ts]:
+        """The method as a handler. Raises ConfigurationError when it cannot be one."""
+        return SignalHandler(handler_of(fn, SIGNAL, self._name))
+
+
+def handler_of(fn: Callable[..., Any], kind: str, name: str | None) -> HandlerDefinition:
+    """A method as the handler of messages of a name; DYNAMIC takes all names that have none of their own.
+
+    Raises ConfigurationError when it is no method, or its types cannot be carried.
+    """
+    decorator = f"@workflow.{kind}"
+    checks.require_function(fn, decorator)
+    place = checks.place_of(fn)
+    if not checks.is_method(fn):
+        raise ConfigurationError(
+            f"Expected {decorator} on a method of a class but {fn.__qualname__} ({place}) takes no self: a function "
+            f"receives signals that are declared beside it, as in approved = Signal[str]('approved')."
+        )
+    shown = DYNAMIC if name == DYNAMIC else checks.name_for(fn, name or fn.__name__, place)
+    signature = Signature(fn, fn.__qualname__, is_method=True)
+    if shown == DYNAMIC and len(signature.parameters) != 2:
+        raise ConfigurationError(
+            f"Expected {fn.__qualname__} ({place}) to take the name and a list of the arguments, for it handles every "
+            f"{kind} without a handler of its own, but it takes {len(signature.parameters)} parameters."
+        )
+    return HandlerDefinition(kind, shown, fn, signature, inspect.iscoroutinefunction(fn))
+
+
+class Signal(HandlerDeclaration, Generic[T]):
+    """A signal that a workflow's function receives, with its type: ``approved = Signal[Approval]("approved")``.
+
+    Declare it beside the function and name it there: ``@workflow(signals=[approved])``. Signals wait, in the order in
+    which they came, until the function receives them; what it has not received when it returns is handled by nobody.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._place = caller()
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"Expected a name of printable text but got {checks.shown(name)} ({self._place}).")
+        self._name = name
+        self._made: HandlerDefinition | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that messages have."""
+        return self._name
+
+    @property
+    def definition(self) -> HandlerDefinition:
+        """What a worker registers. Raises ConfigurationError when it has no type."""
+        if self._made is None:
+            kinds = get_args(getattr(self, "__orig_class__", None))
+            if not kinds:
+                raise ConfigurationError(
+                    f"Expected the signal {self._name!r} ({self._place}) to have a type, as in "
+                    f'Signal[str]("{self._name}").'
+                )
+            self._made = HandlerDefinition(SIGNAL, self._name, receive, _signature(kinds[0], self._name), False, True)
+        return self._made
+
+    async def receive(self) -> T:
+        """The next signal, when it has come. One that is cancelled or times out takes none.
+
+        Raises SagalineError outside of a workflow.
+        """
+        return await require_instance(f"{self._name}.receive()").mailbox.receive(self._name)  # type: ignore[no-any-return]
+
+    def receive_nowait(self, default: T) -> T:
+        """The next signal that has come; ``default`` when none has."""
+        mailbox = require_instance(f"{self._name}.receive_nowait()").mailbox
+        return mailbox.take(self._name) if mailbox.waiting(self._name) else default
+
+    def waiting(self) -> int:
+        """How many have come and were not received."""
+        return require_instance(f"{self._name}.waiting()").mailbox.waiting(self._name)
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """One after the other, without end."""
+        while True:
+            yield await self.receive()
+
+
+def receive(value: Any) -> None:
+    """What a signal of a function is called with."""
+
+
+def _signature(kind: Any, name: str) -> Signature:
+    def take(value: Any) -> None: ...
+
+    take.__annotations__ = {"value": kind, "return": None}
+    return Signature(take, f"signal {name}")
