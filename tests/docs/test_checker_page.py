@@ -24,7 +24,7 @@ def codes(code: str, folder: Path) -> set[str]:
 
 
 def test_every_rule_has_a_section_and_every_section_a_rule() -> None:
-    about_the_check = {"SGL001", "SGL002", "SGL003"}
+    about_the_check = {"SGL001", "SGL002", "SGL003", "SGL501"}
     assert set(SECTIONS) - about_the_check == {rule.code for rule in RULES}
 
 
@@ -44,6 +44,16 @@ def test_the_wrong_example_gives_its_code_and_the_right_one_nothing(rule: object
     assert right.startswith("# right")
     assert codes(wrong, tmp_path) == {code}
     assert codes(right, tmp_path) == set()
+
+
+def test_the_patched_example_goes_on_with_runs_of_the_one_before(tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.py" for name in ("before", "wrong", "right")]
+    for file, block in zip(files, blocks(SECTIONS["SGL501"]), strict=True):
+        assert block.startswith(f"# {file.stem}")
+        file.write_text(block)
+    before, wrong, right = files
+    assert [finding.code for finding in check([wrong], earlier=[before]).findings] == ["SGL501"]
+    assert check([right], earlier=[before]).findings == []
 
 
 def test_the_example_of_an_allowed_finding_is_allowed(tmp_path: Path) -> None:

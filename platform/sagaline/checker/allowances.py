@@ -37,11 +37,11 @@ class Allowances:
                 return True
         return False
 
-    def unused(self) -> Iterator[Finding]:
-        """Comments that allow what nobody does."""
+    def unused(self, checked: set[str]) -> Iterator[Finding]:
+        """Comments that allow what nobody does, of the codes that were checked."""
         for codes in self._by_line.values():
             for code, place in codes.items():
-                if (code, place) not in self._used:
+                if code in checked and (code, place) not in self._used:
                     yield Finding(
                         UNUSED,
                         Severity.WARNING,

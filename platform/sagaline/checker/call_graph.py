@@ -17,6 +17,7 @@ from sagaline.checker.kinds import Kind, has_decorator, is_workflow_class, kind_
 from sagaline.checker.library import SAGA, WORKFLOW
 from sagaline.checker.members import is_property, method
 from sagaline.checker.resolving import Resolver
+from sagaline.checker.sources import text_of
 from sagaline.checker.symbols import Assignment, Class, Definition, Function, Module
 from sagaline.checker.values import Instance, Value
 
@@ -140,7 +141,7 @@ class CallGraph:
                 for keyword in node.value.keywords:
                     if keyword.arg in ("default_factory", "factory"):
                         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-                        name = f"{cls.name}.{ast.unparse(target)}"
+                        name = f"{cls.name}.{text_of(target)}"
                         made = Function(keyword.value, cls.module, variable=name)
                         yield self._variables.setdefault(keyword.value, made)
 

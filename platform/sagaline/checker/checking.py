@@ -16,15 +16,19 @@ from sagaline.checker.resolving import Resolver
 from sagaline.checker.rules import RULES
 from sagaline.checker.rules.rule import Match, Rule
 from sagaline.checker.sources import Source
+from sagaline.checker.versions.checking import CODE as CHANGED
+from sagaline.checker.versions.checking import compare
 
 UNREADABLE = "SGL001"
 
 
-def check(paths: Iterable[Path], *, seconds: float | None = None) -> Report:
+def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, seconds: float | None = None) -> Report:
     """Checks the workflows in files, and all that they call.
 
+    ``earlier`` are files of an earlier version: runs that were started with it have to go on with this one.
     ``seconds`` bounds the time; what has been found by then is reported, with ``is_complete`` False.
     """
+    paths = list(paths)
     deadline = None if seconds is None else time.monotonic() + seconds
     project = Project(paths)
     resolver = Resolver(project)
@@ -41,12 +45,18 @@ def check(paths: Iterable[Path], *, seconds: float | None = None) -> Report:
                 matches.setdefault((finding.code, finding.place), finding)
     except TooLong:
         is_complete = False
-    sources.update({module.source.path: module.source for module in modules})
-    findings = _allowed(list(matches.values()), sources, {module.source.path for module in modules}, is_complete)
-    findings += _unreadable(project)
-    return Report(
-        sorted(findings, key=lambda finding: (finding.place, finding.code)), len(workflows), len(modules), is_complete
-    )
+    findings = list(matches.values())
+    if earlier is not None:
+        findings += compare(earlier, paths)
+    sources.update({module.source.path: module.source for module in project.loaded()})
+    codes = {rule.code for rule in RULES} | ({CHANGED} if earlier is not None else set())
+    targets = {module.source.path for module in modules}
+    findings = _allowed(findings, sources, targets, codes if is_complete else set()) + _unreadable(project)
+    return Report(sorted(findings, key=_order), len(workflows), len(modules), is_complete)
+
+
+def _order(finding: Finding) -> tuple[Place, str]:
+    return finding.place, finding.code
 
 
 def _findings(body: Body) -> Iterable[Finding]:
@@ -65,15 +75,15 @@ def _finding(rule: Rule, match: Match, body: Body) -> Finding:
 
 
 def _allowed(
-    findings: list[Finding], sources: dict[Path, Source], targets: set[Path], is_complete: bool
+    findings: list[Finding], sources: dict[Path, Source], targets: set[Path], checked: set[str]
 ) -> list[Finding]:
-    """The findings that no comment allows, and the comments that are wrong."""
-    codes = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG}
+    """The findings that no comment allows, and the comments that are wrong: among those of codes that were checked."""
+    codes = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG, CHANGED}
     allowances = {path: Allowances(source, codes) for path, source in sources.items()}
     remaining = [finding for finding in findings if not allowances[finding.place.file].allows(finding)]
     for path in targets:
         remaining += allowances[path].problems
-        remaining += allowances[path].unused() if is_complete else ()
+        remaining += allowances[path].unused(checked)
     return remaining
 
 

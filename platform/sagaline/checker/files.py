@@ -29,19 +29,25 @@ def files_of(target: str, search: Iterable[Path]) -> list[Path]:
 
     Raises TargetNotFound.
     """
-    if not target:
-        raise TargetNotFound(target)
+    return files_below(path_of(target, search))
+
+
+def path_of(target: str, search: Iterable[Path]) -> Path:
+    """The file or folder that a target means. Raises TargetNotFound."""
     path = Path(target)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return _python_files(path)
+    if target and (path.is_file() or path.is_dir()):
+        return path
     if all(part.isidentifier() for part in target.split(".")):
         for folder in search:
             module = module_in(folder, target)
             if module is not None:
-                return _python_files(module) if module.is_dir() else [module]
+                return module
     raise TargetNotFound(target)
+
+
+def files_below(path: Path) -> list[Path]:
+    """The Python files in a folder and those below it; a file itself."""
+    return _python_files(path) if path.is_dir() else [path]
 
 
 def _python_files(folder: Path) -> list[Path]:
@@ -78,11 +84,6 @@ def module_name(file: Path) -> str:
     if parts[-1] == "__init__" and len(parts) > 1:
         parts.pop()
     return ".".join(parts)
-
-
-def package_of(file: Path) -> Path:
-    """The folder that ``from . import x`` in a file means."""
-    return file.parent
 
 
 def roots_of(files: Iterable[Path]) -> Iterator[Path]:

@@ -14,6 +14,9 @@ FILE_BYTES = 2_000_000
 NESTING = 500
 """Code that is nested more deeply is refused. (A chain of `elif` is, by one level each.)"""
 
+TEXT = 60
+"""Characters of code that a message repeats."""
+
 
 class Unreadable(Exception):
     """A file that cannot be checked, with the place and the reason."""
@@ -94,3 +97,12 @@ def _require_shallow(tree: ast.Module) -> None:
     deepest = next((node for node in level if isinstance(node, ast.expr | ast.stmt)), None)
     line = deepest.lineno if deepest is not None else 1
     raise Unreadable(line, 1, f"the code is nested more than {NESTING} levels deep")
+
+
+def text_of(node: ast.AST) -> str:
+    """A piece of code as text, cut when it is long."""
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return "..."
+    return text if len(text) <= TEXT else f"{text[:TEXT]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,31 @@ def test_what_is_not_there_is_wrong_use(target: str) -> None:
     done = CliRunner().invoke(app, ["check", target])
     assert isinstance(done.exception, ConfigurationError)
     assert repr(target) in str(done.exception)
+
+
+def test_sarif_is_printed() -> None:
+    done = CliRunner().invoke(app, ["check", "wrong.py", "--sarif"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["runs"][0]["results"][0]["ruleId"] == "SGL101"
+
+
+def test_an_earlier_version_is_compared() -> None:
+    Path("before.py").write_text(RIGHT.replace("return", "await workflow.sleep(1)\n    return"))
+    done = CliRunner().invoke(app, ["check", "right.py", "--against", "before.py"])
+    assert done.exit_code == 1
+    assert "SGL501: timer is gone" in done.stdout
+    unknown = CliRunner().invoke(app, ["check", "right.py", "--against", "no-such-thing"])
+    assert isinstance(unknown.exception, ConfigurationError)
+    assert "'no-such-thing'" in str(unknown.exception)
+
+
+def test_the_hook_for_pre_commit_runs_this_command() -> None:
+    text = (Path(__file__).parents[3] / ".pre-commit-hooks.yaml").read_text("utf-8")
+    entry = re.search(r"^  entry: sagaline (.*)$", text, re.MULTILINE)
+    arguments = re.search(r"^  args: \[\"(.*)\"\]$", text, re.MULTILINE)
+    assert entry
+    assert arguments
+    assert "pass_filenames: false" in text
+    done = CliRunner().invoke(app, [entry[1], arguments[1]])
+    assert done.exit_code == 1
+    assert "shop/flows/order.py:5:12: error SGL101" in done.stdout

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.rules.rule import Match, Names, Rule
+from sagaline.checker.sources import text_of
 from sagaline.checker.values import instance_of
 
 _RANDOM = "use workflow.random(): a generator seeded by the run, the same on replay"
@@ -47,7 +48,7 @@ def _check(body: Body) -> Iterator[Match]:
             yield Match(call.func, "random.Random() without a seed draws anew on replay", _RANDOM)
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         if owner is not None and body.value(owner) == instance_of("random.Random") and body.variable(owner):
-            yield Match(call.func, f"{ast.unparse(owner)} is one generator for all runs of the process", _RANDOM)
+            yield Match(call.func, f"{text_of(owner)} is one generator for all runs of the process", _RANDOM)
 
 
 RULE = Rule("SGL102", "Chance", Severity.ERROR, _check, in_variables=True)

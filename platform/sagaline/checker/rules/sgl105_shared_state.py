@@ -9,6 +9,7 @@ from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.kinds import is_step
 from sagaline.checker.rules.rule import Match, Rule
+from sagaline.checker.sources import text_of
 from sagaline.checker.symbols import Class, Definition, Function, Module, own_nodes
 from sagaline.checker.values import External, Instance
 
@@ -54,7 +55,7 @@ def _stored(body: Body, target: ast.expr) -> Iterator[Match]:
 
 def _called(body: Body, call: ast.Call) -> Iterator[Match]:
     if body.external(call.func) == "builtins.next" and call.args and body.variable(call.args[0]):
-        what = f"{ast.unparse(call.args[0])} is one iterator for all runs of the process"
+        what = f"{text_of(call.args[0])} is one iterator for all runs of the process"
         yield Match(call, what, "count in a variable of the workflow")
     if not isinstance(call.func, ast.Attribute):
         return
@@ -101,7 +102,7 @@ def _shared(body: Body, expression: ast.expr) -> str:
     while True:
         if isinstance(expression, ast.Name | ast.Attribute):
             if body.variable(expression) is not None or isinstance(body.value(expression), Class | Module):
-                return ast.unparse(expression)
+                return text_of(expression)
         if not isinstance(expression, ast.Attribute | ast.Subscript):
             return ""
         expression = expression.value

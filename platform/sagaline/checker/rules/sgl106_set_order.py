@@ -9,6 +9,7 @@ from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.library import STEADY_ELEMENTS
 from sagaline.checker.rules.rule import Match, Rule
+from sagaline.checker.sources import text_of
 from sagaline.checker.values import External, Instance, is_set
 
 _FIX = "sort it first, as in `for item in sorted(items)`, or keep a list or a dict"
@@ -60,9 +61,7 @@ def _is_unordered(body: Body, node: ast.expr) -> bool:
 
 def _ordered(body: Body, expression: ast.expr) -> Iterator[Match]:
     if is_set(body.value(expression)) and not _holds_steady_items(body, expression):
-        text = ast.unparse(expression)
-        shown = text if len(text) <= 40 else f"{text[:40]}..."
-        yield Match(expression, f"the order of the set `{shown}` is another in each process", _FIX)
+        yield Match(expression, f"the order of the set `{text_of(expression)}` is another in each process", _FIX)
 
 
 def _holds_steady_items(body: Body, expression: ast.expr) -> bool:

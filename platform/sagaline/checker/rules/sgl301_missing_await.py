@@ -9,6 +9,7 @@ from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.kinds import Kind, is_step, kind_of
 from sagaline.checker.rules.rule import Match, Rule, shown
+from sagaline.checker.sources import text_of
 from sagaline.checker.symbols import Function, own_nodes
 
 _COROUTINES = (
@@ -54,8 +55,7 @@ def _dropped(body: Body, expression: ast.expr, said: str) -> Iterator[Match]:
         return
     name = _coroutine(body, expression)
     if name:
-        text = ast.unparse(expression.func)
-        yield Match(expression, f"{name} {said}", f"write `await {text if len(text) < 60 else name}(...)`")
+        yield Match(expression, f"{name} {said}", f"write `await {text_of(expression.func)}(...)`")
 
 
 def _coroutine(body: Body, call: ast.Call) -> str:

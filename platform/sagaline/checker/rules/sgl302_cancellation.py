@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.rules.rule import Match, Rule
+from sagaline.checker.sources import text_of
 
 _CANCELLED = {"asyncio.CancelledError", "builtins.BaseException", "asyncio.exceptions.CancelledError"}
 _FIX = "clean up and `raise`, or catch Exception, which leaves cancellation alone"
@@ -47,7 +48,7 @@ def _catches(body: Body, handler: ast.ExceptHandler) -> str:
     types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     for kind in types:
         if body.external(kind) in _CANCELLED:
-            return f"`except {ast.unparse(kind)}`"
+            return f"`except {text_of(kind)}`"
     return ""
 
 
@@ -60,12 +61,12 @@ def _waits(body: Body, statements: list[ast.stmt]) -> bool:
 def _awaits_cancelled(body: Body, statements: list[ast.stmt]) -> bool:
     """Whether all that they await is what this function has cancelled itself: `task.cancel()`, then `await task`."""
     cancelled = {
-        ast.unparse(call.func.value)
+        text_of(call.func.value)
         for call in body.of_type(ast.Call)
         if isinstance(call.func, ast.Attribute) and call.func.attr == "cancel"
     }
     awaited = [
-        ast.unparse(node.value)
+        text_of(node.value)
         for statement in statements
         for node in body.within(statement)
         if isinstance(node, ast.Await)

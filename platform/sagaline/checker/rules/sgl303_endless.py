@@ -14,7 +14,8 @@ _FIX = "leave it by workflow.continue_as_new when workflow.info() suggests it"
 
 
 def _check(body: Body) -> Iterator[Match]:
-    if any("continue_as_new" in ast.unparse(node) for node in body.references()):
+    names = (node.attr if isinstance(node, ast.Attribute) else node.id for node in body.references())
+    if any("continue_as_new" in name for name in names):
         return
     for loop in body.of_type(ast.While):
         waits = any(isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) for node in body.within(loop))

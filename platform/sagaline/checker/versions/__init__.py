@@ -1,0 +1,1 @@
+"""Two versions of the code, compared by the steps that their workflows take."""

@@ -1,0 +1,179 @@
+"""The steps of expressions: calls in the order in which they run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from sagaline.checker.evaluator import Evaluator
+from sagaline.checker.findings import Place
+from sagaline.checker.kinds import Kind, kind_of
+from sagaline.checker.library import WORKFLOW
+from sagaline.checker.symbols import Function, FunctionNode
+from sagaline.checker.values import External
+from sagaline.checker.versions.expressions import Expressions
+from sagaline.checker.versions.items import Exit, Item, Loop, Step, has_steps
+
+STEPS = 5_000
+"""Steps of one workflow."""
+_PATCHED, _DEPRECATED = f"{WORKFLOW}.patched", f"{WORKFLOW}.deprecate_patch"
+_CONDITION = f"{WORKFLOW}.wait_condition"
+MARK = "patched:"
+"""The canonical text of ``workflow.patched("id")`` is this and the id."""
+_TIMERS = {
+    "asyncio.sleep",
+    "asyncio.timeout",
+    "asyncio.timeout_at",
+    "asyncio.wait_for",
+    "anyio.sleep",
+    f"{WORKFLOW}.sleep",
+}
+_NO_STEPS = {
+    f"{WORKFLOW}.{name}"
+    for name in ("now", "random", "uuid4", "uuid7", "info", "all_handlers_finished", "wait_condition")
+}
+
+
+class Recording:
+    """What a walk has come across: how many steps, and which patches."""
+
+    def __init__(self) -> None:
+        self.patches: set[str] = set()
+        self.deprecated: set[str] = set()
+        self._steps = 0
+
+    def count(self) -> int | None:
+        """The number of the next step; None when there are too many."""
+        self._steps += 1
+        return self._steps if self._steps <= STEPS else None
+
+
+Follow = Callable[[Function, dict[str, str]], tuple[Item, ...]]
+"""Gives the steps of a function that is called with arguments of these texts."""
+
+
+class Calls:
+    """The expressions of one function on the walk."""
+
+    def __init__(
+        self, evaluator: Evaluator, recording: Recording, follow: Follow, function: Function, arguments: dict[str, str]
+    ) -> None:
+        self._evaluator, self._recording, self._follow, self._function = evaluator, recording, follow, function
+        variables = {name: f"argument{number}" for number, name in enumerate(_parameters(function))}
+        self._expressions = Expressions(variables | arguments)
+
+    def place(self, node: ast.expr | ast.stmt) -> Place:
+        """Where a node is written."""
+        source = self._function.module.source
+        return Place(source.path, node.lineno, source.column(node))
+
+    def expression(self, node: ast.expr) -> tuple[Item, ...]:
+        """The steps of an expression, and of all in it."""
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, ast.Lambda):
+            return ()
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+            return self._comprehension(node)
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self._reference(node)
+        items = tuple(
+            item
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.expr)
+            for item in self.expression(child)
+        )
+        if isinstance(node, ast.NamedExpr):
+            self._expressions.assign_value(node.target, node.value)
+        return items
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> tuple[Item, ...]:
+        head: tuple[Item, ...] = ()
+        overs: list[str] = []
+        for generator in node.generators:
+            head += self.expression(generator.iter)
+            overs.append(self._expressions.text(generator.iter))
+            self._expressions.assign(generator.target, f"item of {overs[-1]}")
+            overs += [self._expressions.text(test) for test in generator.ifs]
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        return head + self.loop(", ".join(overs), tuple(item for part in parts for item in self.expression(part)), node)
+
+    def _reference(self, node: ast.Name | ast.Attribute) -> tuple[Item, ...]:
+        """An activity that is passed on: ``map(notify, names)``."""
+        value = self._evaluator.value(node, self._function)
+        if isinstance(value, Function) and self._kind(value) in (Kind.ACTIVITY, Kind.COMPENSATION):
+            return self._step("activity", step_name(value), ("passed on",), node)
+        return () if isinstance(node, ast.Name) else self.expression(node.value)
+
+    def _call(self, node: ast.Call) -> tuple[Item, ...]:
+        callee = self._evaluator.value(node.func, self._function)
+        inner = () if isinstance(callee, Function) or isinstance(node.func, ast.Name) else self.expression(node.func)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "options":
+            return ()
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            inner += self.expression(argument.value if isinstance(argument, ast.Starred) else argument)
+        texts = [self._text(argument) for argument in node.args]
+        texts += [f"{keyword.arg}={self._text(keyword.value)}" for keyword in node.keywords]
+        if isinstance(callee, External):
+            return inner + self._library(callee.name, node, tuple(texts))
+        if not isinstance(callee, Function):
+            return inner
+        if self._kind(callee) in (Kind.ACTIVITY, Kind.COMPENSATION):
+            return inner + self._step("activity", step_name(callee), tuple(texts), node)
+        return inner + self._follow(callee, self._arguments(callee, node))
+
+    def _library(self, name: str, node: ast.Call, texts: tuple[str, ...]) -> tuple[Item, ...]:
+        if name in (_PATCHED, _DEPRECATED) and node.args and isinstance(node.args[0], ast.Constant):
+            patch = str(node.args[0].value)
+            (self._recording.patches if name == _PATCHED else self._recording.deprecated).add(patch)
+            self._expressions.results[node] = f"{MARK}{patch}"
+            return ()
+        if name in _TIMERS or (name == _CONDITION and len(texts) > 1):
+            return self._step("timer", "timer", texts[-1:], node)
+        is_ours = name.startswith(f"{WORKFLOW}.") and name not in _NO_STEPS and ".logger" not in name
+        return self._step(name.removeprefix(f"{WORKFLOW}."), "", texts, node) if is_ours else ()
+
+    def _text(self, argument: ast.expr) -> str:
+        return "a function" if isinstance(argument, ast.Lambda) else self._expressions.text(argument)
+
+    def _step(self, kind: str, name: str, texts: tuple[str, ...], node: ast.expr) -> tuple[Item, ...]:
+        number = self._recording.count()
+        if number is None:
+            return ()
+        self._expressions.results[node] = f"step{number}"
+        return (Step(kind, name or kind, texts, self.place(node)),)
+
+    def _kind(self, function: Function) -> Kind:
+        return kind_of(function, self._evaluator)
+
+    def _arguments(self, callee: Function, node: ast.Call) -> dict[str, str]:
+        """The texts of a called function's parameters."""
+        if not isinstance(callee.node, FunctionNode):
+            return {}
+        parameters = [argument.arg for argument in (*callee.node.args.posonlyargs, *callee.node.args.args)]
+        if callee.cls is not None and parameters:
+            parameters = parameters[1:]
+        values = {name: self._expressions.text(value) for name, value in zip(parameters, node.args, strict=False)}
+        values |= {keyword.arg: self._expressions.text(keyword.value) for keyword in node.keywords if keyword.arg}
+        return values
+
+    def loop(self, over: str, body: tuple[Item, ...], node: ast.expr | ast.stmt) -> tuple[Item, ...]:
+        """A loop, if it is more than a calculation."""
+        leaves = any(isinstance(item, Exit) and item.word in ("return", "raise") for item in body)
+        return (Loop(over, body, self.place(node)),) if has_steps(body) or leaves else ()
+
+
+def _parameters(function: Function) -> list[str]:
+    if not isinstance(function.node, FunctionNode):
+        return []
+    arguments = function.node.args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
+def step_name(function: Function) -> str:
+    """The name under which a function is recorded: the decorator's ``name``, or its own."""
+    for decorator in function.decorators:
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
+                return str(keyword.value.value)
+    return function.qualified_name

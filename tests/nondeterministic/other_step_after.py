@@ -1,0 +1,27 @@
+"""The next version, without a patch: another step in the place of one."""
+
+from __future__ import annotations
+
+from sagaline import activity, workflow
+
+
+@activity
+async def reserve(item: str, quantity: int = 1) -> str:
+    return f"reserved {item}"
+
+
+@activity
+async def charge(item: str, quantity: int = 1) -> str:
+    return f"charged {item}"
+
+
+@activity
+async def ship(item: str, quantity: int = 1) -> str:
+    return f"shipped {item}"
+
+
+@workflow
+async def order(place: str) -> list[str]:
+    reserved = await reserve("apple", 2)
+    shipped = await ship("apple", 2)  # here
+    return [reserved, shipped, await ship("apple", 2)]

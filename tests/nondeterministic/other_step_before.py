@@ -1,0 +1,27 @@
+"""The version that runs were started with. The next one has another step in the place of one."""
+
+from __future__ import annotations
+
+from sagaline import activity, workflow
+
+
+@activity
+async def reserve(item: str, quantity: int = 1) -> str:
+    return f"reserved {item}"
+
+
+@activity
+async def charge(item: str, quantity: int = 1) -> str:
+    return f"charged {item}"
+
+
+@activity
+async def ship(item: str, quantity: int = 1) -> str:
+    return f"shipped {item}"
+
+
+@workflow
+async def order(place: str) -> list[str]:
+    reserved = await reserve("apple", 2)
+    charged = await charge("apple", 2)
+    return [reserved, charged, await ship("apple", 2)]
