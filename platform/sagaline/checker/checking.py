@@ -20,6 +20,7 @@ from sagaline.checker.versions.checking import CODE as CHANGED
 from sagaline.checker.versions.checking import compare
 
 UNREADABLE = "SGL001"
+_CODES = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG, CHANGED}
 
 
 def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, seconds: float | None = None) -> Report:
@@ -49,7 +50,7 @@ def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, secon
     if earlier is not None:
         findings += compare(earlier, paths)
     sources.update({module.source.path: module.source for module in project.loaded()})
-    codes = {rule.code for rule in RULES} | ({CHANGED} if earlier is not None else set())
+    codes = _CODES if earlier is not None else _CODES - {CHANGED}
     targets = {module.source.path for module in modules}
     findings = _allowed(findings, sources, targets, codes if is_complete else set()) + _unreadable(project)
     return Report(sorted(findings, key=_order), len(workflows), len(modules), is_complete)
@@ -78,8 +79,7 @@ def _allowed(
     findings: list[Finding], sources: dict[Path, Source], targets: set[Path], checked: set[str]
 ) -> list[Finding]:
     """The findings that no comment allows, and the comments that are wrong: among those of codes that were checked."""
-    codes = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG, CHANGED}
-    allowances = {path: Allowances(source, codes) for path, source in sources.items()}
+    allowances = {path: Allowances(source, _CODES) for path, source in sources.items()}
     remaining = [finding for finding in findings if not allowances[finding.place.file].allows(finding)]
     for path in targets:
         remaining += allowances[path].problems
