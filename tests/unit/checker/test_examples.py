@@ -1,4 +1,4 @@
-"""No false alarm: the checker says nothing at all of the repository's own examples, and knows each workflow of them."""
+"""No false alarm: the checker knows each workflow of the repository's own examples, and fails none. (A hint may be right.)"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGES = [
 def test_the_examples_are_clean() -> None:
     report = check(files_of(str(ROOT / "sagas"), []))
     assert report.workflows >= 1
-    assert report.findings == [], as_text(report)
+    assert not report.fails, as_text(report)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -36,7 +36,7 @@ def test_the_pages_are_clean(page: Path, tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text(code_of(page))
     report = check([tmp_path / "page.py"])
     assert report.workflows >= 1
-    assert report.findings == [], as_text(report)
+    assert not report.fails, as_text(report)
 
 
 @pytest.mark.parametrize("name", ["host_sagas.py", "plain_sagas.py", "hung_sagas.py", "simulation/load.py"])
