@@ -19,25 +19,26 @@ class RunIsClosed(RuntimeError):
 class Emitter:
     """One activation of a run: events are applied as they are emitted, and collected for its record.
 
-    ``run`` is for reading. Its row is written here and by the appliers, nowhere else, and not before an event is.
+    ``run`` is the run as its events have left it so far, for reading. Its row is written here and by the appliers,
+    nowhere else, and not before an event is.
     """
 
+    __slots__ = ("_at_ms", "_row", "_state", "events", "first_event_id", "run")
+
     def __init__(self, state: State, run: RunView, at_ms: int) -> None:
-        self._state, self._row, self._at_ms = state, _row_of(run), at_ms
+        if not isinstance(run, RunRow):
+            raise TypeError(f"Expected the row of a run but got {type(run).__name__}")
+        self._state, self._row, self._at_ms = state, run, at_ms
+        self.run: RunView = run
         self.first_event_id = run.next_event_id
         self.events: list[Event] = []
 
-    @property
-    def run(self) -> RunView:
-        """The run as its events have left it so far."""
-        return self._row
-
     def emit(self, event: Event) -> None:
         """Applies an event, in its newest version. Raises RunIsClosed."""
-        newest = NEWEST[type(event)]
-        if event.version != newest:
-            event = msgspec.structs.replace(event, version=newest)
-        self._apply(APPLIERS[type(event), newest], event)
+        version, applier = NEWEST[type(event)]
+        if event.version != version:
+            event = msgspec.structs.replace(event, version=version)
+        self._apply(applier, event)
 
     def replay(self, recorded: Sequence[Event]) -> Event | None:
         """Applies a record's events as they were recorded; or none of them, and returns the first whose version this
@@ -66,10 +67,3 @@ class Emitter:
         state.runs.put(row)
         state.history.put(row.run_id, self.first_event_id, epoch, value)
         state.outbox.release(released)
-
-
-def _row_of(run: RunView) -> RunRow:
-    """The row behind the face for reading."""
-    if not isinstance(run, RunRow):
-        raise TypeError(f"Expected the row of a run but got {type(run).__name__}")
-    return run

@@ -11,11 +11,11 @@ from unittest import mock
 import msgspec
 
 from sagaline._engine import decide as decisions
-from sagaline._engine.emit import _row_of
 from sagaline._engine.meta import Meta
 from sagaline._engine.processors import PROCESSORS
 from sagaline._engine.reader import HistoryReader
 from sagaline._engine.tables.history import RunHistory
+from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.validity import Validity
 from sagaline._host.partition import deciding
 from sagaline._host.partition import recorder as recorders
@@ -129,7 +129,7 @@ def drops_the_dedupe_of_starts() -> list[Patch]:
     def start(self: Deciding, request: Any) -> None:
         run = self._decided.run(request.workflow_id)
         if run is not None and run.closed:
-            self._decided.remove_run(_row_of(run))
+            self._decided.remove_run(cast("RunRow", run))
         failure = self._admission.why_not(request)
         if failure is None:
             self._decide(request.workflow_id, [request])

@@ -257,7 +257,7 @@ def test_emitting_writes_the_newest_version_and_replay_obeys_the_one_on_the_wire
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(APPLIERS, (events.CancelRequested, 1), lambda *args: applied.append("one"))
         patch.setitem(APPLIERS, (events.CancelRequested, 2), lambda *args: applied.append("two"))
-        patch.setitem(NEWEST, events.CancelRequested, 2)
+        patch.setitem(NEWEST, events.CancelRequested, (2, APPLIERS[events.CancelRequested, 2]))
         emitter = Emitter(log.state, run, 99)
         emitter.emit(events.CancelRequested("r", "why"))
         assert emitter.events == [events.CancelRequested("r", "why", version=2)]
@@ -269,5 +269,5 @@ def test_events_are_in_their_newest_version_by_themselves() -> None:
     """Else every event that is emitted would be copied; a version of the wire's before that has its own schema."""
     assert set(NEWEST) == set(events.EVENTS)
     assert {kind for kind, _ in APPLIERS} == set(events.EVENTS)
-    for kind, version in NEWEST.items():
-        assert (kind, version) in APPLIERS
+    for kind, (version, applier) in NEWEST.items():
+        assert APPLIERS[kind, version] is applier

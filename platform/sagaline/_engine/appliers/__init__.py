@@ -58,5 +58,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.SignalsHandled, 1): signals_handled.apply,
 }
 
-NEWEST: dict[type[Event], int] = {event: version for event, version in sorted(APPLIERS, key=lambda key: key[1])}
-"""The version in which an event is emitted."""
+NEWEST: dict[type[Event], tuple[int, Applier]] = {
+    event: (version, APPLIERS[event, version]) for event, version in sorted(APPLIERS, key=lambda key: key[1])
+}
+"""The version in which an event is emitted, and its applier."""

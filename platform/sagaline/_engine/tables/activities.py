@@ -13,6 +13,8 @@ from sagaline._model.events import ActivityScheduled
 from sagaline._model.failure import Failure
 
 PREFIX = b"a/"
+_Name = tuple[str, int]
+"""Run id and step."""
 
 
 class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,15 +63,16 @@ class Activities:
     """The newest rows are kept decoded: so many, of a kilobyte each.
 
     A row that is new is encoded when the writes are drained. One that has come and gone by then, as most do while
-    history is read in batches, costs nothing.
+    history is read in batches, costs nothing: in memory rows are known by run id and step, and a key is made for those
+    that are written.
     """
 
     def __init__(self, changes: Changes, timers: Timers, cached: int) -> None:
         self._changes, self._timers = changes, timers
         self.resize(cached)
-        self._cache: dict[bytes, ActivityRow] = {}
+        self._cache: dict[_Name, ActivityRow] = {}
         self._cache_bytes = 0
-        self._new: dict[bytes, ActivityRow] = {}  # not written yet, and with nothing below
+        self._new: dict[_Name, ActivityRow] = {}  # not written yet, and with nothing below
 
     def resize(self, cached: int) -> None:
         """Bounds how many are kept decoded."""
@@ -79,12 +82,9 @@ class Activities:
 
     def get(self, run_id: str, step: int) -> ActivityRow | None:
         """An activity whose outcome is not recorded yet."""
-        key = activity_key(run_id, step)
-        row = self._cache.get(key) or self._new.get(key)
-        if row is None:
-            data = self._changes.get(key)
-            if data is None:
-                return None
+        name = (run_id, step)
+        row = self._cache.get(name) or self._new.get(name)
+        if row is None and (data := self._changes.get(activity_key(run_id, step))) is not None:
             row = _decode(data)
         return row
 
@@ -105,15 +105,15 @@ class Activities:
     def put(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be attempted, for the first time or again."""
         step = row.scheduled.step
-        key = activity_key(run.run_id, step)
         if row.attempt == 1:
             run.open_steps += 1
-            self._new[key] = row
-            self._remember(key, row)
+            name = (run.run_id, step)
+            self._new[name] = row
+            self._remember(name, row)
         else:
             if (before := self.get(run.run_id, step)) is not None:
                 self._drop_retry(run, before)
-            self._write(key, row)
+            self._write((run.run_id, step), row)
         if row.retry_at:
             self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
         self._changes.call_for(StartActivity(run.run_id, row))
@@ -121,7 +121,7 @@ class Activities:
     def cancel(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be stopped, and its outcome recorded all the same."""
         row = msgspec.structs.replace(row, cancel_requested=True)
-        self._write(activity_key(run.run_id, row.scheduled.step), row)
+        self._write((run.run_id, row.scheduled.step), row)
         self._changes.call_for(CancelActivity(run.run_id, row))
 
     def drop(self, run: RunRow, row: ActivityRow) -> None:
@@ -136,11 +136,12 @@ class Activities:
             self._changes.call_for(ForgetActivity(run.run_id, activity.row.scheduled.step))
 
     def _drop(self, run: RunRow, row: ActivityRow) -> None:
-        key = activity_key(run.run_id, row.scheduled.step)
-        if self._new.pop(key, None) is None:
-            self._changes.put(key, None)
-        self._forget(key)
-        self._drop_retry(run, row)
+        name = (run.run_id, row.scheduled.step)
+        if self._new.pop(name, None) is None:
+            self._changes.put(activity_key(*name), None)
+        self._forget(name)
+        if row.retry_at:
+            self._drop_retry(run, row)
 
     def _drop_retry(self, run: RunRow, row: ActivityRow) -> None:
         if row.retry_at:
@@ -148,25 +149,27 @@ class Activities:
 
     def write_new(self) -> None:
         """Writes the rows that are new."""
-        for key, row in self._new.items():
-            self._changes.put(key, _encode(row))
+        for (run_id, step), row in self._new.items():
+            self._changes.put(activity_key(run_id, step), _encode(row))
         self._new.clear()
 
-    def _write(self, key: bytes, row: ActivityRow) -> None:
-        if key in self._new:
-            self._new[key] = row
+    def _write(self, name: _Name, row: ActivityRow) -> None:
+        if name in self._new:
+            self._new[name] = row
         else:
-            self._changes.put(key, _encode(row))
-        self._remember(key, row)
+            self._changes.put(activity_key(*name), _encode(row))
+        self._forget(name)
+        self._remember(name, row)
 
-    def _remember(self, key: bytes, row: ActivityRow) -> None:
-        self._forget(key)
-        self._cache[key] = row
+    def _remember(self, name: _Name, row: ActivityRow) -> None:
+        """Keeps a row that is not in the cache, or no longer."""
+        cache = self._cache
+        cache[name] = row
         self._cache_bytes += len(row.scheduled.input)
-        while self._cache and (len(self._cache) > self._cached or self._cache_bytes > self._cached_bytes):
-            self._forget(next(iter(self._cache)))
+        while cache and (len(cache) > self._cached or self._cache_bytes > self._cached_bytes):
+            self._forget(next(iter(cache)))
 
-    def _forget(self, key: bytes) -> None:
-        row = self._cache.pop(key, None)
+    def _forget(self, name: _Name) -> None:
+        row = self._cache.pop(name, None)
         if row is not None:
             self._cache_bytes -= len(row.scheduled.input)

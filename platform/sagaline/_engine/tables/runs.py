@@ -221,7 +221,7 @@ class Runs:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
         attention = CUT_OFF if run.more else PARKED if run.status == PARKED else ""
-        self._set_attention(run, "" if run.closed else attention)
+        self._set_attention(run, attention if run.closed_at is None else "")
 
     def remove(self, run: RunRow) -> None:
         """The run is retired."""

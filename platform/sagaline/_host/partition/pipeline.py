@@ -12,7 +12,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from sagaline._engine.effects import Effect
 from sagaline._engine.overlay import Writes
@@ -26,7 +28,7 @@ from sagaline._log import HISTORY, Ack, Appender, Log, Record
 _log = logging.getLogger("sagaline.partition")
 
 
-class Pending(NamedTuple):
+class Pending(msgspec.Struct, frozen=True):
     """An append that is not acknowledged yet, and what follows when it is."""
 
     owner: Pipeline

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sagaline._engine.meta import Meta
 
 InputOffsets = tuple[int, int]
 """An offset in the commands topic, and one in the results topic."""
 
-
-class Watermarks(NamedTuple):
-    """What a record says of inputs and messages: those below need not be looked at again."""
-
-    commands_position: int
-    results_position: int
-    released: int
+Watermarks = tuple[int, int, int]
+"""What a record says: the same two offsets, and the offset of history below which all messages have left. What is
+below need not be looked at again."""
 
 
 @dataclass(slots=True)
@@ -44,8 +39,7 @@ class Progress:
     def begin(cls, meta: Meta) -> Progress:
         """Where the state stands when the partition is claimed."""
         offsets = (meta.commands_position, meta.results_position)
-        recorded = Watermarks(meta.commands_position, meta.results_position, meta.released)
-        return cls(offsets, offsets, offsets, recorded, meta.next_offset, meta.released)
+        return cls(offsets, offsets, offsets, (*offsets, meta.released), meta.next_offset, meta.released)
 
     @property
     def in_flight(self) -> int:

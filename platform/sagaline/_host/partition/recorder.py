@@ -16,7 +16,7 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tombstones import apply_tombstone
 from sagaline._host.partition.pipeline import Pending, Pipeline
-from sagaline._host.partition.progress import InputOffsets, Progress, Watermarks
+from sagaline._host.partition.progress import InputOffsets, Progress
 from sagaline._host.partition.refused import Batch, Refusable, Refused
 from sagaline._model import limits
 from sagaline._model.codec import encode
@@ -103,7 +103,7 @@ class Recorder:
     def _send(self, key: bytes, record: Decided | None, value: bytes | None, effects: list[Effect]) -> None:
         progress, decided = self._progress, self._decided
         if record is not None:
-            progress.recorded = Watermarks(record.commands_position, record.results_position, record.released)
+            progress.recorded = (record.commands_position, record.results_position, record.released)
         writes, offset_rows = decided.drain_writes(), decided.drain_offset_rows()
         pipeline = self._pipeline
         size = 0 if value is None else len(value)

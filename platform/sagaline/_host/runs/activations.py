@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import ParamSpec
 
 from sagaline._engine.decide import ParkRun, decide
 from sagaline._engine.effects import Effect
@@ -29,6 +30,7 @@ from sagaline._runtime.jobs import JOBS
 
 _log = logging.getLogger("sagaline.partition")
 QUARANTINED = "quarantined"
+P = ParamSpec("P")
 
 
 class Activations:
@@ -60,14 +62,14 @@ class Activations:
         if run.closed:
             self._instances.forget(run.run_id)
         elif jobs and run.status != PARKED:
-            self._run_code(emitter, lambda: self._instances.activate(run, jobs, run.last_at))
+            self._run_code(emitter, self._instances.activate, run, jobs, run.last_at)
             return
         self._recorder.activation(emitter, positions=positions)
 
-    def _run_code(self, emitter: Emitter, code: Callable[[], list[Command]]) -> None:
+    def _run_code(self, emitter: Emitter, code: Callable[P, list[Command]], *args: P.args, **more: P.kwargs) -> None:
         """Runs workflow code and records what it asks for; a bug in it parks the run."""
         try:
-            commands = seal_commands(self._options.payloads, emitter.run.run_id, code())
+            commands = seal_commands(self._options.payloads, emitter.run.run_id, code(*args, **more))
         except WorkflowBug as bug:
             self._park(emitter, bug)
             return

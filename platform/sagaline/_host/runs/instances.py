@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
@@ -25,6 +24,7 @@ from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.partition")
+P = ParamSpec("P")
 T = TypeVar("T")
 _EVENTS_A_REPLAY = 20
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
@@ -56,7 +56,7 @@ class Instances:
             return  # the run starts, and is parked until it can be opened
         instance = Instance(RunInfo(workflow, workflow_id, run_id), self._setup)
         try:
-            self._in_code(workflow_id, run_id, lambda: instance.take_input(payload))
+            self._in_code(workflow_id, run_id, instance.take_input, payload)
         except WorkflowBug as blocked:
             raise InvalidInput(blocked.failure.message) from blocked
         self._remember(run_id, instance, 0)
@@ -92,7 +92,7 @@ class Instances:
             record = open_record(self._options.payloads, record)
             if begun is None:
                 begun = begin(self._setup, record)
-            self._in_code(run.workflow_id, run.run_id, partial(follow, begun, record))
+            self._in_code(run.workflow_id, run.run_id, follow, begun, record)
         if begun is None:
             raise ValueError(f"Expected a history of run {run.run_id} but there is none")
         begun.weight = weight
@@ -113,12 +113,14 @@ class Instances:
                 "Run of %s, put away: %s\n%s", instance.info.workflow_id, blocked.failure.message, blocked.failure.stack
             )
 
-    def _in_code(self, workflow_id: str, run_id: str, code: Callable[[], T]) -> T:
+    def _in_code(self, workflow_id: str, run_id: str, code: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         """Calls workflow code, watched. Raises WorkflowBug when it had to be interrupted, whatever came of it."""
         running = self._options.running
+        running.begin((workflow_id, run_id, ""))
         try:
-            return running.call(workflow_id, run_id, code)
+            return code(*args, **more)
         finally:
+            running.leave()
             if running.interrupted:
                 raise stalled(running.interrupted)
 
@@ -138,7 +140,7 @@ class Instances:
     ) -> list[Command]:
         try:
             plain = jobs if opened else open_events(self._options.payloads, run.run_id, jobs)
-            commands = self._in_code(run.workflow_id, run.run_id, lambda: instance.activate(plain, at_ms))
+            commands = self._in_code(run.workflow_id, run.run_id, instance.activate, plain, at_ms)
         except (WorkflowBug, BlobsUnavailable):
             self._unweigh(run.run_id)
             self._evict(instance)

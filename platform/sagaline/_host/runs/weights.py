@@ -4,7 +4,7 @@ anything of it is applied."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sagaline._model import events, limits
 from sagaline._model.failure import Failure
@@ -26,36 +26,57 @@ PAYLOADS: dict[type[Any], str] = {
     SignalRun: "input",
 }
 """The field of an event that holds a payload."""
-_REASONS = (events.CancelRequested, events.RunCancelled, events.RunTerminated)
 T = TypeVar("T")
 
 
 def weight(event: object) -> int:
     """Bytes of an event, or of what an input becomes, in a record at most."""
-    kind = type(event)
-    name = PAYLOADS.get(kind)
-    total = _OVERHEAD_BYTES + (len(getattr(event, name) or b"") if name is not None else 0)
-    if kind is events.ActivityScheduled:
-        total += _scheduled(event)  # type: ignore[arg-type]
-    elif kind is events.RunStarted:
-        total += 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to))  # type: ignore[attr-defined]
-    elif kind is events.PatchMarked:
-        total += 4 * len(event.patch)  # type: ignore[attr-defined]
-    elif kind is events.SignalReceived or kind is SignalRun:
-        total += 4 * (len(event.signal) + len(event.request_id))  # type: ignore[attr-defined]
-    elif kind is events.SignalsHandled:
-        total += 5 * len(event.numbers)  # type: ignore[attr-defined]
-    elif kind in _REASONS:
-        total += 4 * len(event.reason)  # type: ignore[attr-defined]
-    failure = getattr(event, "failure", None)
-    return total if failure is None else total + _failure(failure)
+    weigh = _WEIGHTS.get(type(event))
+    return _OVERHEAD_BYTES if weigh is None else _OVERHEAD_BYTES + weigh(event)
+
+
+def _started(event: events.RunStarted) -> int:
+    return len(event.input) + 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to))
 
 
 def _scheduled(event: events.ActivityScheduled) -> int:
-    total = 4 * (len(event.activity) + len(event.compensation or ""))
+    total = len(event.input) + 4 * (len(event.activity) + len(event.compensation or ""))
     if event.retry.non_retryable:
         total += sum(4 * len(name) + 8 for name in event.retry.non_retryable)
     return total
+
+
+def _result(event: events.ActivityCompleted | events.RunCompleted) -> int:
+    return len(event.result)
+
+
+def _outcome(result: ActivityResult) -> int:
+    return len(result.result or b"") + _failure(result.failure)
+
+
+def _reason(event: events.CancelRequested | events.RunCancelled | events.RunTerminated) -> int:
+    return 4 * len(event.reason)
+
+
+def _signal(event: events.SignalReceived | SignalRun) -> int:
+    return len(event.input) + 4 * (len(event.signal) + len(event.request_id))
+
+
+def _handled(event: events.SignalsHandled) -> int:
+    return 5 * len(event.numbers)
+
+
+def _patch(event: events.PatchMarked) -> int:
+    return 4 * len(event.patch)
+
+
+class _HasFailure(Protocol):
+    @property
+    def failure(self) -> Failure | None: ...
+
+
+def _failed(event: _HasFailure) -> int:
+    return _failure(event.failure)
 
 
 def _failure(failure: Failure | None) -> int:
@@ -64,6 +85,27 @@ def _failure(failure: Failure | None) -> int:
         total += _FAILURE_BYTES + sum(map(limits.size, (failure.type, failure.message, failure.kind, failure.stack)))
         failure = failure.cause
     return total
+
+
+_WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
+    events.RunStarted: _started,
+    events.ActivityScheduled: _scheduled,
+    events.ActivityCompleted: _result,
+    events.RunCompleted: _result,
+    ActivityResult: _outcome,
+    events.CancelRequested: _reason,
+    events.RunCancelled: _reason,
+    events.RunTerminated: _reason,
+    events.PatchMarked: _patch,
+    events.SignalReceived: _signal,
+    SignalRun: _signal,
+    events.SignalsHandled: _handled,
+    events.ActivityAttemptFailed: _failed,
+    events.ActivityFailed: _failed,
+    events.RunFailed: _failed,
+    events.RunParked: _failed,
+}
+"""What texts and payloads weigh; events that are not here have none."""
 
 
 def in_parts(inputs: list[T], most: int = _INPUTS, weigh: Callable[[T], int] = weight) -> list[list[T]]:
