@@ -1,0 +1,27 @@
+"""Ten thousand items through a window of a hundred: ``python -m sagaline_sagas.data_processing``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from sagaline import Client, Worker
+
+from . import Batch, list_items, process_all, process_item, store_report
+
+URL = "memory://data-processing"
+
+
+async def main() -> None:
+    """Processes one batch."""
+    async with (
+        Worker(URL, workflows=[process_all], activities=[list_items, process_item, store_report]),
+        await Client.connect(URL) as client,
+    ):
+        begun = time.monotonic()
+        report = await client.execute(process_all, Batch(source="digits"), id="digits-1")
+        print(f"{report.done} items done, {len(report.failed)} failed, in {time.monotonic() - begun:.1f} s")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

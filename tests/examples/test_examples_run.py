@@ -1,0 +1,22 @@
+"""Each example runs by one command, embedded, and says what it should."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SAID = {
+    "subscription": r"all paid: 119.88 in 379 days",
+    "ci_pipeline": r"what runs: {'staging': 'a1', 'production': 'a1'}",
+    "data_processing": r"10000 items done, 0 failed",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_one_command_runs_it(name: str) -> None:
+    command = [sys.executable, "-m", f"sagaline_sagas.{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert SAID[name] in done.stdout
