@@ -15,7 +15,7 @@ import typer
 from sagaline.cli import options
 from sagaline.cli.export import SUFFIX, histories_of, sampled
 from sagaline.cli.live import waiting
-from sagaline.cli.loading import Loaded, load, load_payloads
+from sagaline.cli.loading import load, load_payloads
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import FAILED, complain, print_json, set_up_logging
 from sagaline.cli.running import FILE
@@ -50,7 +50,7 @@ def replay(
     """
     set_up_logging(verbose=False)
     loaded = load(file)
-    gate = Gate(loaded, Replayer(loaded.workflows, load_payloads(payloads)), debug)
+    gate = Gate(Replayer(loaded.workflows, load_payloads(payloads)), debug)
     begun = time.monotonic()
     source = _from_files(histories) if histories else _from_log(Link(log, payloads), sample, timeout)
     asyncio.run(gate.pass_all(source))
@@ -67,8 +67,7 @@ def replay(
 class Gate:
     """Replays one history after the other, up to the first mismatch."""
 
-    def __init__(self, loaded: Loaded, replayer: Replayer, debug: bool) -> None:
-        self._workflows = {workflow.name: workflow for workflow in loaded.workflows}
+    def __init__(self, replayer: Replayer, debug: bool) -> None:
         self._replayer, self._debug = replayer, debug
         self.replayed = 0
         self.skipped: dict[str, int] = {}
@@ -97,7 +96,7 @@ class Gate:
         if not self._debug:
             self._replayer.replay(run)
             return
-        code = self._workflows[run.workflow].definition.fn.__code__
+        code = self._replayer.workflows[run.workflow].fn.__code__
         complain(f"Replaying {run}")
         debugger = pdb.Pdb(nosigint=True)
         debugger.set_break(code.co_filename, code.co_firstlineno, funcname=code.co_name)

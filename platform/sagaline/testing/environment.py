@@ -73,14 +73,13 @@ class Environment:
     def __init__(
         self,
         *,
-        workflows: Iterable[Workflow[Any, Any]],
+        workflows: Iterable[Workflow[Any, Any] | type[Any]],
         activities: Iterable[Activity[Any, Any]] = (),
         options: EnvironmentOptions = EnvironmentOptions(),
         payloads: Payloads = NO_CODECS,
     ) -> None:
         self._options, self._payloads = options, payloads
-        self._workflows = list(workflows)
-        self._registry = registry_of(self._workflows, activities)
+        self._registry = registry_of(workflows, activities)
         self._seeds = seeds_in(options.hash_seeds)
         self._clock = Clock(options.start)
         self._worker = HostedWorker(self._clock, payloads, options.replay_always)
@@ -115,17 +114,16 @@ class Environment:
         opened = self._opened
         async with opened.close:
             if error is None and self._seeds:
-                await replay_under(self._seeds, opened.client, self._workflows)
+                await replay_under(self._seeds, opened.client, self._registry.workflows.values())
             self._open = None
 
     async def deploy(
-        self, *, workflows: Iterable[Workflow[Any, Any]], activities: Iterable[Activity[Any, Any]] = ()
+        self, *, workflows: Iterable[Workflow[Any, Any] | type[Any]], activities: Iterable[Activity[Any, Any]] = ()
     ) -> None:
         """Stops the worker and starts one of other code, on the same log, with an empty disk. Stand-ins stay."""
-        listed = list(workflows)
-        registry = registry_of(listed, activities)
+        registry = registry_of(workflows, activities)
         await self._worker.stop()
-        self._workflows, self._registry = listed, registry
+        self._registry = registry
         self._parts.use(registry)
         await self._worker.start(self._opened.log, self._registry)
 

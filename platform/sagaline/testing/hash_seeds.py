@@ -10,12 +10,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from sagaline._runtime.checks import place_of
+from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline.client import Client
 from sagaline.errors import ConfigurationError
-from sagaline.workflow import Workflow
 
 _LIMIT_S = 120.0
 _SEEDS = 100
@@ -37,7 +36,7 @@ def seeds_in(seeds: Iterable[int]) -> tuple[int, ...]:
     return listed
 
 
-async def replay_under(seeds: Sequence[int], client: Client, workflows: Iterable[Workflow[Any, Any]]) -> None:
+async def replay_under(seeds: Sequence[int], client: Client, workflows: Iterable[WorkflowDefinition]) -> None:
     """Replays all runs of an environment in a process for each seed. Raises HashSeedMismatch.
 
     Workflows have to be at the top of their modules, so that another process finds them.
@@ -71,9 +70,9 @@ async def _replay(target: str, folder: str, seed: int) -> None:
         raise HashSeedMismatch(f"Expected the same with PYTHONHASHSEED={seed} but:\n{said.decode(errors='replace')}")
 
 
-def _target_of(workflow: Workflow[Any, Any]) -> str:
+def _target_of(workflow: WorkflowDefinition) -> str:
     """What ``sagaline replay`` loads: the workflow's module, or its file when the module cannot be imported by name."""
-    fn = workflow.definition.fn
+    fn = workflow.fn
     if "<locals>" in fn.__qualname__:
         raise ConfigurationError(
             f"Expected workflows at the top of a module, for other processes to find them, but {workflow.name} "

@@ -55,7 +55,7 @@ class MakeEnvironment:
     def __call__(
         self,
         *,
-        workflows: Iterable[Workflow[Any, Any]],
+        workflows: Iterable[Workflow[Any, Any] | type[Any]],
         activities: Iterable[Activity[Any, Any]] = (),
         replay_always: bool = False,
         hash_seeds: Iterable[int] = (),

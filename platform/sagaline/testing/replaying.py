@@ -56,13 +56,13 @@ class _EveryActivity(dict[str, ActivityDefinition]):
 class Replayer:
     """Replays histories against workflows. Raises ConfigurationError for workflows that a worker would not take."""
 
-    def __init__(self, workflows: Iterable[Workflow[Any, Any]], payloads: Payloads = NO_CODECS) -> None:
+    def __init__(self, workflows: Iterable[Workflow[Any, Any] | type[Any]], payloads: Payloads = NO_CODECS) -> None:
         registry = registry_of(workflows, [])
         registry.activities = _EveryActivity()
         self._sealer = Sealer(payloads)
         self._setup = setup_of(registry, self._sealer)
-        self.workflows = frozenset(registry.workflows)
-        """Their names."""
+        self.workflows = dict(registry.workflows)
+        """By their names."""
 
     def replay(self, run: ExportedRun) -> None:
         """Replays a run. Raises ReplayMismatch; PayloadUnavailable when a payload cannot be opened here."""
@@ -77,7 +77,9 @@ class Replayer:
             raise ReplayMismatch(run, bug) from bug
 
 
-def replay(history: bytes | str | Path, workflow: Workflow[Any, Any], /, *, payloads: Payloads = NO_CODECS) -> None:
+def replay(
+    history: bytes | str | Path, workflow: Workflow[Any, Any] | type[Any], /, *, payloads: Payloads = NO_CODECS
+) -> None:
     """Replays a history that ``sagaline export`` or ``handle.export()`` has made against a workflow.
 
     Nothing is called and nothing is changed: the workflow's code runs, is given the recorded results, and has to ask
@@ -94,6 +96,7 @@ def replay(history: bytes | str | Path, workflow: Workflow[Any, Any], /, *, payl
         PayloadUnavailable: a payload cannot be opened here.
     """
     run = read_exported(history)
-    if run.workflow != workflow.name:
-        raise ConfigurationError(f"Expected a history of {workflow.name} but it is of {run}.")
-    Replayer([workflow], payloads).replay(run)
+    replayer = Replayer([workflow], payloads)
+    if run.workflow not in replayer.workflows:
+        raise ConfigurationError(f"Expected a history of {', '.join(replayer.workflows)} but it is of {run}.")
+    replayer.replay(run)
