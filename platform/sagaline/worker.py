@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,10 +31,12 @@ from sagaline._log import open_log
 from sagaline._model.limits import NAME_BYTES, size
 from sagaline._payloads import NO_CODECS, Payloads, Sealer
 from sagaline._runtime.checks import shown
+from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import milliseconds, seconds
 from sagaline._runtime.registration import registry_of
 from sagaline._store import open_stores
 from sagaline.activity import Activity
+from sagaline.checker import warn_in_background
 from sagaline.errors import ConfigurationError, LogUnavailable, SagalineError
 from sagaline.workflow import Workflow
 
@@ -90,6 +94,8 @@ class Worker:
             arm_from(setting)
         for warning in self._registry.warnings:
             _log.warning("%s", warning)
+        if self._options.check_code:
+            warn_in_background(_files(self._registry))
         self._log = open_log(self._url)
         self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
         try:
@@ -184,6 +190,15 @@ class Worker:
                 f"Expected {method}() on a worker that has been started, as in `async with Worker(...)`."
             )
         return self._host
+
+
+def _files(registry: Registry) -> list[Path]:
+    """The files of the registered workflows."""
+    functions: list[Any] = [workflow.fn for workflow in registry.workflows.values()]
+    modules = [sys.modules.get(function.__module__) for function in functions]
+    codes = [getattr(inspect.unwrap(function), "__code__", None) for function in functions]
+    names = [getattr(module, "__file__", None) for module in modules] + [getattr(c, "co_filename", None) for c in codes]
+    return [Path(name) for name in names if isinstance(name, str)]
 
 
 # What the constructor takes

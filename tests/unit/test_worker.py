@@ -91,6 +91,7 @@ async def test_nonsense_is_refused_in_words(given: dict[str, Any], words: str) -
         {"stall_give_up": "30s"},
         {"stall_give_up": None},
         {"end_when_stalled": "yes"},
+        {"check_code": 1},
     ],
     ids=str,
 )

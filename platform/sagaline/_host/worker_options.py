@@ -46,6 +46,8 @@ class WorkerOptions:
     """After so long the worker lets go of its partitions. docs/operations.md, "When a worker stands still"."""
     end_when_stalled: bool = False
     """End the process then, with exit code 75, so that its supervisor starts another. ``sagaline worker`` does."""
+    check_code: bool = True
+    """Look at the code of the workflows at start, as ``sagaline check`` does, and log what would differ on replay."""
 
     def __post_init__(self) -> None:
         for name, least, most in _WHOLE_NUMBERS:
@@ -59,6 +61,7 @@ class WorkerOptions:
                 f"{shown(self.stall_interrupt)} and {shown(self.stall_give_up)}."
             )
         _require_bool(self.end_when_stalled, "end_when_stalled")
+        _require_bool(self.check_code, "check_code")
 
     def stall_bounds(self) -> StallBounds:
         """When the watchdog acts."""

@@ -5,6 +5,7 @@ It parses files and follows calls; it imports neither the user's code nor the re
 
 from __future__ import annotations
 
+from sagaline.checker.at_start import warn_in_background
 from sagaline.checker.checking import check
 from sagaline.checker.files import TargetNotFound, files_below, files_of, path_of
 from sagaline.checker.findings import Finding, Place, Severity
@@ -27,4 +28,5 @@ __all__ = [
     "files_below",
     "files_of",
     "path_of",
+    "warn_in_background",
 ]

@@ -10,6 +10,7 @@ import ast
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from sagaline.checker.bodies import Body, own_label
 from sagaline.checker.evaluator import Scope, Variable, around
@@ -71,7 +72,7 @@ def _methods(cls: Class, resolver: Resolver) -> Iterator[Function]:
 class CallGraph:
     """The walk from workflows. ``deadline`` is of ``time.monotonic``: TooLong is raised behind it."""
 
-    def __init__(self, resolver: Resolver, deadline: float | None = None) -> None:
+    def __init__(self, resolver: Resolver, deadline: float = inf) -> None:
         self._resolver, self._deadline = resolver, deadline
         self._seen: set[Function] = set()
         self._variables: dict[ast.expr, Function] = {}
@@ -84,7 +85,7 @@ class CallGraph:
                 self._seen.add(workflow)
                 waiting.append((workflow, (workflow.qualified_name,), workflow))
         while waiting and len(self._seen) < FUNCTIONS:
-            if self._deadline is not None and time.monotonic() > self._deadline:
+            if time.monotonic() > self._deadline:
                 raise TooLong
             function, path, root = waiting.popleft()
             body = Body(function, path, self._resolver)

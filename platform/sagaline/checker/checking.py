@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from sagaline.checker.allowances import UNUSED, WRONG, Allowances
 from sagaline.checker.bodies import Body, is_plain_function
 from sagaline.checker.call_graph import CallGraph, TooLong, workflows_of
 from sagaline.checker.findings import Finding, Place, Severity
-from sagaline.checker.project import Project
+from sagaline.checker.project import BOUNDS, Bounds, Project
 from sagaline.checker.report import Report
 from sagaline.checker.resolving import Resolver
 from sagaline.checker.rules import RULES
@@ -23,15 +22,14 @@ UNREADABLE = "SGL001"
 _CODES = {rule.code for rule in RULES} | {UNREADABLE, UNUSED, WRONG, CHANGED}
 
 
-def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, seconds: float | None = None) -> Report:
+def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, bounds: Bounds = BOUNDS) -> Report:
     """Checks the workflows in files, and all that they call.
 
     ``earlier`` are files of an earlier version: runs that were started with it have to go on with this one.
-    ``seconds`` bounds the time; what has been found by then is reported, with ``is_complete`` False.
+    ``bounds``: what has been found by the deadline is reported, with ``is_complete`` False.
     """
     paths = list(paths)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    project = Project(paths)
+    project = Project(paths, bounds)
     resolver = Resolver(project)
     modules = project.targets()
     workflows = [workflow for module in modules for workflow in workflows_of(module, resolver)]
@@ -39,7 +37,7 @@ def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, secon
     sources: dict[Path, Source] = {}
     is_complete = True
     try:
-        for body in CallGraph(resolver, deadline).reached(workflows):
+        for body in CallGraph(resolver, bounds.deadline).reached(workflows):
             source = body.function.module.source
             sources[source.path] = source
             for finding in _findings(body):

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 from sagaline.checker import files
 from sagaline.checker.library import SAGALINE
-from sagaline.checker.sources import Unreadable, read
+from sagaline.checker.sources import FILE_BYTES, Unreadable, read
 from sagaline.checker.symbols import Import, Module, names_of
 
 MODULES = 20_000
 """Modules of one check, with those that are imported."""
 
 
+class Bounds(NamedTuple):
+    """``deadline`` is of ``time.monotonic``: no file is read behind it."""
+
+    file_bytes: int = FILE_BYTES
+    deadline: float = inf
+
+
+BOUNDS = Bounds()
+
+
 class Project:
     """Modules by file. ``unreadable`` are the files that could not be parsed, with the reason."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], bounds: Bounds = BOUNDS) -> None:
+        self._bounds = bounds
         self._files = [path.resolve() for path in paths]
         self._shown = dict(zip(self._files, paths, strict=True))
         self._roots = list(files.roots_of(self._files))
@@ -46,6 +60,8 @@ class Project:
             for _ in range(binding.level - 1):
                 folder = folder.parent
             return self._below(folder, binding.module)
+        if _is_installed(file) and binding.module.partition(".")[0] != importer.name.partition(".")[0]:
+            return None  # another library
         return self.named(binding.module, self.root_of(importer))
 
     def named(self, name: str, root: Path) -> Module | None:
@@ -62,7 +78,8 @@ class Project:
     def holds(self, importer: Module, name: str) -> bool:
         """Whether a name is that of a folder of sources beside the importer: a package without ``__init__.py``."""
         root = self.root_of(importer)
-        return name != SAGALINE and (root / name).is_dir() and name not in sys.stdlib_module_names
+        is_other = _is_installed(importer.source.path.resolve()) and name != importer.name.partition(".")[0]
+        return name != SAGALINE and not is_other and (root / name).is_dir() and name not in sys.stdlib_module_names
 
     def root_of(self, module: Module) -> Path:
         """The folder from which the imports of a module begin."""
@@ -82,19 +99,25 @@ class Project:
     def _module(self, file: Path) -> Module | None:
         if file not in self._modules:
             self._modules[file] = None  # also while it is read
-            if len(self._modules) <= MODULES and file.is_file():
+            is_in_time = time.monotonic() < self._bounds.deadline
+            if is_in_time and len(self._modules) <= MODULES and file.is_file():
                 self._modules[file] = self._read(file)
         return self._modules[file]
 
     def _read(self, file: Path) -> Module | None:
         shown = self._shown.get(file) or _relative(file)
         try:
-            source = read(file)
+            source = read(file, self._bounds.file_bytes)
         except Unreadable as error:
             self.unreadable[shown] = error
             return None
         source.path = shown
         return Module(source, files.module_name(file), names_of(source.tree))
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether a file is among installed packages, where everything else is a library beside it."""
+    return "site-packages" in file.parts or "dist-packages" in file.parts
 
 
 def _relative(file: Path) -> Path:

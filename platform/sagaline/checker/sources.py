@@ -39,20 +39,20 @@ class Source:
         return len(line.encode("utf-8", "replace")[: node.col_offset].decode("utf-8", "ignore")) + 1
 
 
-def read(path: Path) -> Source:
+def read(path: Path, most_bytes: int = FILE_BYTES) -> Source:
     """Reads and parses a file. Raises Unreadable."""
     try:
         with path.open("rb") as file:
-            content = file.read(FILE_BYTES + 1)
+            content = file.read(most_bytes + 1)
     except OSError as error:
         raise Unreadable(1, 1, f"the file cannot be read: {error.strerror or error}") from error
+    if len(content) > most_bytes:
+        raise Unreadable(1, 1, f"the file is larger than {most_bytes:,} bytes")
     return parse(path, content)
 
 
 def parse(path: Path, content: bytes) -> Source:
     """Parses what a file contains. Raises Unreadable."""
-    if len(content) > FILE_BYTES:
-        raise Unreadable(1, 1, f"the file is larger than {FILE_BYTES:,} bytes")
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise Unreadable(line, 1, "the file contains a null byte, so it is no Python code")
