@@ -27,6 +27,12 @@ class Commands:
         self.broken: ActivationTooLarge | None = None  # whatever the code has made of it
         self.patches: Patches | None = None  # those of a run that has none cost nothing
 
+    def begin(self) -> None:
+        """An activation begins."""
+        self.listed, self.input_bytes = [], 0
+        if self.is_replaying:
+            self.places = []
+
     def add(self, command: Command, input_bytes: int = 0) -> None:
         """Raises ActivationTooLarge."""
         if self.closed:

@@ -55,7 +55,10 @@ class Instance:
         """Reads the run's input, before it starts. Raises InvalidInput."""
         loop = self._loop
         try:
-            loop.body = self._enter(partial(read_input, loop), payload)
+            if loop.run.workflow.signature.is_plain:  # none of the user's code takes part
+                loop.body = read_input(loop, payload)
+            else:
+                loop.body = self._enter(partial(read_input, loop), payload)
         except InvalidInput:
             raise
         except BaseException as error:  # of a validator's, whatever it is: sys.exit() too
@@ -74,6 +77,7 @@ class Instance:
         """
         loop = self._loop
         loop.begin(at_ms)
+        loop.commands.begin()
         try:
             ended = self._enter(self._run, jobs if len(jobs) == 1 else in_order(jobs))
         except (WorkflowBug, UnknownStep):
@@ -164,14 +168,14 @@ class Instance:
         loop = self._loop
         host_loop = _get_running_loop()
         host_task = _leave_host_task(host_loop) if _ONE_TASK_A_THREAD else None
-        hooks = sys.get_asyncgen_hooks()
+        first_iteration, finalizer = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(None, loop.finish_generator)
         _set_running_loop(loop)
         try:
             return self._context.run(code, argument)
         finally:
             _set_running_loop(host_loop)
-            sys.set_asyncgen_hooks(*hooks)
+            sys.set_asyncgen_hooks(first_iteration, finalizer)
             if _ONE_TASK_A_THREAD:
                 _return_to_host_task(host_loop, host_task)
 

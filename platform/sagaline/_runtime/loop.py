@@ -23,6 +23,7 @@ from sagaline._runtime.setup import Bounds
 from sagaline.errors import InvalidInput
 
 _CALLBACKS_AT_ONCE = 5_000
+_TASKS_KEPT = 16
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -41,6 +42,19 @@ class WorkflowTask(asyncio.Task[Any]):
         return self._hash
 
     __eq__ = object.__eq__
+
+
+class WorkflowHandle(asyncio.Handle):
+    """A callback. asyncio's own would ask the loop each time whether it is being debugged."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Callable[..., Any], args: tuple[Any, ...], loop: DeterministicLoop, context: contextvars.Context
+    ) -> None:
+        self._callback, self._args, self._loop, self._context = callback, args, loop, context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
 
 
 class WorkflowTimer(asyncio.TimerHandle):
@@ -63,7 +77,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._now_ms = 0
         self._time = 0.0  # in seconds; by a rounding error more where a timer is due
         self._ready: deque[asyncio.Handle] = deque()
-        self._tasks: dict[int, WorkflowTask] = {}  # strong references, in order of creation
+        self._tasks: list[WorkflowTask] = []  # strong references, in order of creation; some may be done
+        self._tasks_bound = _TASKS_KEPT
         self._task_count = 0
         self._task_bound = 0
         self._callbacks = repeat(None, 0)
@@ -89,11 +104,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if at_ms < self._now_ms:
             raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
         self._now_ms = at_ms
-        self._time = max(self._time, at_ms / 1000)
+        if (time := at_ms / 1000) > self._time:
+            self._time = time
         self._callbacks_left = self._bounds.callbacks
         self._callbacks = self._next_callbacks()
-        self._ready.extend(self._resting)
-        self._resting.clear()
+        if self._resting:
+            self.wake_resting()
         self._task_bound = self._task_count + self._bounds.tasks
 
     def reach(self, when: float) -> None:
@@ -104,7 +120,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks that are not done, in order of creation."""
-        return list(self._tasks.values())
+        return [task for task in self._tasks if not task.done()]
 
     def clear(self) -> None:
         """Drops what refers back to the loop, so that no garbage collection has to find it."""
@@ -143,7 +159,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         for handle in self._ready:
             if not _cancels_again(handle):
                 return place_of(handle)
-        places = [place_of_coroutine(task.get_coro()) for task in self._tasks.values()]
+        places = [place_of_coroutine(task.get_coro()) for task in self.tasks()]
         return f"{' or '.join(filter(None, places[:3]))}, which catches its cancellation again and again,"
 
     def _rest(self) -> None:
@@ -178,7 +194,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def call_soon(  # type: ignore[override]  # typeshed's variadic generics
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = WorkflowHandle(callback, args, self, contextvars.copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
@@ -227,12 +243,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         options.pop("eager_start", None)  # a task starts in its turn
         number = self._hash_base + self._task_count
         task = WorkflowTask(coro, self, number, **options)
-        self._tasks[number] = task
-        task.add_done_callback(self._forget_task)
+        if len(self._tasks) >= self._tasks_bound:  # a callback of each, when it is done, would cost more
+            self._tasks = [kept for kept in self._tasks if not kept.done()]
+            self._tasks_bound = 2 * len(self._tasks) + _TASKS_KEPT
+        self._tasks.append(task)
         return task
-
-    def _forget_task(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.pop(hash(task), None)
 
     # State
 

@@ -70,7 +70,7 @@ class RunLoop(DeterministicLoop):
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         here = asyncio.current_task(self)
-        return [task for task in self._tasks.values() if task is not here and not task.done()]
+        return [task for task in self._tasks if task is not here and not task.done()]
 
     async def call(self, activity: ActivityDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls an activity and waits for its outcome."""
@@ -103,22 +103,21 @@ class RunLoop(DeterministicLoop):
         if self._calls_left is not None and not self._may_call():
             return Step(0, activity, payload, self.create_future())
         undo = activity.link.definition
-        step = Step(self.table.next_number(), activity, payload, self.create_future())
+        number, options = self.table.next_number(), activity.options
         self.commands.add(
             events.ActivityScheduled(
-                step.number,
+                number,
                 activity.name,
                 payload,
-                activity.options.timeout_ms,
-                retry or activity.options.retry,
+                options.timeout_ms,
+                retry or options.retry,
                 None if undo is None else undo.name,
                 compensates.number if compensates else None,
                 compensates.outcome if compensates else None,
             ),
             len(payload),
         )
-        self.table.add_activity(step)
-        return step
+        return self.table.add_activity(Step(number, activity, payload, self.create_future()))
 
     def encode_result(self, value: Any) -> bytes:
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
@@ -147,6 +146,8 @@ class RunLoop(DeterministicLoop):
 
     def wake_when_quiet(self) -> bool:
         """Wakes whoever waits for a condition that holds, else who waits for quiet; False when nobody does."""
+        if self._conditions is None and self._quiet is None and not self._resting:
+            return False  # as it is of most code
         if self.wake_conditions():
             return True
         waiter, self._quiet = self._quiet, None
@@ -177,11 +178,6 @@ class RunLoop(DeterministicLoop):
             self.commands.add(events.TimerCancelled(handle.number))
 
     # What jobs do to it
-
-    def begin(self, at_ms: int) -> None:
-        super().begin(at_ms)
-        commands = self.commands
-        commands.listed, commands.places, commands.input_bytes = [], [], 0
 
     def make_ready(self, handle: asyncio.Handle) -> None:
         """The handle runs in this activation."""

@@ -15,7 +15,7 @@ import msgspec
 from sagaline._model.limits import DEPTH, cut
 from sagaline._runtime.carried import Misfit
 from sagaline._runtime.checks import place_of, shown
-from sagaline._runtime.codecs import Codec, check_depth, codec_of, whole_of
+from sagaline._runtime.codecs import Codec, PlainCodec, check_depth, codec_of, whole_of
 from sagaline._runtime.schemas import NoSchema, Undefined
 from sagaline.errors import ConfigurationError, InvalidInput, InvalidOutput
 
@@ -115,6 +115,11 @@ class Signature:
                         f"Expected the default of {parameter.name} in {self._name} ({place_of(self._fn)}) to be of its "
                         f"type but {misfit.text()}."
                     ) from misfit
+
+    @property
+    def is_plain(self) -> bool:
+        """True when arguments are JSON's own types: no code of a type's author takes part in reading them."""
+        return isinstance((self._known or self.require()).whole, PlainCodec)
 
     # Arguments
 

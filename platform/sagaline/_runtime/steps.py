@@ -57,9 +57,10 @@ class Steps:
         self.count += 1
         return self.count
 
-    def add_activity(self, step: Step) -> None:
+    def add_activity(self, step: Step) -> Step:
         """An activity was asked for."""
         self.activities[step.number] = self.open[step.number] = step
+        return step
 
     def newest_open(self) -> Step | None:
         """Of the activities whose outcome is not known, the one that was asked for last."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,25 +31,22 @@ Key = tuple[Place, str, int]
 Outcome = bytes | Failure
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class Attempt:
-    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts.
-
-    Fields without ``init`` cost nothing until they are set, and of most attempts most of them never are.
-    """
+    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts."""
 
     key: Key
     row: ActivityRow
     definition: ActivityDefinition
-    task: asyncio.Task[None] | None = field(default=None, init=False)
-    timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    deadline_s: float = field(default=0.0, init=False)  # on the loop's clock
-    begun_ms: int = field(default=-1, init=False)  # -1: its task has not begun yet
-    stopped_by: str = field(default="", init=False)
-    reported: bool = field(default=False, init=False)
-    looks: int = field(default=0, init=False)
-    code: UserCode | None = field(default=None, init=False)  # on the loop
-    thread: int | None = field(default=None, init=False)
+    task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    deadline_s: float = 0.0  # on the loop's clock
+    begun_ms: int = -1  # -1: its task has not begun yet
+    stopped_by: str = ""
+    reported: bool = False
+    looks: int = 0
+    code: UserCode | None = None  # on the loop
+    thread: int | None = None
 
     @property
     def place(self) -> Place:
