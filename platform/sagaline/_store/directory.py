@@ -73,8 +73,7 @@ class RocksStores:
         with reported(f"the state in {path} cannot be opened"):
             known = _identity_in(path)
             if path.exists() and known != identity:
-                shown = "damaged" if known is None else f"of {known}"
-                _log.warning("The state in %s is %s, not of %s: it is rebuilt from the log.", path, shown, identity)
+                _log.warning("The state in %s %s: it is rebuilt from the log.", path, _difference(known, identity))
                 self.wipe(partition)
             try:
                 return self._open(path, identity)
@@ -128,6 +127,16 @@ class RocksStores:
 
     def close(self) -> None:
         os.close(self._lock)
+
+
+def _difference(known: Identity | None, identity: Identity) -> str:
+    if known is None:
+        return "is damaged"
+    if known.log != identity.log:
+        return "belongs to another log, or the history topic was made anew"
+    if known.namespace != identity.namespace:
+        return f"belongs to namespace {known.namespace!r}, not {identity.namespace!r}"
+    return f"has format {known.format} of another version and this one writes format {identity.format}"
 
 
 def _identity_in(path: Path) -> Identity | None:

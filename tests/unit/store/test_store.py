@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,12 +110,22 @@ def test_a_store_of_another_log_is_wiped(stores: Stores) -> None:
     store.close()
 
 
-def test_another_identity_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"namespace": "payments"}, f"namespace '{IDENTITY.namespace}', not 'payments': it is rebuilt from the log"),
+        ({"format": 99}, "this one writes format 99: it is rebuilt from the log"),
+        ({"log": "another"}, "another log, or the history topic was made anew: it is rebuilt from the log"),
+    ],
+    ids=str,
+)
+def test_another_identity_is_said(
+    other: dict[str, Any], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stores = open_stores(tmp_path)
     stores.open(0, IDENTITY).close()
-    stores.open(0, IDENTITY._replace(namespace="payments")).close()
-    assert "rebuilt from the log" in caplog.text
-    assert "payments" in caplog.text
+    stores.open(0, IDENTITY._replace(**other)).close()
+    assert words in caplog.text
     stores.close()
 
 
