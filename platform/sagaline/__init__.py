@@ -39,7 +39,7 @@ from sagaline.errors import (
     StateDirectoryInUse,
     TopicMismatch,
 )
-from sagaline.handlers import Signal, SignalHandler
+from sagaline.handlers import QueryHandler, Signal, SignalHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import Workflow, WorkflowInfo, workflow
@@ -66,6 +66,7 @@ __all__ = [
     "PatchUse",
     "PayloadTooLarge",
     "PayloadUnavailable",
+    "QueryHandler",
     "RequestRefused",
     "RequestTimeout",
     "Retry",

@@ -33,13 +33,14 @@ from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, get_args, overlo
 from sagaline._runtime import checks
 from sagaline._runtime.context import require_instance
 from sagaline._runtime.frames import caller
-from sagaline._runtime.handlers import DYNAMIC, SIGNAL, HandlerDeclaration, HandlerDefinition
+from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, HandlerDeclaration, HandlerDefinition
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
-__all__ = ["Signal", "SignalHandler"]
+__all__ = ["QueryHandler", "Signal", "SignalHandler"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 
 
@@ -54,6 +55,36 @@ class SignalHandler(HandlerDeclaration, Generic[*Ts]):
     def __get__(self, instance: object, owner: type) -> Any:
         """The handler itself, or the method of an object."""
         return self if instance is None else MethodType(self._definition.fn, instance)
+
+
+class QueryHandler(HandlerDeclaration, Generic[R, *Ts]):
+    """A method with ``@workflow.query``. ``await handle.query(Order.status)`` asks it; called on an object it is the
+    method that was written."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> QueryHandler[R, *Ts]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Callable[[*Ts], R]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        """The handler itself, or the method of an object."""
+        return self if instance is None else MethodType(self._definition.fn, instance)
+
+
+class QueryDecorator:
+    """``@workflow.query(...)`` with its options, waiting for the method."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    def __call__(self, fn: Callable[[Any, *Ts], R], /) -> QueryHandler[R, *Ts]:
+        """The method as a handler. Raises ConfigurationError when it cannot be one."""
+        definition = handler_of(fn, QUERY, self._name)
+        if definition.is_async:
+            raise ConfigurationError(
+                f"Expected the query {fn.__qualname__} ({definition.place}) to be an ordinary function but it is "
+                f"async: a query answers at once, from what the object knows."
+            )
+        return QueryHandler(definition)
 
 
 class SignalDecorator:

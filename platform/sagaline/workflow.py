@@ -23,12 +23,13 @@ from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
-from sagaline.handlers import Signal, SignalDecorator, SignalHandler
+from sagaline.handlers import QueryDecorator, QueryHandler, Signal, SignalDecorator, SignalHandler
 
 __all__ = ["Workflow", "WorkflowInfo", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
 C = TypeVar("C")
 F = TypeVar("F", bound=Callable[..., Any])
 Ts = TypeVarTuple("Ts")
@@ -123,6 +124,19 @@ class _WorkflowNamespace:
         What one raises is a bug, for nobody is there to be told: the run parks.
         """
         decorator = SignalDecorator(DYNAMIC if dynamic else name)
+        return decorator if fn is None else decorator(fn)
+
+    @overload
+    def query(self, fn: Callable[[Any, *Ts], A], /) -> QueryHandler[A, *Ts]: ...
+    @overload
+    def query(self, /, *, name: str | None = None, dynamic: bool = False) -> QueryDecorator: ...
+    def query(self, fn: Any = None, /, *, name: str | None = None, dynamic: bool = False) -> Any:
+        """Makes a method the answer to the queries of a name, by default its own.
+
+        It is an ordinary function that answers from what the object knows and changes nothing: one that does is
+        refused, and what it has done is undone. ``dynamic`` as for signals.
+        """
+        decorator = QueryDecorator(DYNAMIC if dynamic else name)
         return decorator if fn is None else decorator(fn)
 
     def all_handlers_finished(self) -> bool:

@@ -134,6 +134,14 @@ class Basket:
     @workflow.signal(dynamic=True)
     def other(self, name: str, args: list[object]) -> None: ...
 
+    @workflow.query
+    def status(self) -> str:
+        return self.customer
+
+    @workflow.query(name="count")
+    def count_of(self, item: Order) -> int:
+        return len(item.id)
+
     @workflow.run
     async def run(self, customer: str) -> int:
         return int(workflow.all_handlers_finished())
@@ -153,6 +161,9 @@ async def send(client: Client) -> None:
     await basket.signal(Basket.close, timeout="5s")
     await basket.signal(approved, Order("1"))
     await basket.signal("any", 1, [2])
+    assert_type(await basket.query(Basket.status), str)
+    assert_type(await basket.query(Basket.count_of, Order("1"), timeout="1s"), int)
+    await basket.query("status")
     await client.handle("b").signal(approved, Order("1"), timeout=None)
     Worker("memory://x", workflows=[Basket, Shipping, receives])
 

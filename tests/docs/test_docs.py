@@ -10,9 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-COMMANDS = (
-    "demo dev worker start signal result list show history cancel terminate doctor patches check export replay".split()
-)
+COMMANDS = "demo dev worker start signal query result list show history cancel terminate doctor patches check export replay".split()
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 

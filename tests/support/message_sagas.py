@@ -46,6 +46,14 @@ class Basket:
     def other(self, name: str, args: list[Any]) -> None:
         self.others.append(f"{name}{args}")
 
+    @workflow.query
+    def count(self) -> int:
+        return sum(item.count for item in self.items)
+
+    @workflow.query(name="has-item")
+    def has(self, name: str) -> bool:
+        return any(item.name == name for item in self.items)
+
     @workflow.signal
     def close(self) -> None:
         self.closed = True
@@ -83,6 +91,67 @@ class Strict:
         return self.seen
 
 
+@workflow
+class Nosy:
+    """Its queries do what queries may not."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.told: list[str] = []
+        self.event = asyncio.Event()
+
+    @workflow.query
+    def counts(self) -> int:
+        self.asked += 1
+        return self.asked
+
+    @workflow.query
+    def appends(self) -> int:
+        self.told.append("asked")
+        return len(self.told)
+
+    @workflow.query
+    def calls(self) -> None:
+        asyncio.get_running_loop().create_task(asyncio.sleep(1))
+
+    @workflow.query
+    def sleeps(self) -> None:
+        asyncio.get_running_loop().call_later(5, print)
+
+    @workflow.query
+    def wakes(self) -> None:
+        self.event.set()
+
+    @workflow.query
+    def draws(self) -> float:
+        return workflow.random().random()
+
+    @workflow.query
+    def raises(self) -> None:
+        raise LookupError("nothing there")
+
+    @workflow.query
+    def lies(self) -> int:
+        return "no number"  # type: ignore[return-value]
+
+    @workflow.query
+    def leaves(self) -> None:
+        raise SystemExit(3)
+
+    @workflow.query
+    def stands(self) -> tuple[int, int]:
+        return self.asked, len(self.told)
+
+    @workflow.signal
+    def wake(self) -> None:
+        self.event.set()
+
+    @workflow.run
+    async def run(self) -> str:
+        await self.event.wait()
+        return "done"
+
+
 numbers = Signal[int]("numbers")
 words = Signal[str]("words")
 
@@ -101,5 +170,5 @@ async def patient(seconds: float) -> str:
         return words.receive_nowait("nothing")
 
 
-WORKFLOWS: list[Any] = [Basket, Strict, adds, patient]
+WORKFLOWS: list[Any] = [Basket, Strict, Nosy, adds, patient]
 ACTIVITIES = [note]

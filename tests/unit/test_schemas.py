@@ -70,6 +70,7 @@ def samples() -> dict[str, records.Record]:
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),
+        "query_run": records.QueryRun("request", "order-1", "status", b"[1]", "client", 2, "run"),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),

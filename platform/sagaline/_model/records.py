@@ -90,6 +90,18 @@ class SignalRun(msgspec.Struct, frozen=True, gc=False):
     run_id: str = ""
 
 
+class QueryRun(msgspec.Struct, frozen=True, gc=False):
+    """Asks a run's code a question; it changes nothing."""
+
+    request_id: str
+    workflow_id: str
+    query: str
+    input: bytes
+    reply_to: str = ""
+    reply_partition: int = 0
+    run_id: str = ""
+
+
 class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """What an attempt of an activity came to."""
 
@@ -194,7 +206,7 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun
+Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun | QueryRun
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
@@ -206,6 +218,7 @@ RECORDS: dict[str, type[Record]] = {
     "retry_run": RetryRun,
     "read_run": ReadRun,
     "signal_run": SignalRun,
+    "query_run": QueryRun,
     "activity_result": ActivityResult,
     "task": Task,
     "reply": Reply,

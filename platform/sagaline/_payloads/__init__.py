@@ -2,7 +2,16 @@
 
 from sagaline._payloads.envelope import is_sealed
 from sagaline._payloads.options import NO_CODECS, Payloads
-from sagaline._payloads.places import Place, input_of, message_input, result_of, sent_message, step_input, step_result
+from sagaline._payloads.places import (
+    Place,
+    input_of,
+    message_answer,
+    message_input,
+    result_of,
+    sent_message,
+    step_input,
+    step_result,
+)
 from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
 from sagaline._payloads.sealer import PLAIN, Sealer, describe
 
@@ -18,6 +27,7 @@ __all__ = [
     "describe",
     "input_of",
     "is_sealed",
+    "message_answer",
     "message_input",
     "result_of",
     "sent_message",

@@ -46,6 +46,11 @@ def sent_message(message_run_id: str) -> Place:
     return Place(message_run_id, "message")
 
 
+def message_answer(message_run_id: str) -> Place:
+    """The answer to a message, for whoever has sent it."""
+    return Place(message_run_id, "answer")
+
+
 def is_run_id(text: str) -> bool:
     """True for 32 hexadecimal digits, which are safe as the name of a folder."""
     return _RUN_ID.fullmatch(text) is not None

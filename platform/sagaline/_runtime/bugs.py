@@ -64,6 +64,10 @@ class Evicted(BaseException):
     """Raised where code waits when its instance is evicted: nothing that it does counts any more."""
 
 
+class ChangedByLook(BaseException):
+    """A query or a validator has changed the run, or has tried to. (No Exception: those are caught.)"""
+
+
 class CompensationFailed(FailureError):
     """A compensation failed for good; the run is parked for a person."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagaline._model.events import Command, PatchMarked
-from sagaline._runtime.bugs import ActivationTooLarge
+from sagaline._runtime.bugs import ActivationTooLarge, ChangedByLook
 from sagaline._runtime.frames import caller
 from sagaline._runtime.patches import Patches, markers_of
 from sagaline._runtime.setup import Bounds
@@ -15,7 +15,7 @@ class Commands:
     When ``closed``, the instance is evicted: what its code asks for on its way out is dropped.
     """
 
-    __slots__ = ("_bounds", "broken", "closed", "input_bytes", "is_replaying", "listed", "patches", "places")
+    __slots__ = ("_bounds", "broken", "closed", "input_bytes", "is_replaying", "listed", "patches", "places", "reading")
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -24,6 +24,7 @@ class Commands:
         self.places: list[str] = []
         self.is_replaying = False
         self.closed = False
+        self.reading = False  # a query or a validator is at work
         self.broken: ActivationTooLarge | None = None  # whatever the code has made of it
         self.patches: Patches | None = None  # those of a run that has none cost nothing
 
@@ -36,6 +37,7 @@ class Commands:
     def add(self, command: Command, input_bytes: int = 0) -> None:
         """Raises ActivationTooLarge."""
         if self.closed:
+            self.check_reading("ask for an activity or a timer")
             return
         self.input_bytes += input_bytes
         if len(self.listed) >= self._bounds.commands or self.input_bytes > self._bounds.input_bytes:
@@ -46,6 +48,7 @@ class Commands:
 
     def patched(self, patch: str, deprecated: bool) -> bool:
         """Whether the run has a patch. The first answer stays, and is in history when it is yes."""
+        self.check_reading("ask for a patch")
         patches = self.patches = self.patches or Patches()
         if deprecated:
             patches.deprecated.add(patch)
@@ -58,6 +61,11 @@ class Commands:
                 if self.is_replaying:
                     self.places.insert(at, caller())
         return answer
+
+    def check_reading(self, what: str) -> None:
+        """Raises ChangedByLook in a query or a validator."""
+        if self.reading:
+            raise ChangedByLook(f"Expected code that only looks to change nothing but it tries to {what} ({caller()}).")
 
     def _break(self) -> ActivationTooLarge:
         if self.input_bytes > self._bounds.input_bytes:

@@ -17,7 +17,7 @@ from sagaline.errors import ConfigurationError, InvalidInput
 
 DYNAMIC = ""
 """The name of the handler that is given what has no handler of its own."""
-SIGNAL = "signal"
+SIGNAL, QUERY = "signal", "query"
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _values = msgspec.json.Decoder(list[Any]).decode
 
@@ -79,13 +79,19 @@ class Handlers:
 
     signals: Mapping[str, HandlerDefinition] = field(default_factory=dict)
 
+    queries: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+
+    def query(self, name: str) -> HandlerDefinition | None:
+        """Who answers a query of that name."""
+        return self.queries.get(name) or self.queries.get(DYNAMIC)
+
     def signal(self, name: str) -> HandlerDefinition | None:
         """Who handles a signal of that name."""
         return self.signals.get(name) or self.signals.get(DYNAMIC)
 
     def all(self) -> Iterable[HandlerDefinition]:
         """All of them."""
-        return self.signals.values()
+        return [*self.signals.values(), *self.queries.values()]
 
 
 NO_HANDLERS = Handlers()

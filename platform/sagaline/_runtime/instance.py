@@ -28,6 +28,7 @@ from sagaline._runtime.endings import BUG, CANCELLED, failure_from, meaning
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
+from sagaline._runtime.messages.looking import look
 from sagaline._runtime.patches import Patches, markers_of
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
@@ -43,13 +44,14 @@ _get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_r
 class Instance:
     """A run's code in memory. After WorkflowBug it may only be evicted."""
 
-    __slots__ = ("_context", "_evicted", "_loop")
+    __slots__ = ("_context", "_evicted", "_lingers", "_loop")
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         set_order.install()
         self._loop = _new_loop(run, setup)
         self._context = contextvars.Context()
         self._evicted = False
+        self._lingers = False
 
     def take_input(self, payload: bytes) -> None:
         """Reads the run's input, before it starts. Raises InvalidInput."""
@@ -84,7 +86,7 @@ class Instance:
             raise
         except BaseException as error:  # sys.exit() and KeyboardInterrupt too: they end this run's turn, no more
             raise bug(error) from error
-        if ended:
+        if ended and not self._lingers:
             self.evict()
         return loop.commands.listed
 
@@ -109,6 +111,17 @@ class Instance:
         """Which of the markers of a replayed activation the code should have asked for and has not."""
         patches = self._loop.commands.patches
         return None if patches is None else patches.unasked(recorded, asked)
+
+    def linger(self) -> None:
+        """The instance stays as it is when its run ends, to be looked at."""
+        self._lingers = True
+
+    def look(self, what: str, code: Callable[[Any], Any]) -> Any:
+        """Calls code that only looks at the run's object; NOT_BEGUN when there is none yet.
+
+        Raises what the code raises; ChangedByLook, after which the instance may only be evicted.
+        """
+        return self._enter(partial(look, self._loop, what), code)
 
     @property
     def info(self) -> RunInfo:

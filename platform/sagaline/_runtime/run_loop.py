@@ -48,6 +48,7 @@ class RunLoop(DeterministicLoop):
     @property
     def random(self) -> random.Random:
         """The run's own generator, seeded by its id."""
+        self.commands.check_reading("draw a random number")
         return self.run.random
 
     @property
@@ -182,6 +183,13 @@ class RunLoop(DeterministicLoop):
     def make_ready(self, handle: asyncio.Handle) -> None:
         """The handle runs in this activation."""
         self._ready.append(handle)
+
+    def woken(self) -> str:
+        """What is ready to run although the loop was quiet, in words; it is dropped. Empty when nothing is."""
+        if not self._ready:
+            return ""
+        self._ready.clear()
+        return "made a task or woken something that waits"
 
     def clear(self) -> None:
         super().clear()

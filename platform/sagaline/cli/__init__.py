@@ -14,6 +14,7 @@ from sagaline.cli import (
     history,
     list_runs,
     patches,
+    query_run,
     replay,
     result,
     runs,
@@ -46,6 +47,7 @@ app.command("patches")(patches.patches)
 app.command("export")(export.export)
 app.command("replay")(replay.replay)
 app.command("signal")(signal_run.signal_run)
+app.command("query")(query_run.query_run)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")

@@ -54,6 +54,7 @@ _REFUSALS = {
     "UnknownWorkflow": USAGE,
     "PayloadTooLarge": USAGE,
     "UnknownSignal": USAGE,
+    "UnknownQuery": USAGE,
 }
 
 

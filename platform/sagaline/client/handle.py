@@ -13,11 +13,11 @@ from sagaline.client.commands import Command, confirm
 from sagaline.client.events import public_events
 from sagaline.client.exported import export
 from sagaline.client.link import Link
-from sagaline.client.messages import send_signal
+from sagaline.client.messages import ask_query, send_signal
 from sagaline.client.requests import new_id
 from sagaline.client.types import Description, HistoryEvent, OnParked
 from sagaline.client.waiting import EndOfRun, Terms
-from sagaline.handlers import Signal, SignalHandler
+from sagaline.handlers import QueryHandler, Signal, SignalHandler
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -116,6 +116,29 @@ class RunHandle(Generic[R]):
         """
         ids = (self.workflow_id, self.run_id)
         await send_signal(self._link, ids, signal, args, checks.seconds(timeout))
+
+    @overload
+    async def query(
+        self, query: QueryHandler[A, *Ts], /, *args: *Ts, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> A: ...
+    @overload
+    async def query(self, query: str, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT) -> Any: ...
+    async def query(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
+        self, query: Any, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> Any:
+        """Asks the run's code: ``status = await handle.query(Order.status)``. The answer is never older than what was
+        acknowledged before; a run that has ended answers as it stood at its end.
+
+        ``query`` is a method with ``@workflow.query``, or a name with arguments that are values of JSON.
+
+        Raises:
+            InvalidInput: the arguments, or the answer, do not fit; the message names the field.
+            RequestRefused: ``type`` says why: "WorkflowNotFound", "UnknownQuery", "InvalidInput", "QueryFailed",
+                "QueryChangesRun", "RunParked" when its code cannot be run here.
+            RequestTimeout: no worker answered in time.
+        """
+        ids = (self.workflow_id, self.run_id)
+        return await ask_query(self._link, ids, query, args, checks.seconds(timeout))
 
     async def cancel(
         self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT

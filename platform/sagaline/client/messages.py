@@ -1,11 +1,11 @@
-"""Messages to a run: signals."""
+"""Messages to a run: signals and queries."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sagaline._model.records import Reply, SignalRun
-from sagaline._runtime.handlers import DYNAMIC, HandlerDeclaration
+from sagaline._model.records import QueryRun, Reply, SignalRun
+from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, HandlerDeclaration
 from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.requests import new_id
@@ -20,7 +20,7 @@ async def send_signal(
     Raises InvalidInput, RequestRefused, RequestTimeout.
     """
     link.requests.check_open()
-    name, payload = named(signal, args)
+    name, payload = named(signal, args, SIGNAL)
     workflow_id, run_id = ids
     request = SignalRun(new_id(), workflow_id, name, payload, *link.requests.address, run_id)
     sealed = await link.payloads.seal_message(request)
@@ -32,15 +32,36 @@ async def send_signal(
     await link.payloads.forget_message(sealed)  # the run keeps a copy of its own
 
 
-def named(signal: object, args: tuple[Any, ...]) -> tuple[str, bytes]:
+async def ask_query(
+    link: Link, ids: tuple[str, str], query: object, args: tuple[Any, ...], timeout_s: float | None
+) -> Any:
+    """Asks a run's code until it answers. Raises InvalidInput, RequestRefused, RequestTimeout."""
+    link.requests.check_open()
+    name, payload = named(query, args, QUERY)
+    workflow_id, run_id = ids
+    request = await link.payloads.seal_message(
+        QueryRun(new_id(), workflow_id, name, payload, *link.requests.address, run_id)
+    )
+    try:
+        with link.requests.asking(request) as asking:
+            reply = await asking.answer(timeout_s)
+        if reply is None:
+            raise RequestTimeout(await link.reads.silence(workflow_id, timeout_s or 0.0, asking))
+        definition = query.definition if isinstance(query, HandlerDeclaration) else None
+        return await link.payloads.answer(request, reply.result, definition)
+    finally:
+        await link.payloads.forget_message(request)
+
+
+def named(message: object, args: tuple[Any, ...], kind: str) -> tuple[str, bytes]:
     """The name of a message, and its arguments as they are sent. Raises InvalidInput, ConfigurationError."""
-    if isinstance(signal, str):
-        return checks.text_id(signal, "the name of a signal"), checks.json_array(args)
-    if not isinstance(signal, HandlerDeclaration):
-        raise checks.not_a_handler(signal, "signal")
-    definition = signal.definition
-    if definition.name == DYNAMIC:
-        raise checks.not_a_handler(signal, "signal")
+    if isinstance(message, str):
+        return checks.text_id(message, f"the name of a {kind}"), checks.json_array(args)
+    if not isinstance(message, HandlerDeclaration):
+        raise checks.not_a_handler(message, kind)
+    definition = message.definition
+    if definition.name == DYNAMIC or definition.kind != kind:
+        raise checks.not_a_handler(message, kind)
     return definition.name, checks.encoded_by(definition.signature, definition.name, args)
 
 

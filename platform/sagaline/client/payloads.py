@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.limits import PAYLOAD_BYTES
-from sagaline._model.records import SignalRun, StartRun
+from sagaline._model.records import QueryRun, SignalRun, StartRun
 from sagaline._payloads import (
     NO_CODECS,
     BlobsUnavailable,
@@ -19,14 +19,17 @@ from sagaline._payloads import (
     describe,
     input_of,
     is_sealed,
+    message_answer,
     result_of,
     sent_message,
 )
 from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.handlers import HandlerDefinition
 from sagaline.client.threads import Threads
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.client")
+M = TypeVar("M", SignalRun, QueryRun)
 
 
 class ClientPayloads:
@@ -68,7 +71,7 @@ class ClientPayloads:
             except BlobsUnavailable as error:
                 _log.warning("%s", error)
 
-    async def seal_message(self, request: SignalRun) -> SignalRun:
+    async def seal_message(self, request: M) -> M:
         """The request with its arguments as they are sent. Raises PayloadTooLarge, PayloadUnavailable."""
         if self._sealer.touches(request.input):
             place = sent_message(run_id_of(request))
@@ -84,10 +87,17 @@ class ClientPayloads:
             )
         return request
 
-    async def forget_message(self, request: SignalRun) -> None:
+    async def forget_message(self, request: SignalRun | QueryRun) -> None:
         """It was answered: its run has a copy of its own, or does not need it."""
-        if is_sealed(request.input):
-            await self._forget(run_id_of(request))
+        await self._forget(run_id_of(request))
+
+    async def answer(
+        self, request: SignalRun | QueryRun, payload: bytes | None, definition: HandlerDefinition | None
+    ) -> Any:
+        """What a handler has answered, of the declared type where that is known. Raises PayloadUnavailable,
+        InvalidInput."""
+        data = b"null" if payload is None else await self._opened(message_answer(run_id_of(request)), payload)
+        return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
 
     async def result(self, run_id: str, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:
         """The result of a run, of the declared type where that is known. Raises PayloadUnavailable, InvalidInput."""

@@ -96,6 +96,10 @@ class Basket:
     def gives(self) -> int:
         return 1
 
+    @workflow.query
+    def status(self, item: Order) -> str:
+        return item.id
+
     @workflow.run
     async def run(self, customer: str) -> int:
         return len(customer)
@@ -109,6 +113,12 @@ async def send(client: Client) -> None:
     await basket.signal(Basket.add, Order("1"), 2, 3)  # wrong
     await basket.signal(approved, "1")  # wrong
     await basket.signal(approved)  # wrong
+    await basket.query(Basket.status)  # wrong
+    await basket.query(Basket.status, "1")  # wrong
+    await basket.query(Basket.add, Order("1"), 2)  # wrong
+    await basket.signal(Basket.status, Order("1"))  # wrong
+    answer: int = await basket.query(Basket.status, Order("1"))  # wrong
+    print(answer)
     await basket.signal(Basket.run, "Ann")  # wrong
     await basket.signal(approved, Order("1"), timeout=b"1")  # wrong
     number: str = await basket.result()  # wrong

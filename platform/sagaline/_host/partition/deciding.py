@@ -29,6 +29,7 @@ from sagaline._model.records import (
     RUNNING,
     ActivityResult,
     CancelRun,
+    QueryRun,
     ReadRun,
     Reply,
     RetryRun,
@@ -37,7 +38,7 @@ from sagaline._model.records import (
     TerminateRun,
 )
 
-Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun
+Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun
 """What is answered once it is proven that the answer holds."""
 RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
 
@@ -46,6 +47,7 @@ class Outside(NamedTuple):
     """Who is told of what needs no record."""
 
     ask: Callable[[Question, str], None]
+    query: Callable[[QueryRun], None]
     attempts: Attempts
     releasing: Releasing
     progress: Progress
@@ -134,6 +136,10 @@ class Deciding:
         """Answers what needs no record, when it is proven that it may."""
         self._outside.ask(request, request.run_id)
 
+    def query(self, request: QueryRun) -> None:
+        """Asks a run's code a question."""
+        self._outside.query(request)
+
     def stop(self, request: CancelRun | TerminateRun) -> None:
         """Cancels or terminates a run."""
         """Once it is on record that the run stops, or has ended, whoever asked for it is told."""
@@ -173,7 +179,7 @@ class Deciding:
         message = f"Expected a request that can be handled but it was put aside as a dead letter: {cause}"
         failure = Failure("DeadLetter", limits.cut(message), retryable=False)
         workflow_id = limits.cut(request.workflow_id, limits.NAME_BYTES)
-        if not isinstance(request, ReadRun):
+        if not isinstance(request, ReadRun | QueryRun):
             self._recorder.refuse(Rejected(request.request_id, workflow_id, failure), request)
         elif request.reply_to:
             reply = Reply(request.request_id, workflow_id, "", "refused", "", None, failure)
@@ -259,6 +265,7 @@ class Deciding:
 _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     StartRun: Deciding.start,
     ReadRun: Deciding.read,
+    QueryRun: Deciding.query,
     CancelRun: Deciding.stop,
     TerminateRun: Deciding.stop,
     RetryRun: Deciding.retry,

@@ -18,10 +18,21 @@ from sagaline._host.partition.unfit import unfit
 from sagaline._host.publishing.deadletters import DeadLetters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode
-from sagaline._model.records import ActivityResult, CancelRun, ReadRun, RetryRun, SignalRun, StartRun, TerminateRun
+from sagaline._model.records import (
+    ActivityResult,
+    CancelRun,
+    QueryRun,
+    ReadRun,
+    RetryRun,
+    SignalRun,
+    StartRun,
+    TerminateRun,
+)
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | ActivityResult
-_INPUTS: frozenset[type] = frozenset((StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun))
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | ActivityResult
+_INPUTS: frozenset[type] = frozenset(
+    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun, QueryRun)
+)
 _SIGNALS = 1_000
 """Signals that are collected before they are handed on."""
 

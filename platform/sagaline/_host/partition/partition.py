@@ -31,6 +31,7 @@ from sagaline._host.partition.rows import Rows
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.reading.queries import Queries
 from sagaline._host.reading.reads import Reads
 from sagaline._host.recovery.restore import Claimed
 from sagaline._host.retention.sweep import Retention, Surroundings
@@ -38,7 +39,7 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.records import ActivityResult, StartRun
+from sagaline._model.records import ActivityResult, Reply, StartRun
 from sagaline._runtime.definitions import Registry
 
 
@@ -178,7 +179,8 @@ class _Rooms:
         self.instances = Instances(services.registry, rows.decided.history.records, options)
         activations = Activations(rows.decided, self.instances, options, recorder, guard)
         admission = Admission(rows.decided, services.registry, self.instances, options.payloads)
-        outside = Outside(self._ask, attempts, releasing, progress)
+        queries = Queries(rows.decided, services.registry, self.instances, options, self._ask)
+        outside = Outside(self._ask, queries.ask, attempts, releasing, progress)
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
@@ -203,9 +205,9 @@ class _Rooms:
     def _on_tidy(self) -> None:
         self.retention.tidy()
 
-    def _ask(self, request: Question, run_id: str) -> None:
+    def _ask(self, request: Question, run_id: str, answer: Reply | None = None) -> None:
         progress = self._progress
-        self.reads.ask(request, progress.appended + 1, idle=not progress.in_flight, run_id=run_id)
+        self.reads.ask(request, progress.appended + 1, idle=not progress.in_flight, run_id=run_id, answer=answer)
 
 
 async def _end(log: Log, topic: str, partition: int) -> int:

@@ -16,10 +16,20 @@ from sagaline._host.reading.read_index import ReadIndex
 from sagaline._host.reading.waiters import Asker, Waiters
 from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
-from sagaline._model.records import RUNNING, STATUSES, CancelRun, ReadRun, Reply, SignalRun, StartRun, TerminateRun
+from sagaline._model.records import (
+    RUNNING,
+    STATUSES,
+    CancelRun,
+    QueryRun,
+    ReadRun,
+    Reply,
+    SignalRun,
+    StartRun,
+    TerminateRun,
+)
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun
+Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun
 
 
 class _Question(NamedTuple):
@@ -27,6 +37,8 @@ class _Question(NamedTuple):
 
     request: Request
     run_id: str
+    answer: Reply | None = None
+    """An answer that was made when the question came."""
 
 
 class Reads:
@@ -50,15 +62,18 @@ class Reads:
         self._delivery = Delivery(log, guard)
         self._bytes_unproven = 0
 
-    def ask(self, request: Request, next_append: int, idle: bool, run_id: str = "") -> None:
+    def ask(
+        self, request: Request, next_append: int, idle: bool, run_id: str = "", answer: Reply | None = None
+    ) -> None:
         """Takes a request. ``next_append`` is the number of the next append: its acknowledgement is the proof.
 
         ``run_id`` is the run that answers a start that is not the first, and the one that a command has stopped.
         """
         if isinstance(request, ReadRun):
             run_id = request.run_id
-        self._bytes_unproven += _bytes(request)
-        self._index.ask(_Question(request, run_id), next_append, idle)
+        question = _Question(request, run_id, answer)
+        self._bytes_unproven += _bytes(question)
+        self._index.ask(question, next_append, idle)
 
     def proven(self, acknowledged: int, idle: bool) -> None:
         """``acknowledged`` appends are in sequence and their rows are in the store."""
@@ -94,12 +109,15 @@ class Reads:
 
     def _proven(self, question: _Question) -> None:
         request = question.request
-        self._bytes_unproven -= _bytes(request)
+        self._bytes_unproven -= _bytes(question)
         asker = Asker(request.request_id, request.workflow_id, request.reply_to, request.reply_partition)
+        if question.answer is not None:
+            self._delivery.send(Answer(asker, lambda: question.answer))
+            return
         if isinstance(request, StartRun):
             self._answer_start(asker, request, question.run_id)
             return
-        if isinstance(request, SignalRun):
+        if isinstance(request, SignalRun | QueryRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
         if isinstance(request, CancelRun | TerminateRun):
@@ -176,5 +194,7 @@ def _not_found(asker: Asker, run_id: str) -> Reply:
     return answers.refused(asker, answers.NOT_FOUND, message)
 
 
-def _bytes(request: Request) -> int:
-    return _ENTRY_BYTES + (len(request.input) if isinstance(request, StartRun) else 0)
+def _bytes(question: _Question) -> int:
+    request, answer = question.request, question.answer
+    size = len(request.input) if isinstance(request, StartRun) else 0
+    return _ENTRY_BYTES + size + (0 if answer is None else len(answer.result or b""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
@@ -16,7 +16,7 @@ from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._model.records import History
 from sagaline._payloads import BlobsUnavailable, input_of
-from sagaline._runtime.bugs import WorkflowBug, bug
+from sagaline._runtime.bugs import ChangedByLook, WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.replay import Replay, begin, follow
@@ -80,8 +80,29 @@ class Instances:
         """Keeps a rebuilt instance."""
         self._remember(run.run_id, found.instance, found.weight)
 
-    def rebuild(self, run: RunView) -> Replay:
-        """Replays a run's history, a record at a time: of what is replayed nothing stays but the instance."""
+    def look(self, run: RunView, what: str, code: Callable[[Any], Any]) -> Any:
+        """Calls code that only looks at a run's object, also of one that has ended; NOT_BEGUN when it has none.
+
+        Raises what the code raises; WorkflowBug when the run cannot be rebuilt, or the code had to be interrupted.
+        """
+        instance = self._cached.get(run.run_id)
+        if instance is None:
+            found = self.rebuild(run, lingers=True)
+            instance = found.instance
+            if not (run.closed or found.pending or found.unwritten):
+                self.keep(found, run)
+        try:
+            return self._in_code(run.workflow_id, run.run_id, instance.look, what, code)
+        except (ChangedByLook, WorkflowBug):
+            self.forget(run.run_id)
+            raise
+        finally:
+            if run.run_id not in self._cached:
+                self._evict(instance)
+
+    def rebuild(self, run: RunView, lingers: bool = False) -> Replay:
+        """Replays a run's history, a record at a time: of what is replayed nothing stays but the instance. ``lingers``:
+        also when the run has ended."""
         begun: Replay | None = None
         weight = 0
         for value in self._history(run.run_id):
@@ -92,6 +113,8 @@ class Instances:
             record = open_record(self._options.payloads, record)
             if begun is None:
                 begun = begin(self._setup, record)
+                if lingers:
+                    begun.instance.linger()
             self._in_code(run.workflow_id, run.run_id, follow, begun, record)
         if begun is None:
             raise ValueError(f"Expected a history of run {run.run_id} but there is none")

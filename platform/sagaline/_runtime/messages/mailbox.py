@@ -63,7 +63,7 @@ class Mailbox:
 
     def __init__(self, loop: MailboxLoop) -> None:
         self._loop = loop
-        self._receiver: object | None = None
+        self.receiver: object | None = None
         self._early: list[_Waiting] = []
         self._channels: dict[str, _Channel] = {}
         self._received = 0
@@ -79,16 +79,16 @@ class Mailbox:
             channel = self._channel(handler.name)
             channel.waiting.append((self._received, args[0]))
             channel.wake()
-        elif self._receiver is None or self._loop.phase != FORWARD:
+        elif self.receiver is None or self._loop.phase != FORWARD:
             self._early.append(_Waiting(self._received, handler, args, kwargs))
         else:
-            self._begin(self._receiver, _Waiting(self._received, handler, args, kwargs))
+            self._begin(self.receiver, _Waiting(self._received, handler, args, kwargs))
 
     # What the code does
 
     def open(self, receiver: object) -> bool:
         """The run's object is there: signals that waited for it are handled. True when there were some."""
-        self._receiver = receiver
+        self.receiver = receiver
         early, self._early = self._early, []
         for waiting in early:
             self._begin(receiver, waiting)

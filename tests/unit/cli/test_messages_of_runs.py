@@ -22,3 +22,13 @@ async def test_signals_are_sent_by_name_with_values_of_json(tmp_path: Path) -> N
         assert (await command("signal", "b", "close", "--log", url)).code == 0
         assert await handle.result(10) == ["a:1", "b:2"]
         assert (await command("signal", "b", "close", "--log", url)).code == 4
+
+
+async def test_queries_print_the_answer(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db?partitions=1"
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        await client.start(Basket.run, id="b")
+        assert (await command("query", "b", "count", "--log", url)).out == "0\n"
+        asked = await command("query", "b", "has-item", "--input", '"a"', "--log", url, "--json")
+        assert asked.json == {"workflow_id": "b", "query": "has-item", "answer": False}
+        assert (await command("query", "b", "nope", "--log", url)).code == 2
