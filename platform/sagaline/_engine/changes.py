@@ -25,9 +25,6 @@ class Changes:
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
         self._effects: list[Effect] = []
-        self._begin()
-
-    def _begin(self) -> None:
         self._writes: Writes = {}
         self.put = self._writes.__setitem__
 
@@ -49,7 +46,8 @@ class Changes:
         """The writes since the last call: they are in the overlay now."""
         writes = self._writes
         self._overlay.add(writes)
-        self._begin()
+        self._writes = {}
+        self.put = self._writes.__setitem__
         return writes
 
     def drain_effects(self) -> list[Effect]:

@@ -30,6 +30,7 @@ class Overlay:
     def __init__(self, below: Rows) -> None:
         self._below = below
         self._above: SortedRows[bytes | None] = SortedRows()
+        self.add = self._above.by_key.update  # writes rows; None deletes
 
     def get(self, key: bytes) -> bytes | None:
         """The newest value at ``key``, or None."""
@@ -43,10 +44,6 @@ class Overlay:
         above = self._above.scan(prefix, after)
         below = self._below.scan(prefix, after)
         return _merged(above, below) if above else below
-
-    def add(self, writes: Mapping[bytes, bytes | None]) -> None:
-        """Writes rows; None deletes."""
-        self._above.by_key.update(writes)
 
     def clear(self) -> None:
         """All writes are stored now."""

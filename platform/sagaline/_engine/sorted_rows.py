@@ -20,38 +20,44 @@ class SortedRows(Generic[V]):
 
     def __init__(self) -> None:
         self.by_key: dict[bytes, V] = {}
-        self._sorted: SortedList[bytes] = SortedList()  # keys that are there, all but the newest of the dict
+        self._sorted: SortedList[bytes] | None = None  # keys that are there, all but the newest of the dict
 
     @property
     def unsorted(self) -> int:
         """How many keys are new since the last scan."""
-        return len(self.by_key) - len(self._sorted)
+        return len(self.by_key) - (0 if self._sorted is None else len(self._sorted))
 
     def delete(self, keys: Iterable[bytes]) -> None:
         """Deletes the rows of keys that are there."""
-        by_key, is_sorted = self.by_key, bool(self._sorted)
+        by_key, in_order = self.by_key, self._sorted
         for key in keys:
             del by_key[key]
-            if is_sorted:
-                self._sorted.discard(key)
+            if in_order is not None:
+                in_order.discard(key)
+        if not by_key:
+            self._sorted = None  # nothing to look for until the next scan
 
     def clear(self) -> None:
         """Deletes all."""
         self.by_key.clear()
-        self._sorted.clear()
+        self._sorted = None
 
-    def sort(self) -> None:
+    def sort(self) -> SortedList[bytes]:
         """Sorts in what is new: a dict keeps the order in which keys came, so those are its last ones."""
-        if unsorted := self.unsorted:
-            self._sorted.update(islice(reversed(self.by_key), unsorted))
+        unsorted, in_order = self.unsorted, self._sorted
+        if in_order is None:
+            in_order = self._sorted = SortedList()
+        if unsorted:
+            in_order.update(islice(reversed(self.by_key), unsorted))
+        return in_order
 
     def scan(self, prefix: bytes, after: bytes = b"", most: int | None = None) -> list[tuple[bytes, V]]:
         """The rows whose key begins with ``prefix``, in order, as of now; with ``after``, those behind it; with
         ``most``, so many of them."""
-        self.sort()
+        in_order = self.sort()
         by_key = self.by_key
         rows: list[tuple[bytes, V]] = []
-        for key in self._sorted.irange(max(prefix, after)):
+        for key in in_order.irange(max(prefix, after)):
             if not key.startswith(prefix) or len(rows) == most:
                 break
             if key > after:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from sagaline._engine.changes import Changes, Effect
+from sagaline._engine.changes import Changes
 from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables.activities import Activities, ActivityRow, StartActivity
@@ -79,6 +79,7 @@ class State:
         self.remnants = Remnants(changes)
         self.messages = Messages(changes)
         self.signals = Signals(changes)
+        self.drain_effects = changes.drain_effects  # what the changes call for
         self._offset_rows = OffsetRows([], [])
 
     def resize(self, cached_runs: int) -> None:
@@ -154,10 +155,6 @@ class State:
         self.runs.write_changed()
         self.activities.write_new()
         return self.changes.drain_writes()
-
-    def drain_effects(self) -> list[Effect]:
-        """The effects that those changes call for."""
-        return self.changes.drain_effects()
 
     def drain_offset_rows(self) -> OffsetRows | None:
         """What waits for the record's offset."""

@@ -30,6 +30,8 @@ class Sealer:
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
+        self.is_plain = not payloads.codecs and payloads.blobs is None
+        """Sealing changes nothing, whatever the payload."""
         self._codecs = {codec.name: codec for codec in payloads.codecs}
         self._only_encrypted = payloads.encrypts and not payloads.allow_plain
         self._cache: LRUCache[_CacheKey, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)  # plain payloads of blobs
@@ -47,7 +49,9 @@ class Sealer:
 
     def touches(self, payload: bytes) -> bool:
         """True when sealing would change it."""
-        return bool(self._codecs) or (self.has_blobs and len(payload) > self._payloads.threshold_bytes)
+        if self.is_plain:
+            return False
+        return bool(self._codecs) or len(payload) > self._payloads.threshold_bytes
 
     def is_open(self, payload: bytes) -> bool:
         """True when opening it changes nothing: it is plain, and plain payloads are taken."""

@@ -38,14 +38,14 @@ class Applying:
         if crash_points.armed:
             crash_points.reach("before-apply")
         rows = self._rows
-        add, settle = rows.acknowledged.add, rows.overlay.settle
+        gather, settle = rows.acknowledged.gather, rows.overlay.settle
         messages: list[Publish] = []
         for number, pending in enumerate(acknowledged):
-            add(pending.writes)
+            gather(pending.writes)
             settle(pending.writes)
             if pending.offset_rows is not None:
                 writes, of_record = rows.decided.rows_at(offset + number, pending.offset_rows)
-                add(writes)
+                gather(writes)
                 messages += of_record
         last = acknowledged[-1]
         meta = Meta(self._progress.next_offset, self._epoch, *last.watermarks)
@@ -62,7 +62,7 @@ class Applying:
             return Lost(Kind.SUPERSEDED, f"another worker has claimed it at offset {foreign.meta.epoch}")
         if not foreign.only_invalid:  # what is in flight was decided without it
             return Lost(Kind.HISTORY, "an earlier owner's tombstones have landed behind its claim")
-        acknowledged.add(foreign.writes)
+        acknowledged.gather(foreign.writes)
         acknowledged.reached(foreign.meta, acknowledged.current_at_ms)
         self._on_tidy()
         return None

@@ -37,7 +37,7 @@ class WriteBack(Overlay):
         self._bytes = 0
         self._handle: asyncio.TimerHandle | None = None
 
-    def add(self, writes: Mapping[bytes, bytes | None]) -> None:
+    def gather(self, writes: Mapping[bytes, bytes | None]) -> None:
         """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
         above = self._above.by_key
         never_stored: list[bytes] = []
@@ -50,7 +50,8 @@ class WriteBack(Overlay):
                 never_stored.append(key)  # written once, here: the store never sees it
             else:
                 above[key] = None
-        self._above.delete(never_stored)
+        if never_stored:
+            self._above.delete(never_stored)
         self._bytes += size
 
     def reached(self, meta: Meta, current_at_ms: int) -> None:
