@@ -17,8 +17,8 @@ def size_error(
     limit: int, key: bytes | None, value: bytes | None, headers: Mapping[str, bytes] | None = None
 ) -> str | None:
     """Why the log does not take a record of this size; None when it does."""
-    size = record_bytes(key, value, headers)
-    return f"Expected a record of at most {limit} bytes but this one has {size}." if size > limit else None
+    size = len(key or b"") + len(value or b"") if not headers else record_bytes(key, value, headers)
+    return None if size <= limit else f"Expected a record of at most {limit} bytes but this one has {size}."
 
 
 def publish_error(

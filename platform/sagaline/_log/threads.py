@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -76,25 +77,24 @@ def attempt(action: Callable[[], object], what: str) -> None:
 
 
 class Mailbox(Generic[T]):
-    """Collects items from a thread and gives them to ``deliver`` on the loop, all that are there at once."""
+    """Collects items from a thread and gives them to ``deliver`` on the loop, all that are there at once.
+
+    Without a lock, which every record would take: each step on the deque is atomic, and ``_take`` looks for items
+    after it has said that it is asleep again, so that of an item that comes meanwhile either it or ``flush`` knows.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[T]], None]) -> None:
         self._loop, self._deliver = loop, deliver
-        self._items: list[T] = []
-        self._lock = threading.Lock()
+        self._items: deque[T] = deque()
         self._awake = False
-
-    def put(self, item: T) -> None:
+        self.put = self._items.append
         """Adds an item without waking the loop; ``flush`` follows."""
-        with self._lock:
-            self._items.append(item)
 
     def flush(self) -> None:
-        """Wakes the loop if there is something and it is not awake already."""
-        with self._lock:
-            if not self._items or self._awake:
-                return
-            self._awake = True
+        """Wakes the loop if there is something and it is not awake already. It may be woken once too often."""
+        if not self._items or self._awake:
+            return
+        self._awake = True
         try:
             call(self._loop, self._take)
         except BaseException:
@@ -102,11 +102,11 @@ class Mailbox(Generic[T]):
             raise
 
     def _take(self) -> None:
-        with self._lock:
-            self._awake = False
-            items, self._items = self._items, []
-        if items:
-            self._deliver(items)
+        self._awake = False
+        items, take = self._items, self._items.popleft
+        taken = [take() for _ in range(len(items))]
+        if taken:
+            self._deliver(taken)
 
 
 def tell_all(done: list[tuple[Callable[[str | None], None], str | None]]) -> None:

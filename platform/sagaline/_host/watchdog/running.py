@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 _SLOT_BYTES = 4_096
-_EMPTY = b"\0\0"
+_HEADER_BYTES = 3  # whether there is a name, and its size
 _SEPARATOR = "\0"
 
 
@@ -63,16 +63,18 @@ class Running:
         self.interrupted = ""
         slot = self._slot
         if slot is not None:
-            name = _SEPARATOR.join(code).encode("utf-8", "replace")[: _SLOT_BYTES - 2]
-            slot[2 : 2 + len(name)] = name
-            slot[:2] = len(name).to_bytes(2, "little")
+            name = _SEPARATOR.join(code).encode("utf-8", "replace")
+            size = len(name)
+            if size > _SLOT_BYTES - _HEADER_BYTES:
+                name, size = name[: _SLOT_BYTES - _HEADER_BYTES], _SLOT_BYTES - _HEADER_BYTES
+            slot[: _HEADER_BYTES + size] = b"\1" + size.to_bytes(2, "little") + name
         self.code = code
 
     def leave(self) -> None:
         """It has come back."""
         self.code = None
         if self._slot is not None:
-            self._slot[:2] = _EMPTY
+            self._slot[0] = 0
 
     def share(self, file: Path) -> None:
         """Keeps the name in a file too, which outlives the process. Raises OSError."""
@@ -94,6 +96,8 @@ def read_slot(file: Path) -> Code | None:
         data = file.read_bytes()
     except OSError:
         return None
-    size = int.from_bytes(data[:2], "little")
-    names = data[2 : 2 + size].decode("utf-8", "replace").split(_SEPARATOR)
+    if data[:1] != b"\1":
+        return None
+    size = int.from_bytes(data[1:_HEADER_BYTES], "little")
+    names = data[_HEADER_BYTES : _HEADER_BYTES + size].decode("utf-8", "replace").split(_SEPARATOR)
     return Code(*names) if len(names) == 3 and names[0] else None
