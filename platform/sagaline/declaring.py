@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from sagaline._runtime import checks
 from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
-from sagaline._runtime.context import current_instance
+from sagaline._runtime.context import current_instance, require_instance
+from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
@@ -42,6 +43,16 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
                 f"await {self.name}.inline(...)."
             )
         return self.inline(*args, **kwargs)
+
+    def continue_as_new(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
+        """As ``workflow.continue_as_new``, with the arguments' types checked: inside of this workflow alone."""
+        calls = require_instance("workflow.continue_as_new()")
+        if calls.run.workflow.name != self.name:
+            raise SagalineError(
+                f"Expected {calls.run.workflow.name} to continue as itself but it is to continue as {self.name} "
+                f"({caller()})."
+            )
+        continue_as_new(calls, args, kwargs)
 
     def inline(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Runs the function as a part of the workflow that calls it, as any function: ``await pay.inline(order)``.

@@ -13,12 +13,13 @@ import uuid
 from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
 from sagaline._runtime import checks
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
+from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
@@ -44,6 +45,10 @@ class WorkflowInfo:
     workflow: str
     started_at: datetime
     is_replaying: bool
+    continued_from: str | None = None
+    """Id of the run that has continued as this one."""
+    continue_as_new_suggested: bool = False
+    """True when the run's history is long: ``workflow.continue_as_new`` begins a new one."""
 
 
 class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
@@ -188,7 +193,35 @@ class _WorkflowNamespace:
         calls = _calls("info")
         run = calls.run
         started = datetime.fromtimestamp(run.started_ms / 1000, UTC)
-        return WorkflowInfo(run.workflow_id, run.run_id, run.workflow.name, started, calls.is_replaying)
+        return WorkflowInfo(
+            run.workflow_id,
+            run.run_id,
+            run.workflow.name,
+            started,
+            calls.is_replaying,
+            run.continued_from,
+            run.is_long,
+        )
+
+    def continue_as_new(self, *args: Any) -> NoReturn:
+        """Ends this run and begins a new one of the same workflow id with an empty history, in one step: for workflows
+        that live for ever, when ``workflow.info().continue_as_new_suggested`` is true.
+
+        ::
+
+            @workflow
+            async def cluster(nodes: list[str]) -> None:
+                while not workflow.info().continue_as_new_suggested:
+                    nodes = await check(nodes)
+                workflow.continue_as_new(nodes)
+
+        ``args`` are the workflow's arguments; ``cluster.continue_as_new(nodes)`` is the same with their types checked.
+        It raises a BaseException that must leave the workflow's function. Wait for open steps before it: their
+        outcomes are not heard any more. Handles, results and commands of a client follow the chain of runs.
+
+        Raises InvalidInput when the arguments do not fit; SagalineError in a saga that has something to undo.
+        """
+        continue_as_new(_calls("continue_as_new"), args, {})
 
     def patched(self, id: str) -> bool:
         """Whether this run has a change of the code: True for runs that come here with the new code for the first time.

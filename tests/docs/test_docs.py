@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 COMMANDS = "demo dev worker start signal query result list show history cancel terminate doctor patches check export replay".split()
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
@@ -26,9 +28,10 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_block_of_the_page_on_versioning_runs(tmp_path: Path) -> None:
-    file = tmp_path / "versioning.py"
-    file.write_text("".join(blocks("docs/versioning.md")))
+@pytest.mark.parametrize("page", ["versioning", "long-lives"])
+def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
+    file = tmp_path / "page.py"
+    file.write_text("".join(blocks(f"docs/{page}.md")))
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -62,6 +62,7 @@ def samples() -> dict[str, records.Record]:
         events.PatchMarked("fraud-check", True),
         events.SignalReceived("request", "approve", b'["Ann"]'),
         events.SignalsHandled((1, 70_000)),
+        events.RunContinued("run-2", b"[2]"),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),

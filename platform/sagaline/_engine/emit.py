@@ -8,7 +8,7 @@ import msgspec
 
 from sagaline._engine.appliers import APPLIERS, NEWEST, Applier
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunRow, RunView
+from sagaline._engine.tables.runs import RunRow, RunView, successor
 from sagaline._model.events import Event
 
 
@@ -65,5 +65,7 @@ class Emitter:
         row.next_event_id += len(self.events)
         row.more = more
         state.runs.put(row)
+        if row.continued_to:
+            state.runs.begin(successor(row))
         state.history.put(row.run_id, self.first_event_id, epoch, value)
         state.outbox.release(released)

@@ -13,7 +13,16 @@ REPLIES = "replies"
 
 def outcome(run: RunView, request_id: str, kind: str) -> Reply:
     """The answer that tells how a run stands or ended."""
-    return Reply(request_id, run.workflow_id, run.run_id, kind, run.status, run.result, run.failure)
+    return Reply(
+        request_id,
+        run.workflow_id,
+        run.run_id,
+        kind,
+        run.status,
+        run.result,
+        run.failure,
+        first_run_id=run.first_run_id,
+    )
 
 
 def send_reply(state: State, run: RunView, request_id: str, kind: str) -> None:

@@ -127,7 +127,8 @@ class State:
     def close_run(self, run: RunRow) -> None:
         """A run has ended: whatever it still waited for is dropped."""
         self.drop_steps(run)
-        self.signals.drop_all(run)
+        if not run.continued_to:  # else the next run inherits them
+            self.signals.drop_all(run)
         self.runs.put(run)
         self._offset_rows.closed.append(run)
         self.changes.call_for(CloseRun(run.workflow_id, run.run_id))

@@ -30,11 +30,20 @@ def _drop_record(state: State, key: HistoryKey) -> None:
     if left is None:
         run = state.runs.by_id(key.workflow_id, key.run_id)
         if run is not None:
+            _drop_pending(state, run)
             state.remove_run(run)
         left = state.history.count(key.run_id)
     else:
         left -= 1
     state.remnants.put(key.workflow_id, key.run_id, left)
+
+
+def _drop_pending(state: State, run: RunRow) -> None:
+    """A run is retired only when that as which it goes on has begun: if its beginning is not there, compaction has
+    removed it, and it has been retired too."""
+    pending = state.runs.by_id(run.workflow_id, run.continued_to) if run.continued_to else None
+    if pending is not None and pending.is_pending:
+        make_remnant(state, pending)
 
 
 def make_remnant(state: State, run: RunRow) -> None:

@@ -50,6 +50,9 @@ class RunDescription(msgspec.Struct, frozen=True):
     waits_for: tuple[OpenStep, ...] = ()
     """The first of the ``open_steps``."""
     patches: dict[str, bool] | None = None
+    continued_from: str = ""
+    continued_to: str = ""
+    first_run_id: str = ""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

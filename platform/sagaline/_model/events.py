@@ -21,6 +21,8 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     reply_to: str
     reply_partition: int
     reply_when: str
+    continued_from: str = ""
+    first_run_id: str = ""
     version: int = 1
 
 
@@ -182,6 +184,14 @@ class SignalsHandled(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class RunContinued(msgspec.Struct, frozen=True, gc=False):
+    """The run has ended, and goes on as run ``run_id`` of the same workflow id, which begins with this input."""
+
+    run_id: str
+    input: bytes
+    version: int = 1
+
+
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -205,6 +215,7 @@ Command = (
     | RunCancelled
     | PatchMarked
     | SignalsHandled
+    | RunContinued
 )
 Event = Input | Command
 
@@ -230,6 +241,7 @@ EVENTS: tuple[type[Event], ...] = (
     PatchMarked,
     SignalReceived,
     SignalsHandled,
+    RunContinued,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -242,5 +254,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         RunCancelled,
         PatchMarked,
         SignalsHandled,
+        RunContinued,
     }
 )

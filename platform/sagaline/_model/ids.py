@@ -21,6 +21,11 @@ def run_id_of(request: StartRequest) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def successor_of(run_id: str) -> str:
+    """The id of the run as which a run goes on."""
+    return hashlib.blake2b(f"{run_id}\0continued".encode(), digest_size=16).hexdigest()
+
+
 def idempotency_key(run_id: str, step: int) -> str:
     """The key a participant sees: the same for every attempt of a step."""
     return f"{run_id}/{step}"

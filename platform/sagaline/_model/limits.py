@@ -50,6 +50,10 @@ COMMAND_INPUT_BYTES = 128_000_000
 """Arguments of the activities that a run asks for in one activation."""
 TASKS = 20_000
 """Tasks that a run creates in one activation."""
+LONG_EVENTS = 10_000
+"""A run with more events had better continue as new."""
+LONG_BYTES = 10_000_000
+"""The same of the arguments and results in them."""
 PATCHES = 200
 """Patches that a run has asked for."""
 CLEANUP_CALLS = 10

@@ -15,7 +15,8 @@ FAILED = "failed"
 COMPENSATED = "compensated"
 CANCELLED = "cancelled"
 TERMINATED = "terminated"
-STATUSES = (RUNNING, PARKED, COMPLETED, FAILED, COMPENSATED, CANCELLED, TERMINATED)
+CONTINUED = "continued"
+STATUSES = (RUNNING, PARKED, COMPLETED, FAILED, COMPENSATED, CANCELLED, TERMINATED, CONTINUED)
 
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):
@@ -139,6 +140,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     records: tuple[bytes, ...] = ()
     more: bool = False
     part: int = 0
+    first_run_id: str = ""
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

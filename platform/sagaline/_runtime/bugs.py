@@ -60,6 +60,14 @@ class ActivationTooLarge(BaseException):
         )
 
 
+class ContinueAsNew(BaseException):
+    """Raised by the code to end its run and begin anew with ``input``. No Exception: nobody should catch it."""
+
+    def __init__(self, input: bytes) -> None:
+        super().__init__("the run continues as new")
+        self.input = input
+
+
 class Evicted(BaseException):
     """Raised where code waits when its instance is evicted: nothing that it does counts any more."""
 

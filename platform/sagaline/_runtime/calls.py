@@ -12,6 +12,7 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.phases import FORWARD, ROLLED_BACK, ROLLING_BACK
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps
 
 __all__ = ["FORWARD", "ROLLED_BACK", "ROLLING_BACK", "Calls"]
@@ -25,6 +26,11 @@ class Calls(Protocol):
 
     phase: str
     """FORWARD, ROLLING_BACK while a saga undoes its steps (the run is cancelled no more), or ROLLED_BACK."""
+
+    @property
+    def setup(self) -> Setup:
+        """The code that the worker has, and bounds."""
+        ...
 
     @property
     def run(self) -> RunInfo:

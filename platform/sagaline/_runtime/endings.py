@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import cast
 
 from sagaline._model.failure import APPLICATION, TIMEOUT, Failure
-from sagaline._runtime.bugs import CompensationFailed
+from sagaline._runtime.bugs import CompensationFailed, ContinueAsNew
 from sagaline._runtime.failures import failure_of
 from sagaline.errors import FailureError
 
 FAILED = "failed"
 CANCELLED = "cancelled"
+CONTINUED = "continued"
 BUG = "bug"
 
 
@@ -30,7 +31,7 @@ class UnfitResult(FailureError):
 
 
 def meaning(error: BaseException, cancel_requested: bool) -> str:
-    """FAILED, CANCELLED or BUG.
+    """FAILED, CANCELLED, CONTINUED or BUG.
 
     Failures are FailureErrors, and the TimeoutError of ``asyncio.timeout`` and ``wait_for``: its timer is durable, so
     it says something about the world and nothing about the code. A CancelledError is a cancellation if somebody has
@@ -38,7 +39,7 @@ def meaning(error: BaseException, cancel_requested: bool) -> str:
     it and no bug.
     """
     kinds = {_meaning(leaf, cancel_requested) for leaf in leaves(error)}
-    for kind in (BUG, FAILED, CANCELLED):
+    for kind in (BUG, FAILED, CANCELLED, CONTINUED):
         if kind in kinds:
             return kind
     return BUG
@@ -49,7 +50,14 @@ def _meaning(error: BaseException, cancel_requested: bool) -> str:
         return BUG
     if isinstance(error, FailureError | TimeoutError):
         return FAILED
+    if isinstance(error, ContinueAsNew):
+        return CONTINUED
     return CANCELLED if isinstance(error, asyncio.CancelledError) and cancel_requested else BUG
+
+
+def next_input(error: BaseException) -> bytes:
+    """With which input the run begins anew. Contract: the error's meaning is CONTINUED."""
+    return next(leaf.input for leaf in leaves(error) if isinstance(leaf, ContinueAsNew))
 
 
 def failure_from(error: BaseException) -> Failure:

@@ -19,12 +19,13 @@ from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event, PatchMarked
+from sagaline._model.ids import successor_of
 from sagaline._model.limits import cut
 from sagaline._runtime import set_order
 from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
-from sagaline._runtime.endings import BUG, CANCELLED, failure_from, meaning
+from sagaline._runtime.endings import BUG, CANCELLED, CONTINUED, failure_from, meaning, next_input
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
@@ -88,7 +89,11 @@ class Instance:
             raise bug(error) from error
         if ended and not self._lingers:
             self.evict()
-        return loop.commands.listed
+        listed = loop.commands.listed
+        run = loop.run
+        run.events += len(jobs) + len(listed)
+        run.payload_bytes += loop.commands.input_bytes
+        return listed
 
     def replay(self, jobs: Sequence[Event], at_ms: int) -> tuple[list[Command], list[str]]:
         """As ``activate``, silently; returns the place of each command in the code too."""
@@ -201,6 +206,8 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     end = meaning(error, loop.cancel_reason is not None)
     if end == BUG:
         raise bug(error)
+    if end == CONTINUED:
+        return events.RunContinued(successor_of(loop.run.run_id), next_input(error))
     rolled_back = loop.phase == ROLLED_BACK
     if end == CANCELLED:
         return events.RunCancelled(loop.cancel_reason or "", rolled_back)

@@ -27,6 +27,15 @@ def check_arguments(setup: Setup, activity: ActivityDefinition, payload: bytes) 
         )
 
 
+def check_input(setup: Setup, workflow: str, payload: bytes) -> None:
+    """The arguments of a run that code asks for. Raises PayloadTooLarge."""
+    if (size := setup.sealed_size(payload)) > setup.payload_bytes:
+        raise PayloadTooLarge(
+            f"Expected the arguments of {workflow} to have at most {setup.payload_bytes:,} bytes but they have "
+            f"{size:,}. Store them, and pass a reference to them."
+        )
+
+
 def encode_result(setup: Setup, workflow: WorkflowDefinition, value: Any) -> bytes:
     """A workflow's result as it is recorded. Raises UnfitResult when it is none."""
     try:

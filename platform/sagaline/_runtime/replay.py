@@ -138,6 +138,7 @@ def describe(event: Event | None) -> str:
         events.RunFailed: "the run's failure",
         events.RunCancelled: "the run's cancellation",
         events.SignalsHandled: "the handling of signals",
+        events.RunContinued: "the run's continuation as new",
     }
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):

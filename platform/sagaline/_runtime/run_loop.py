@@ -38,7 +38,7 @@ class RunLoop(DeterministicLoop):
         self.main: asyncio.Task[Any] | None = None
         self.cancel_reason: str | None = None
         self.phase = FORWARD
-        self._setup = setup
+        self.setup = setup
         self.body: Body | None = None
         self._calls_left: int | None = None
         self._quiet: asyncio.Future[None] | None = None
@@ -77,7 +77,7 @@ class RunLoop(DeterministicLoop):
         """Calls an activity and waits for its outcome."""
         payload = activity.signature.encode_input(args, kwargs)
         if len(payload) > SMALL_BYTES and BOUNDED_PAYLOADS in self.run.flags:
-            check_arguments(self._setup, activity, payload)
+            check_arguments(self.setup, activity, payload)
         step = self.schedule(activity, payload)
         try:
             return await step.future
@@ -95,8 +95,8 @@ class RunLoop(DeterministicLoop):
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""
-        if activity.name not in self._setup.registry.activities:
-            known = ", ".join(sorted(self._setup.registry.activities)) or "none"
+        if activity.name not in self.setup.registry.activities:
+            known = ", ".join(sorted(self.setup.registry.activities)) or "none"
             raise LookupError(
                 f"Expected activity {activity.name!r} to be registered with the worker but it has: {known}. "
                 f"Add it to Worker(activities=[...])."
@@ -122,7 +122,7 @@ class RunLoop(DeterministicLoop):
 
     def encode_result(self, value: Any) -> bytes:
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        return encode_result(self._setup, self.run.workflow, value)
+        return encode_result(self.setup, self.run.workflow, value)
 
     def patched(self, patch: str, deprecated: bool = False) -> bool:
         """Whether the run has a patch."""

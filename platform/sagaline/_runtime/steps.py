@@ -91,6 +91,11 @@ class Steps:
         """True when the timer was still to fire."""
         return self.timers.pop(handle.number, None) is not None
 
+    def undoable(self) -> Step | None:
+        """The first step that a rollback would undo."""
+        steps = self.activities.values()
+        return next((step for step in steps if step.activity.compensation and step.outcome != FAILED), None)
+
     def clear(self) -> None:
         """Drops everything that refers back to the run's loop, so that no garbage collection has to find it."""
         self.activities.clear()

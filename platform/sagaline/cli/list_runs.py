@@ -21,7 +21,9 @@ from sagaline.client import RunSummary, words
 def list_runs(
     status: Annotated[
         str | None,
-        typer.Option(help="running, parked, completed, failed, compensated, cancelled or terminated; all without it."),
+        typer.Option(
+            help="running, parked, completed, failed, compensated, cancelled, terminated or continued; all without it."
+        ),
     ] = None,
     workflow: Annotated[str | None, typer.Option(help="Name of a workflow: its runs alone.")] = None,
     timeout: Annotated[str, options.TIMEOUT] = "30s",

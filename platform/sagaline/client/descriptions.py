@@ -42,6 +42,9 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         cancel_requested=shown.cancel_requested,
         result=result,
         unowned_since=unowned_since,
+        continued_from=shown.continued_from or None,
+        continued_to=shown.continued_to or None,
+        first_run_id=shown.first_run_id or None,
     )
 
 

@@ -19,6 +19,8 @@ from sagaline.client.types import HistoryEvent
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 _INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
+_OPTIONAL = frozenset({"continued_from", "first_run_id"})
+"""Left out where they say nothing."""
 _TIMES = frozenset({"due_at", "retry_at"})
 
 
@@ -48,7 +50,7 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
     details: dict[str, Any] = {}
     for name in event.__struct_fields__:
         value = getattr(event, name)
-        if name in _INTERNAL or value is None:
+        if name in _INTERNAL or value is None or (not value and name in _OPTIONAL):
             continue
         if name in _TIMES:
             details[name] = at_ms(value)

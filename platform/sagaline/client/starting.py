@@ -69,6 +69,9 @@ async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Await
     except RequestRefused:
         await link.payloads.forget_input(request)
         raise
-    if is_sealed(request.input) and reply.run_id != run_id_of(request):  # it was given a run that was there
+    if is_sealed(request.input) and run_id_of(request) not in (
+        reply.run_id,
+        reply.first_run_id,
+    ):  # it was given a run that was there
         await link.payloads.forget_input(request)
     return reply

@@ -53,6 +53,8 @@ class Status(StrEnum):
     """It has stopped as asked; a saga has undone what it had done."""
     TERMINATED = "terminated"
     """It was ended from outside; nothing was undone."""
+    CONTINUED = "continued"
+    """It goes on as another run of the same workflow id."""
 
     @property
     def is_open(self) -> bool:
@@ -103,6 +105,8 @@ class Description(RunSummary):
 
     ``open_steps`` counts what it waits for, ``waits_for`` are the first of those. ``unowned_since`` is set when no
     worker answered, so that this was read from the log itself: it is when a worker last took the run's partition over.
+    ``continued_from`` and ``continued_to`` are the ids of the runs before and behind it, ``first_run_id`` is that of
+    the first of them all, when a run continues as new.
     """
 
     open_steps: int = 0
@@ -110,6 +114,9 @@ class Description(RunSummary):
     cancel_requested: bool = False
     result: Any = None
     unowned_since: datetime | None = None
+    continued_from: str | None = None
+    continued_to: str | None = None
+    first_run_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class EndOfRun:
         loop = asyncio.get_running_loop()
         limit_s = _LOOK_LIMIT_S if deadline is None else max(0.05, deadline - loop.time())
         run_id = "" if isinstance(self._request, StartRun) else self._run_id
-        looking = loop.create_task(self._reads.describe(self._request.workflow_id, run_id, limit_s))
+        looking = loop.create_task(self._stands(run_id, limit_s))
         try:
             await asyncio.wait((asking.future, looking), return_when=asyncio.FIRST_COMPLETED)
             if not looking.done():
@@ -79,8 +79,19 @@ class EndOfRun:
             looking.cancel()
         return await self._consider(description)
 
+    async def _stands(self, run_id: str, limit_s: float) -> Description:
+        """How the run stands, or the one as which it goes on."""
+        workflow_id = self._request.workflow_id
+        description = await self._reads.describe(workflow_id, run_id, limit_s)
+        first = description.first_run_id or description.run_id
+        if description.status is Status.CONTINUED:
+            newest = await self._reads.describe(workflow_id, "", limit_s)
+            if newest.first_run_id == first:
+                return newest
+        return description
+
     async def _consider(self, description: Description) -> Reply | None:
-        own = self._run_id in ("", description.run_id)
+        own = self._run_id in ("", description.run_id, description.first_run_id)
         if not own and not (self._joins and description.status.is_open):
             return None  # an earlier run of the id
         self._known = description

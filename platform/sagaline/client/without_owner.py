@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sagaline._engine.chains import last_of_chain
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
@@ -124,6 +125,8 @@ def answer(copy: Copy, request: ReadRun) -> Reply:
     if request.what == "runs":
         return _whole(answers.runs(asker, request.filter, state))
     run = state.run_by_id(request.workflow_id, run_id) if run_id else state.run(request.workflow_id)
+    if run is None or request.what == "result":
+        run = last_of_chain(state, request.workflow_id, run_id)
     if run is None:
         which = f" with run id {run_id!r}" if run_id else ""
         message = f"Expected a run of workflow id {request.workflow_id!r}{which} but there is none."

@@ -19,7 +19,7 @@ from sagaline._model.records import Claim, History, Positions, Refusals, Reply, 
 from simulation.ids import Ids
 from simulation.load import DONE, Books
 
-TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced)
+TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunContinued)
 
 
 @dataclass
@@ -148,6 +148,7 @@ class Watcher:
         match event:
             case e.RunStarted():
                 self._check_is_new(record, found.run_id, event.request_id)
+                self.marks["continued"] += bool(event.continued_from)
                 self.ids.began(found.workflow_id, found.run_id, event)
                 self.accepted.setdefault(event.request_id, run.workflow_id)
                 self._promised[event.request_id] = event.reply_when

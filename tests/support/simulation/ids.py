@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._model.events import RunStarted, RunTerminated
+from sagaline._model.events import RunContinued, RunStarted, RunTerminated
 from sagaline._model.records import Reply, StartRun
 from sagaline._payloads import is_sealed
 
@@ -17,6 +17,8 @@ class Ids:
         self._open: dict[str, str] = {}  # run ids by workflow id
         self._replaced: set[str] = set()  # requests that have ended a run to begin another
 
+        self._next: dict[str, str] = {}  # by workflow id: the run as which one goes on that has ended
+
     def asked(self, request: StartRun) -> None:
         self._asked[request.request_id] = request
 
@@ -24,6 +26,8 @@ class Ids:
         other = self._open.get(workflow_id)
         if other is not None:
             self._violations.append(f"{workflow_id} has a second open run {run_id} beside {other}")
+        if run_id != self._next.pop(workflow_id, run_id if not event.continued_from else ""):
+            self._violations.append(f"{workflow_id} goes on as another run than {run_id}, or did before")
         self._open[workflow_id] = run_id
         self._begun[run_id] = event
         self._replaced.discard(event.request_id)
@@ -32,6 +36,8 @@ class Ids:
         self._open.pop(workflow_id, None)
         if isinstance(event, RunTerminated) and event.request_id in self._asked:
             self._replaced.add(event.request_id)
+        if isinstance(event, RunContinued):
+            self._next[workflow_id] = event.run_id
 
     def answered(self, reply: Reply) -> None:
         """An answer to a start names its own run, or one that the request may join."""
@@ -48,3 +54,4 @@ class Ids:
     def finish(self) -> None:
         """Whoever has ended a run to begin another has begun it."""
         self._violations += [f"{request} has ended a run and begun none" for request in sorted(self._replaced)]
+        self._violations += [f"run {run_id} goes on as another that has not begun" for run_id in self._next.values()]

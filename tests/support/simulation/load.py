@@ -101,12 +101,15 @@ async def perform(plan: Plan) -> int:
 
 
 @workflow
-async def plain(plan: Plan) -> int:
-    return await perform(plan)
+async def plain(plan: Plan, again: int = 0) -> int:
+    count = await perform(plan)
+    if again:
+        plain.continue_as_new(plan, again - 1)
+    return count
 
 
 @saga
-async def undoing(plan: Plan) -> int:
+async def undoing(plan: Plan, again: int = 0) -> int:
     return await perform(plan)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
-from unittest import mock
 
 import msgspec
 
@@ -36,28 +34,10 @@ from sagaline._model.keys import claim_key, history_key, positions_key
 from sagaline._model.records import ActivityResult, Claim, History, StartRun
 from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
+from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
+from simulation.mutant_registry import MUTANTS, Patch, applied, mutant
 
-Patch = tuple[Any, str, Any]
-MUTANTS: dict[str, Callable[[], list[Patch]]] = {}
-
-
-def mutant(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
-    """Registers a mutant under its name."""
-    MUTANTS[make.__name__] = make
-    return make
-
-
-@contextmanager
-def applied(name: str) -> Iterator[None]:
-    """The product with one thing broken."""
-    patches = [mock.patch.object(*one) for one in MUTANTS[name]()]
-    for one in patches:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in patches:
-            one.stop()
+__all__ = ["MUTANTS", "applied"]
 
 
 @mutant

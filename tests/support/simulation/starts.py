@@ -42,7 +42,8 @@ class Starts:
         workflow_id = f"run-{number}" if draw.random() < 0.85 else f"run-{draw.choice([0, 0, 1])}"
         fn = draw.choice([load.plain, load.undoing, load.undoing])
         signature: Signature = fn.definition.signature
-        payload = signature.encode_input((load.make_plan(draw),), {})
+        again = draw.choice([0, 0, 0, 1, 3])
+        payload = signature.encode_input((load.make_plan(draw), again), {})
         reply_when = draw.choice(["accepted", "closed"])
         name = fn.name if draw.random() < 0.97 else "unknown"
         request = StartRun(f"request-{number}", workflow_id, name, payload, "client", 0, reply_when)

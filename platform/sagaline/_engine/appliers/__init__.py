@@ -15,6 +15,7 @@ from sagaline._engine.appliers import (
     patch_marked,
     run_cancelled,
     run_completed,
+    run_continued,
     run_failed,
     run_parked,
     run_replaced,
@@ -56,6 +57,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.PatchMarked, 1): patch_marked.apply,
     (events.SignalReceived, 1): signal_received.apply,
     (events.SignalsHandled, 1): signals_handled.apply,
+    (events.RunContinued, 1): run_continued.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

@@ -10,6 +10,7 @@ from sagaline._model.events import RunStarted
 
 def apply(state: State, run: RunRow, event: RunStarted) -> None:
     """Contract: ``run`` was made from this event (``runs.new_run``); the caller writes it."""
+    run.started_at = run.last_at  # that of a pending run was a guess
     state.runs.begin(run)
     if event.reply_to and event.reply_when == "accepted":
         send_reply(state, run, event.request_id, "accepted")

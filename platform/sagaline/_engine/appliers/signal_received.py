@@ -11,4 +11,6 @@ from sagaline._model.events import SignalReceived
 def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     state.signals.put(run, SignalRow(event.request_id, event.signal, event.input))
+    if run.inherits:
+        state.signals.pass_on(run)
     state.messages.put(run.workflow_id, run.run_id, event.request_id)

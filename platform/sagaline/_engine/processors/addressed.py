@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.chains import last_of_chain
 from sagaline._engine.processors.decisions import Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.runs import RunView
@@ -11,9 +12,9 @@ RunCommand = CancelRun | TerminateRun | RetryRun | SignalRun
 
 
 def meant(state: ReadState, request: RunCommand) -> RunView | None:
-    """The run, open or not; the newest of the workflow id when the command has no run id."""
-    workflow_id, run_id = request.workflow_id, request.run_id
-    return state.run_by_id(workflow_id, run_id) if run_id else state.run(workflow_id)
+    """The run, open or not; the newest of the workflow id when the command has no run id. One that has gone on as
+    another means that one."""
+    return last_of_chain(state, request.workflow_id, request.run_id)
 
 
 def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:

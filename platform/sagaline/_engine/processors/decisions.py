@@ -36,8 +36,9 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 class Joined(msgspec.Struct, frozen=True, gc=False):
     """A start is answered with a run that is there already.
 
-    ``unless_same``: only when the run began with the same input; with another the start is rejected with this failure.
-    Payloads may be sealed, so the host compares them, opened. None: whatever the input is.
+    ``unless_same``: only when the run began with the same input, or, of a chain of runs, its first one, while that is
+    there; with another the start is rejected with this failure. Payloads may be sealed, so the host compares them,
+    opened. None: whatever the input is.
     """
 
     workflow_id: str

@@ -35,10 +35,12 @@ def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
     own = state.run_by_id(request.workflow_id, run_id_of(request))
     if own is not None:
         return Joined(own.workflow_id, own.run_id)
+    newest = state.run(request.workflow_id)
+    if newest is not None and newest.request_id == request.request_id:  # its first run has been retired meanwhile
+        return Joined(newest.workflow_id, newest.run_id)
     refusal = state.refusal(request.request_id)
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
-    newest = state.run(request.workflow_id)
     if newest is None:
         return [started_by(request)]
     return _while_closed(request, newest) if newest.closed else _while_open(request, newest)

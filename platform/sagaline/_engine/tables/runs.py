@@ -11,73 +11,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Protocol
 
 import msgspec
 
 from sagaline._engine.changes import Changes
 from sagaline._engine.tables.attention import CUT_OFF, Attention
+from sagaline._engine.tables.run_view import RunView
 from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import PARKED, RUNNING
 
+__all__ = ["RunRow", "RunView", "Runs", "new_run", "past_key", "past_prefix", "run_key", "successor"]
 PREFIX, PAST_PREFIX = b"r/", b"b/"
 _CACHED_RESULT_BYTES = 4_096
-
-
-class RunView(Protocol):
-    """A run as it stands, for reading: a decision or a host that writes it is a type error."""
-
-    @property
-    def workflow_id(self) -> str: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def workflow(self) -> str: ...
-    @property
-    def request_id(self) -> str: ...
-    @property
-    def reply_to(self) -> str: ...
-    @property
-    def reply_partition(self) -> int: ...
-    @property
-    def reply_when(self) -> str: ...
-    @property
-    def started_at(self) -> int: ...
-    @property
-    def last_at(self) -> int: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def next_event_id(self) -> int: ...
-    @property
-    def open_steps(self) -> int: ...
-    @property
-    def cancel_requested(self) -> bool: ...
-    @property
-    def more(self) -> bool: ...
-    @property
-    def closed_at(self) -> int | None: ...
-    @property
-    def result(self) -> bytes | None: ...
-    @property
-    def failure(self) -> Failure | None: ...
-    @property
-    def parked_at(self) -> int | None: ...
-    @property
-    def ended_by(self) -> str: ...
-    @property
-    def held(self) -> bool: ...
-    @property
-    def patches(self) -> dict[str, bool] | None: ...
-    @property
-    def signals_received(self) -> int: ...
-    @property
-    def signals_waiting(self) -> int: ...
-    @property
-    def signal_bytes(self) -> int: ...
-    @property
-    def closed(self) -> bool: ...
 
 
 class RunRow(msgspec.Struct, array_like=True, gc=False):
@@ -113,11 +59,25 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     signals_received: int = 0
     signals_waiting: int = 0  # of them, those that the code has not begun to handle
     signal_bytes: int = 0  # of the arguments of those that wait
+    continued_from: str = ""
+    continued_to: str = ""
+    first_run_id: str = ""  # of the runs that went on one as the other; "" for a run that is the first
+    inherits: bool = False  # signals of the run before that had not been handled, and are not received yet
 
     @property
     def closed(self) -> bool:
         """True once a terminal event is applied; nothing follows it."""
         return self.closed_at is not None
+
+    @property
+    def is_pending(self) -> bool:
+        """True of a run that another goes on as, until its own first record: its owner writes that before all else."""
+        return self.next_event_id == 1 and self.closed_at is None and bool(self.continued_from)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """True until it has begun, and has all signals that it inherits: both come before any input."""
+        return (self.inherits and self.closed_at is None) or self.is_pending
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -152,6 +112,29 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
         started_at=at_ms,
         last_at=at_ms,
         status=RUNNING,
+        continued_from=started.continued_from,
+        first_run_id=started.first_run_id,
+    )
+
+
+def successor(run: RunRow) -> RunRow:
+    """The row of the run as which ``run`` goes on, from the end of that on: its id is never free. Whoever waits for
+    the end of the first waits for that of the last."""
+    waits = run.reply_when == "closed"
+    return RunRow(
+        workflow_id=run.workflow_id,
+        run_id=run.continued_to,
+        workflow=run.workflow,
+        request_id=run.request_id,
+        reply_to=run.reply_to if waits else "",
+        reply_partition=run.reply_partition if waits else 0,
+        reply_when=run.reply_when,
+        started_at=run.last_at + 1,
+        last_at=run.last_at + 1,
+        status=RUNNING,
+        continued_from=run.run_id,
+        first_run_id=run.first_run_id or run.run_id,
+        inherits=run.signals_waiting > 0,
     )
 
 
@@ -211,16 +194,18 @@ class Runs:
     def begin(self, run: RunRow) -> None:
         """A run begins; the closed one that was the newest of its id is an earlier one from now on."""
         before = self.newest(run.workflow_id)
-        if before is not None:
+        if before is not None and before.run_id != run.run_id:
             self._set_attention(before, "")
             self._changes.put(past_key(before.workflow_id, before.run_id), _encode(before))
             self._forget(run.workflow_id)
         self._dirty[run.workflow_id] = run
+        if run.is_pending:
+            self._set_attention(run, CUT_OFF)
 
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
-        attention = CUT_OFF if run.more else PARKED if run.status == PARKED else ""
+        attention = CUT_OFF if run.more or run.inherits else PARKED if run.status == PARKED else ""
         self._set_attention(run, attention if run.closed_at is None else "")
 
     def remove(self, run: RunRow) -> None:

@@ -67,6 +67,14 @@ class Signals:
             run.signal_bytes -= len(_decode(data).input)
             self._changes.put(key, None)
 
+    def pass_on(self, run: RunRow) -> None:
+        """The first of those that wait for the run before has been received by ``run``, which inherits them."""
+        waiting = self._changes.scan(b"s/%b/" % run.continued_from.encode())
+        first = next(waiting, None)
+        run.inherits = next(waiting, None) is not None
+        if first is not None:
+            self._changes.put(first[0], None)
+
     def drop_all(self, run: RunRow) -> None:
         """No code of the run will handle them."""
         if run.signals_waiting:

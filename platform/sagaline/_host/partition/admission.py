@@ -27,6 +27,9 @@ class Admission:
     def is_same(self, request: StartRun, run_id: str) -> bool:
         """True when the run began with the input that the request has. Sealed ones are compared opened; one that
         cannot be opened is like no other. Raises BlobsUnavailable."""
+        run = self._decided.run_by_id(request.workflow_id, run_id)
+        if run is not None and self._decided.run_by_id(request.workflow_id, run.first_run_id) is not None:
+            run_id = run.first_run_id
         record = decode(next(iter(self._decided.history.records(run_id)), None))
         if not isinstance(record, History) or not isinstance(started := record.events[0], RunStarted):
             return False

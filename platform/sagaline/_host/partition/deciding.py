@@ -112,6 +112,8 @@ class Deciding:
         if run is None:
             raise ProtocolError("a run is to be replaced that is not there")
         self._recorder.refusals()
+        if run.is_unfinished:
+            self._activations.begin_pending(run.workflow_id, self._outside.progress.before)
         emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
         emitter.emit(decision.replaced)
         self._activations.activate(emitter, self._outside.progress.before)
@@ -234,6 +236,9 @@ class Deciding:
         if self._guard.given_up:
             return False
         self._recorder.refusals()  # a later record must not say that they were read while they are nowhere
+        newest = self._decided.run(workflow_id)
+        if newest is not None and newest.is_unfinished:
+            self._activations.begin_pending(workflow_id, self._outside.progress.before)
         now = self._clock()
         emitter: Emitter | None = None
         accepted = True

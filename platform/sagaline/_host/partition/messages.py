@@ -15,6 +15,7 @@ from sagaline._engine.decide import Rejected, decide
 from sagaline._engine.emit import Emitter
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.partition.rows import Rows
@@ -39,10 +40,11 @@ def _weight(mail: Mail) -> int:
 
 
 class Code(NamedTuple):
-    """What stands between a message and the run's code."""
+    """What stands between a message and the run's code. ``before`` gives the positions without the messages."""
 
     admission: Admission
     activations: Activations
+    before: Callable[[], InputOffsets]
 
 
 class Messages:
@@ -59,7 +61,7 @@ class Messages:
         clock: Callable[[], int],
     ) -> None:
         self._decided, self._recorder = rows.decided, recorder
-        self._admission, self._activations = code
+        self._admission, self._activations, self._before = code
         self._quarantine, self._ask, self._guard, self._clock = quarantine, ask, guard, clock
 
     def signals(self, mails: Sequence[Mail]) -> None:
@@ -67,20 +69,27 @@ class Messages:
         by_run: dict[str, list[Mail]] = {}
         for mail in mails:
             by_run.setdefault(mail.request.workflow_id, []).append(mail)
-        for workflow_id, of_run in by_run.items():
-            for part in in_parts(of_run, SIGNALS_AT_ONCE, _weight):
-                if self._guard.given_up:
-                    return
-                try:
-                    self._of_run(workflow_id, [mail.request for mail in part])
-                except BaseException as error:  # a bug of ours: it costs the run or the input, not the partition
-                    blamed = self._quarantine.run(workflow_id)
-                    if self._quarantine.leaves_alone(workflow_id):
-                        blamed = self._quarantine.input(part[0].record)
-                    self._guard.caught(error, blamed)
+        parts = [
+            (workflow_id, part)
+            for workflow_id, of_run in by_run.items()
+            for part in in_parts(of_run, SIGNALS_AT_ONCE, _weight)
+        ]
+        for number, (workflow_id, part) in enumerate(parts, 1):
+            if self._guard.given_up:
+                return
+            # until all are on record, none of their records may say that all have been consumed
+            positions = self._before() if number < len(parts) else None
+            try:
+                self._of_run(workflow_id, [mail.request for mail in part], positions)
+            except BaseException as error:  # a bug of ours: it costs the run or the input, not the partition
+                blamed = self._quarantine.run(workflow_id)
+                if self._quarantine.leaves_alone(workflow_id):
+                    blamed = self._quarantine.input(part[0].record)
+                self._guard.caught(error, blamed)
 
-    def _of_run(self, workflow_id: str, requests: Sequence[SignalRun]) -> None:
+    def _of_run(self, workflow_id: str, requests: Sequence[SignalRun], positions: InputOffsets | None) -> None:
         self._recorder.refusals()
+        self._activations.begin_pending(workflow_id, self._before())
         now = self._clock()
         emitter: Emitter | None = None
         accepted: list[SignalRun] = []
@@ -103,7 +112,7 @@ class Messages:
             else:
                 accepted.append(request)
         if emitter is not None:
-            self._activations.activate(emitter)
+            self._activations.activate(emitter, positions)
         for request in accepted:
             if request.reply_to:
                 self._ask(request, self._decided.receiver(workflow_id, request.request_id) or "")

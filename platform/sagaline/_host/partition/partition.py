@@ -185,7 +185,7 @@ class _Rooms:
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
         )
-        code = Code(admission, activations)
+        code = Code(admission, activations, lambda: progress.before)
         messages = Messages(rows, recorder, code, quarantine, self._ask, guard, clock)
         self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard)
         self._progress = progress

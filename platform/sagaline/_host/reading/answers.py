@@ -53,6 +53,9 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         parked_at_ms=run.parked_at if run.status == PARKED else None,
         waits_for=_waits_for(run, state),
         patches=run.patches,
+        continued_from=run.continued_from,
+        continued_to=run.continued_to,
+        first_run_id=run.first_run_id,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
+from sagaline._engine.chains import last_of_chain
 from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
@@ -81,6 +82,9 @@ class Reads:
 
     def closed(self, workflow_id: str, run_id: str) -> None:
         """A run has ended, durably: whoever waits for it is told."""
+        run = self._run(workflow_id, run_id)
+        if run is not None and run.continued_to:
+            self._waiters.move(run_id, run.continued_to)
         for asker in self._waiters.take(run_id):
             self._delivery.send(Answer(asker, partial(self._outcome, asker, run_id), run_id))
 
@@ -133,7 +137,7 @@ class Reads:
         self._delivery.send(Answer(asker, partial(self._answer, asker, request), run_id, is_long))
 
     def _answer_start(self, asker: Asker, request: StartRun, run_id: str) -> None:
-        run = self._run(request.workflow_id, run_id)
+        run = self._last(request.workflow_id, run_id)
         if run is None:
             self._start(request)  # the run that was there has been retired meanwhile
         elif request.reply_when == "closed" and not run.closed:
@@ -153,6 +157,8 @@ class Reads:
         if request.what == "parked":
             return answers.parked(asker, self._state)
         run = self._run(request.workflow_id, request.run_id)
+        if run is None or request.what == "result":
+            run = self._last(request.workflow_id, request.run_id)
         if run is None:
             return _not_found(asker, request.run_id)
         if request.what == "history":
@@ -169,12 +175,16 @@ class Reads:
         return None
 
     def _outcome(self, asker: Asker, run_id: str, kind: str = "closed") -> Reply:
-        run = self._run(asker.workflow_id, run_id)
+        run = self._last(asker.workflow_id, run_id)
         return _not_found(asker, run_id) if run is None else outcome(run, asker.request_id, kind)
 
     def _run(self, workflow_id: str, run_id: str) -> RunView | None:
         """A run by its id; the newest of the workflow id when none is given."""
         return self._state.run_by_id(workflow_id, run_id) if run_id else self._state.run(workflow_id)
+
+    def _last(self, workflow_id: str, run_id: str) -> RunView | None:
+        """The run in which that one goes on at last."""
+        return last_of_chain(self._state, workflow_id, run_id)
 
     def _newest(self, workflow_id: str) -> str:
         run = self._state.run(workflow_id)

@@ -65,6 +65,13 @@ class Waiters:
             self._forget(asker.request_id)
         return askers
 
+    def move(self, run_id: str, to: str) -> None:
+        """Those who wait for a run wait for the one as which it goes on, as long as they would have."""
+        for name in list(self._by_run.get(run_id, ())):
+            _discard(self._by_run, run_id, name)
+            self._waiting[name] = self._waiting[name]._replace(run_id=to)
+            self._by_run.setdefault(to, {})[name] = None
+
     def _forget(self, request_id: str) -> None:
         waiter = self._waiting.pop(request_id, None)
         if waiter is not None:

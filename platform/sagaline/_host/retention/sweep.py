@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard, describe
 from sagaline._host.partition.progress import Progress
@@ -125,7 +126,7 @@ class Retention:
         """Retires what is due; returns whether there is more. Raises _NotNow.
 
         1. What is due; 2. every command that waits by now is settled; 3. positions that say so are durable;
-        4. blobs go, then 5. tombstones: blobs that a crash would leave behind would belong to no run.
+        4. of each run blobs go, then 5. tombstones: blobs that a crash would leave behind would belong to no run.
         """
         with _tried_again("looking for what is due"):
             due = self._find_due()
@@ -134,8 +135,9 @@ class Retention:
         if due:
             await self._commands_settled()
         await self._positions.record()
-        await self._delete_blobs(due.runs)
         for run in due.runs:
+            if self._may_go(run):
+                await self._delete_blobs(run)
             if self._may_go(run):  # asked again: somebody may have come while blobs were deleted
                 await self._tombstones.retire_run(*run)
         await self._tombstones.retire_refusals(due.refusals)
@@ -165,7 +167,14 @@ class Retention:
     def _may_go(self, run: RunIds) -> bool:
         """Whether a run is still there, and nobody is being answered with it."""
         with _tried_again("looking for who is being answered"):
-            return run[1] not in self._surroundings.runs_in_use() and self._decided.run_by_id(*run) is not None
+            row = self._decided.run_by_id(*run)
+            return row is not None and run[1] not in self._surroundings.runs_in_use() and self._in_order(row)
+
+    def _in_order(self, run: RunView) -> bool:
+        """Runs that go on one as the other go from the first to the last, and none before the next has begun."""
+        before = self._decided.run_by_id(run.workflow_id, run.continued_from) if run.continued_from else None
+        behind = self._decided.run_by_id(run.workflow_id, run.continued_to) if run.continued_to else None
+        return before is None and (behind is None or not behind.is_unfinished)
 
     # 2. Commands are settled
 
@@ -181,14 +190,11 @@ class Retention:
 
     # 4. Blobs
 
-    async def _delete_blobs(self, runs: list[RunIds]) -> None:
+    async def _delete_blobs(self, run: RunIds) -> None:
         delete = self._surroundings.delete_blobs
-        if delete is None:
-            return
-        for run in runs:
-            if self._may_go(run):
-                with _tried_again(f"deleting the stored payloads of {run[0]}"):
-                    await delete(run[1])
+        if delete is not None:
+            with _tried_again(f"deleting the stored payloads of {run[0]}"):
+                await delete(run[1])
 
 
 class _NotNow(Exception):

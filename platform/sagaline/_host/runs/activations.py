@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import ParamSpec
@@ -15,6 +16,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.recorder import Recorder
+from sagaline._host.runs.chains import next_events
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import seal_commands
 from sagaline._host.runs.stalled import stalled
@@ -50,7 +52,7 @@ class Activations:
     def activate(self, emitter: Emitter, positions: InputOffsets | None = None) -> None:
         """Events have come in: the run's code is given those that concern it, unless it is parked or has ended.
 
-        ``positions``: those of the record that ends a run, when they are not the newest.
+        ``positions``: those of its records, when they are not the newest.
         """
         run = emitter.run
         if (mark := self._options.marks.find(run.run_id)) is not None:
@@ -62,11 +64,18 @@ class Activations:
         if run.closed:
             self._instances.forget(run.run_id)
         elif jobs and run.status != PARKED:
-            self._run_code(emitter, self._instances.activate, run, jobs, run.last_at)
+            self._run_code(emitter, positions, self._instances.activate, run, jobs, run.last_at)
             return
         self._recorder.activation(emitter, positions=positions)
 
-    def _run_code(self, emitter: Emitter, code: Callable[P, list[Command]], *args: P.args, **more: P.kwargs) -> None:
+    def _run_code(
+        self,
+        emitter: Emitter,
+        positions: InputOffsets | None,
+        code: Callable[P, list[Command]],
+        *args: P.args,
+        **more: P.kwargs,
+    ) -> None:
         """Runs workflow code and records what it asks for; a bug in it parks the run."""
         try:
             commands = seal_commands(self._options.payloads, emitter.run.run_id, code(*args, **more))
@@ -81,7 +90,7 @@ class Activations:
             grown = weight(command)
             total += grown
             if total > limits.ACTIVATION_BYTES and emitter.events:
-                self._recorder.activation(emitter, more=True)
+                self._recorder.activation(emitter, more=True, positions=positions)
                 emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
                 total = grown
             emitter.emit(command)
@@ -92,7 +101,28 @@ class Activations:
                 limits.cut(failed.failure.message, limits.LOGGED_BYTES),
             )
             _log.warning("Run of %s failed: %s: %s", *told)
-        self._recorder.activation(emitter)
+        self._recorder.activation(emitter, positions=positions)
+        if emitter.run.continued_to:
+            asyncio.get_running_loop().call_soon(self._guard.run, self.begin_pending, emitter.run.workflow_id)
+
+    def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
+        """Begins the run as which another goes on, if it has not begun, and gives it the signals that waited for that
+        one. ``positions``: those of before the input that is being decided on, if one is."""
+        while not self._guard.given_up:
+            run = self._state.run(workflow_id)
+            if run is None or run.held or not run.is_unfinished:
+                return
+            try:
+                events = next_events(self._state, run, self._options.payloads)
+            except BlobsUnavailable as error:
+                self._give_up(run, error)
+                return
+            if not events:
+                raise ValueError(f"Expected run {run.run_id} to inherit signals but there are none")
+            emitter = Emitter(self._state, run, self._now_ms(run))
+            for event in events:
+                emitter.emit(event)
+            self.activate(emitter, positions)
 
     def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
         self._instances.forget(emitter.run.run_id)
@@ -114,6 +144,9 @@ class Activations:
 
     def finish_writing(self, run: RunView) -> None:
         """The last activation was cut off between two of its records: replay it and append the rest."""
+        if not run.more:
+            self.begin_pending(run.workflow_id)
+            return
         emitter = Emitter(self._state, run, run.last_at)
         try:
             found = self._instances.rebuild(run)
@@ -124,7 +157,8 @@ class Activations:
             self._give_up(run, error)
             return
         self._instances.keep(found, run)
-        self._run_code(emitter, lambda: found.unwritten)
+        self._run_code(emitter, None, lambda: found.unwritten)
+        self.begin_pending(run.workflow_id)
 
     def resume(self, run: RunView, answer: Effect | None = None) -> None:
         """A parked run goes on if this worker's code can follow it; else it stays as it is.
@@ -148,7 +182,7 @@ class Activations:
         emitter.emit(RunResumed(self._options.member_id))
         if answer is not None:
             self._state.changes.call_for(answer)
-        self._run_code(emitter, lambda: commands)
+        self._run_code(emitter, None, lambda: commands)
 
     def quarantine(self, run: RunView, cause: str) -> None:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""

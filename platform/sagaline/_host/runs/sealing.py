@@ -14,6 +14,7 @@ from sagaline._model.events import (
     Command,
     Event,
     RunCompleted,
+    RunContinued,
     RunStarted,
     SignalReceived,
 )
@@ -33,6 +34,8 @@ def place_of(run_id: str, event: object) -> Place:
     match event:
         case RunStarted():
             return input_of(run_id)
+        case RunContinued():  # as that of the run that begins with it
+            return input_of(event.run_id)
         case RunCompleted():
             return result_of(run_id)
         case ActivityScheduled():

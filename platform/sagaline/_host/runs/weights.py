@@ -22,6 +22,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.ActivityCompleted: "result",
     events.RunCompleted: "result",
     events.SignalReceived: "input",
+    events.RunContinued: "input",
     ActivityResult: "result",
     SignalRun: "input",
 }
@@ -36,7 +37,7 @@ def weight(event: object) -> int:
 
 
 def _started(event: events.RunStarted) -> int:
-    return len(event.input) + 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to))
+    return len(event.input) + 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to) + 64)
 
 
 def _scheduled(event: events.ActivityScheduled) -> int:
@@ -64,6 +65,10 @@ def _signal(event: events.SignalReceived | SignalRun) -> int:
 
 def _handled(event: events.SignalsHandled) -> int:
     return 5 * len(event.numbers)
+
+
+def _continued(event: events.RunContinued) -> int:
+    return len(event.input)
 
 
 def _patch(event: events.PatchMarked) -> int:
@@ -97,6 +102,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunCancelled: _reason,
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
+    events.RunContinued: _continued,
     events.SignalReceived: _signal,
     SignalRun: _signal,
     events.SignalsHandled: _handled,

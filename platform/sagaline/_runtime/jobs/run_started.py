@@ -15,6 +15,7 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     """Creates the main task."""
     run = loop.run
     run.started_ms = loop.now_ms
+    run.continued_from = job.continued_from or None
     body = loop.body or read_input(loop, job.input)
     loop.body = None
     loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(loop, body), name="main")

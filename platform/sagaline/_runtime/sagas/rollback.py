@@ -13,7 +13,7 @@ from typing import Any
 from sagaline._runtime.bugs import CompensationFailed
 from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
 from sagaline._runtime.definitions import ActivityDefinition
-from sagaline._runtime.endings import BUG, meaning
+from sagaline._runtime.endings import BUG, CONTINUED, meaning
 from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
 from sagaline._runtime.sagas import branches
 from sagaline._runtime.steps import FAILED, Step, compensation_input
@@ -42,7 +42,7 @@ def _is_undone(calls: Calls, error: BaseException) -> bool:
     cancel_requested = calls.cancel_reason is not None
     if CANCELLATION_DECIDED_FIRST not in calls.run.flags and isinstance(error, asyncio.CancelledError):
         return True
-    return meaning(error, cancel_requested) != BUG
+    return meaning(error, cancel_requested) not in (BUG, CONTINUED)
 
 
 async def _cancel_branches(calls: Calls) -> None:

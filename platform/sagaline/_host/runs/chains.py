@@ -1,0 +1,65 @@
+"""How a run begins as which another goes on: from the end of that one's history, and with its signals."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._engine.state import State
+from sagaline._engine.tables.runs import RunView
+from sagaline._host.runs.sealing import place_of
+from sagaline._host.runs.weights import weight
+from sagaline._model import limits
+from sagaline._model.codec import decode
+from sagaline._model.events import Event, RunContinued, RunStarted, SignalReceived
+from sagaline._model.records import History
+from sagaline._payloads import Sealer
+from sagaline.errors import PayloadUnavailable
+
+
+def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
+    """What an unfinished run begins with, or goes on with, up to a record's size. Raises BlobsUnavailable."""
+    events: list[Event] = [] if run.next_event_id > 1 else [_first_event(state, run)]
+    total = sum(map(weight, events))
+    if run.inherits:
+        for number, waiting in enumerate(state.signals.of(run.continued_from)):
+            row = waiting.row
+            signal = SignalReceived(row.request_id, row.signal, row.input)
+            total += weight(signal)
+            if events and (total > limits.ACTIVATION_BYTES or number >= limits.SIGNALS_AT_ONCE):
+                break
+            events.append(_sealed_anew(signal, run, sealer))
+    return events
+
+
+def _first_event(state: State, run: RunView) -> RunStarted:
+    """The payload is taken as it is: it was sealed for this run."""
+    ended = state.run_by_id(run.workflow_id, run.continued_from)
+    value: bytes | None = None
+    if ended is not None:
+        for value in state.history.records(ended.run_id):  # noqa: B007  # the last one
+            pass
+    record = None if value is None else decode(value)
+    last = record.events[-1] if isinstance(record, History) else None
+    if not isinstance(last, RunContinued):
+        raise ValueError(f"Expected the history of run {run.continued_from} to end with RunContinued but it has {last}")
+    return RunStarted(
+        run.workflow,
+        last.input,
+        run.request_id,
+        run.reply_to,
+        run.reply_partition,
+        run.reply_when,
+        run.continued_from,
+        run.first_run_id,
+    )
+
+
+def _sealed_anew(signal: SignalReceived, run: RunView, sealer: Sealer) -> SignalReceived:
+    """A payload is bound to its run. One that cannot be opened parks the run that would open it."""
+    try:
+        plain = sealer.open(place_of(run.continued_from, signal), signal.input)
+    except PayloadUnavailable:
+        return signal
+    if not sealer.touches(plain):
+        return signal
+    return msgspec.structs.replace(signal, input=sealer.seal(place_of(run.run_id, signal), plain))
