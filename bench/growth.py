@@ -12,8 +12,11 @@ import json
 import logging
 import pkgutil
 import sys
+from pathlib import Path
 
-import growing
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "support")]
+
+import growing  # noqa: E402
 
 DOUBLINGS = 4
 

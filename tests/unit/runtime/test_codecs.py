@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from payload_types import Order, fn_of
 
 from sagaline import InvalidInput
-from sagaline._model.limits import DEPTH
+from sagaline._model.limits import DEPTH, MESSAGE_BYTES
 from sagaline._runtime.carried import Misfit
 from sagaline._runtime.codecs import check_depth
 
@@ -104,3 +104,23 @@ def test_looking_at_the_depth_takes_time_in_proportion_to_the_size() -> None:
         return best
 
     assert seconds(80_000) < 40 * seconds(8_000)  # a square would be a hundred times
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [*range(10_000)],
+        ["x" * 5_000_000],
+        [{"y" * 5_000_000: 1}],
+        [{"id": ["x" * 1_000_000], "items": "x" * 1_000_000}],
+    ],
+    ids=["many", "long", "long name", "long fields"],
+)
+def test_what_does_not_fit_is_explained_in_bounded_size(wrong: list[Any]) -> None:
+    """Fault 1: the explanation is the message of a failure, or the reason for which a run is parked."""
+    fn = fn_of(list[Order])
+    data = json.dumps(wrong).encode()
+    for read in (lambda: fn.decode_input(b"[" + data + b"]"), lambda: fn.decode_output(data)):
+        with pytest.raises((InvalidInput, Misfit)) as caught:
+            read()
+        assert 0 < len(str(caught.value)) <= MESSAGE_BYTES

@@ -99,6 +99,19 @@ def test_a_reason_of_half_a_megabyte_that_another_program_has_written(kind: Any)
     check()
 
 
+@pytest.mark.parametrize("levels", [65, 3_000, 100_000])
+def test_a_start_of_so_many_brackets_is_refused(levels: int) -> None:
+    @virtual
+    async def check() -> None:
+        async with virtual_host(REGISTRY, options_of()) as world:
+            data = b"[" + b"[" * levels + b"]" * levels + b"]"
+            world.command("deep", StartRun("q", "deep", "good", data, "client", 0, "closed"))
+            assert (await world.answer("q")).kind in ("refused", "result")
+            await fine(world)
+
+    check()
+
+
 @virtual
 async def test_refusals_are_split_by_bytes_and_each_is_answered() -> None:
     """500 requests in one batch, each refused with a long text."""
@@ -111,8 +124,9 @@ async def test_refusals_are_split_by_bytes_and_each_is_answered() -> None:
             name = f"{number:03}" + '"' * 250
             world.command("w", CancelRun(f"c{number}", name, "why", "client", 0))
         world.host._namespace.reader.resume()
-        await eventually(lambda: all(world.answers(f"q{number}") for number in range(500)))
-        await eventually(lambda: all(world.answers(f"c{number}") for number in range(500)))
+        asked = {f"{kind}{number}" for kind in "qc" for number in range(500)}
+        await eventually(lambda: len(world.records(REPLIES, 0)) >= len(asked))
+        assert {reply.request_id for reply in world.records(REPLIES, 0)} == asked
         records = [record for record in world.records(HISTORY, 0) if isinstance(record, Refusals)]
         assert sum(len(record.refusals) for record in records) == 1_000
         positions = [record.commands_position for record in records]
