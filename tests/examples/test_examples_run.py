@@ -11,6 +11,8 @@ SAID = {
     "subscription": r"all paid: 119.88 in 379 days",
     "ci_pipeline": r"what runs: {'staging': 'a1', 'production': 'a1'}",
     "data_processing": r"10000 items done, 0 failed",
+    "infrastructure": "blog is taken down: ann says no: too dear",
+    "approval": "approved=False by='nobody' reason='no answer in time'\nafter 13 days",
 }
 
 

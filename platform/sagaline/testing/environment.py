@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast, overload
+from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from sagaline._log import Log, open_log
 from sagaline._log.memory import MemoryLog
@@ -29,7 +29,7 @@ from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.registration import registry_of
 from sagaline.activity import Activity
-from sagaline.client import Client, RunHandle
+from sagaline.client import Client, RunHandle, checks
 from sagaline.client.requests import Asking
 from sagaline.errors import SagalineError
 from sagaline.testing.clock import Clock, World, drive, give_up
@@ -145,13 +145,15 @@ class Environment:
         """A client of the environment's log. Waiting for an answer lets the clock jump."""
         return self._opened.client
 
-    async def start(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+    async def start(
+        self, workflow: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> RunHandle[R]:
         """Starts a run under the next of the ids ``run-1``, ``run-2``, ...; for another id there is ``client``."""
-        ordered = workflow.definition.signature.ordered(args, kwargs)
-        code = cast("Callable[..., Coroutine[Any, Any, R]]", workflow)
+        ordered = checks.definition_of(workflow).signature.ordered(args, kwargs)
+        code: Callable[..., Coroutine[Any, Any, R]] = workflow
         return await self.client.start(code, *ordered, id=f"run-{next(self._numbers)}")
 
-    async def execute(self, workflow: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def execute(self, workflow: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Starts a run, as ``start`` does, and waits for its result. Raises RunError; Stuck when it cannot end."""
         handle = await self.start(workflow, *args, **kwargs)
         return await handle.result()

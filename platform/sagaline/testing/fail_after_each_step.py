@@ -55,7 +55,7 @@ async def fail_after_each_step(
 
     Arguments:
         begin: starts a run, each time under another id: ``lambda: env.start(fulfil_order, order)``. It may put the
-            world into its first state before.
+            world into its first state before: each run has to go the same way up to its failure.
         check: asserts what has to hold, such as books that balance; the trial is a note on what it raises.
         ways: how a step fails; by default all.
 
@@ -97,8 +97,12 @@ async def _fail(
     way: Way,
     runs: set[str],
 ) -> Trial:
+    reached: list[int] = []
+
     def hits(info: ActivityInfo) -> bool:
-        return info.step == step and info.run_id not in runs
+        meant = info.step == step and info.run_id not in runs
+        reached.extend((info.attempt,) if meant else ())
+        return meant
 
     async def cancel(info: ActivityInfo) -> None:
         await env.client.handle(info.workflow_id, info.run_id).cancel("made to stop by the test")
@@ -118,5 +122,10 @@ async def _fail(
         status = (await run.describe()).status
     finally:
         env.parts.remove_fault(definition, faults[way])
+    if not reached:
+        raise AssertionError(
+            f"Expected each run to come to step {step} ({definition.name}), as the undisturbed one did, but "
+            f"{run.workflow_id!r} has not: begin() has to put the world into its first state.\n{await env.history(run)}"
+        )
     runs.add(run.run_id)
     return Trial(definition.name, step, way, run, status)

@@ -156,7 +156,6 @@ async def kit(env: Environment) -> None:
     env.time_out(fulfil)  # wrong
     env.lose_result(reserve, attempts=1)  # wrong
     await env.execute(fulfil, "1")  # wrong
-    await env.start(reserve, Order("1"))  # wrong
     count: int = env.calls(reserve)[0].result  # wrong
     print(count)
     await ActivityEnvironment().run(reserve, 5)  # wrong

@@ -49,6 +49,25 @@ async def test_a_saga_that_leaves_something_behind_is_caught_with_the_trial(saga
     assert "undo charge by refund: completed" in caught.value.__notes__[0]
 
 
+async def test_a_run_that_goes_another_way_is_told(sagaline_env: MakeEnvironment) -> None:
+    begun: list[int] = []
+
+    @saga
+    async def changes(order: Order) -> None:
+        await reserve(order)
+        if order.cents == 1:
+            await charge(order)
+
+    async with sagaline_env(workflows=[changes], activities=[reserve, charge]) as env:
+
+        async def begin() -> RunHandle[None]:
+            begun.append(1)
+            return await env.start(changes, Order("1", len(begun)))
+
+        with pytest.raises(AssertionError, match=r"Expected each run to come to step 2 \(charge\).*'run-5' has not"):
+            await fail_after_each_step(env, begin, lambda trial: None)
+
+
 async def test_ways_are_words(sagaline_env: MakeEnvironment) -> None:
     env: Environment = sagaline_env(workflows=[fulfil], activities=ACTIVITIES)
     with pytest.raises(ConfigurationError, match="Expected ways to be some of error, lost, cancel but got"):
