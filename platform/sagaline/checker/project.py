@@ -50,11 +50,11 @@ class Project:
 
     def is_target(self, module: Module) -> bool:
         """Whether the check is about this module, rather than one that imports it."""
-        return module.source.path.resolve() in self._shown
+        return module.source.file in self._shown
 
     def imported(self, importer: Module, binding: Import) -> Module | None:
         """The module that an import means: a Module of the project, None when it is outside."""
-        file = importer.source.path.resolve()
+        file = importer.source.file
         if binding.level:
             folder = file.parent
             for _ in range(binding.level - 1):
@@ -78,17 +78,17 @@ class Project:
     def holds(self, importer: Module, name: str) -> bool:
         """Whether a name is that of a folder of sources beside the importer: a package without ``__init__.py``."""
         root = self.root_of(importer)
-        is_other = _is_installed(importer.source.path.resolve()) and name != importer.name.partition(".")[0]
+        is_other = _is_installed(importer.source.file) and name != importer.name.partition(".")[0]
         return name != SAGALINE and not is_other and (root / name).is_dir() and name not in sys.stdlib_module_names
 
     def root_of(self, module: Module) -> Path:
         """The folder from which the imports of a module begin."""
-        return files.root_of(module.source.path.resolve().parent)
+        return files.root_of(module.source.file.parent)
 
     def submodule(self, module: Module, name: str) -> Module | None:
         """A module in a package."""
-        path = module.source.path
-        return self._below(path.resolve().parent, name) if path.name == "__init__.py" else None
+        file = module.source.file
+        return self._below(file.parent, name) if file.name == "__init__.py" else None
 
     def _below(self, folder: Path, name: str) -> Module | None:
         path = files.module_in(folder, name) if name else folder

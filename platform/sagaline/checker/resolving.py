@@ -39,6 +39,8 @@ class Resolver:
         self._names: dict[Scope, Names] = {}
         self._defined: dict[ast.AST, Function | Class] = {}
         self._values: dict[tuple[ast.expr, Scope], Value | None] = {}
+        self._bindings: dict[tuple[Binding, Scope], Value | None] = {}
+        self._starred: dict[tuple[str, Scope], Value | None] = {}
         self._depth = 0
 
     def value(self, expression: ast.expr, scope: Scope) -> Value | None:
@@ -119,6 +121,13 @@ class Resolver:
         return self.project.imported(importer, binding)
 
     def _from_star_imports(self, name: str, scope: Scope) -> Value | None:
+        key = (name, scope)
+        if self.names(scope).star_imports and key not in self._starred:
+            self._starred[key] = None  # for modules that import one another
+            self._starred[key] = self._starred_value(name, scope)
+        return self._starred.get(key)
+
+    def _starred_value(self, name: str, scope: Scope) -> Value | None:
         for star in self.names(scope).star_imports:
             module = self.project.imported(module_of(scope), star)
             if module is not None and not name.startswith("_"):
@@ -131,6 +140,13 @@ class Resolver:
 
     def bound(self, binding: Binding, scope: Scope, name: str) -> Value | None:
         """What a binding in a scope gives to its name."""
+        key = (binding, scope)
+        if key not in self._bindings:
+            self._bindings[key] = None  # for whoever asks while it is worked out
+            self._bindings[key] = self._bound(binding, scope, name)
+        return self._bindings[key]
+
+    def _bound(self, binding: Binding, scope: Scope, name: str) -> Value | None:
         if isinstance(binding, Import):
             return self._imported(binding, module_of(scope))
         if isinstance(binding, Definition):

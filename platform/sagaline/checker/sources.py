@@ -27,10 +27,11 @@ class Unreadable(Exception):
 
 
 class Source:
-    """A file's text and tree."""
+    """A file's text and tree. ``file`` is where it is, ``path`` how it is shown."""
 
-    def __init__(self, path: Path, text: str, tree: ast.Module) -> None:
-        self.path, self.text, self.tree = path, text, tree
+    def __init__(self, file: Path, text: str, tree: ast.Module) -> None:
+        self.file = self.path = file
+        self.text, self.tree = text, tree
         self.lines = text.splitlines()
 
     def column(self, node: ast.expr | ast.stmt | ast.excepthandler) -> int:
@@ -103,6 +104,6 @@ def text_of(node: ast.AST) -> str:
     """A piece of code as text, cut when it is long."""
     try:
         text = ast.unparse(node)
-    except RecursionError:
+    except (RecursionError, ValueError):  # nested deeply; an f-string of a later Python
         return "..."
     return text if len(text) <= TEXT else f"{text[:TEXT]}..."

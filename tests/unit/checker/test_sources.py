@@ -82,6 +82,17 @@ def test_circles_of_names_end(check_code: Callable[..., Report], body: str) -> N
     assert report.findings == []
 
 
+@pytest.mark.parametrize("line", ["from {} import *", "from {} import f", "import {0} as f; from {0} import f"])
+def test_modules_that_import_from_one_another_end(check_code: Callable[..., Report], line: str) -> None:
+    report = check_code(
+        main="from sagaline import workflow\nfrom one import f\n@workflow\nasync def order():\n    return f() + f.g()\n",
+        one=line.format("two"),
+        two=line.format("three") + "\n" + line.format("one"),
+        three=line.format("one"),
+    )
+    assert report.findings == []
+
+
 def test_columns_count_characters(check_code: Callable[..., Report]) -> None:
     report = check_code(
         main="import time\nfrom sagaline import workflow\n@workflow\nasync def order():\n    'ä☂'; time.time()\n"

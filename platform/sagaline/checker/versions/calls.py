@@ -13,31 +13,20 @@ from sagaline.checker.symbols import Function, FunctionNode
 from sagaline.checker.values import External
 from sagaline.checker.versions.expressions import Expressions
 from sagaline.checker.versions.items import Exit, Item, Loop, Step, has_steps
+from sagaline.checker.versions.reach import CONDITION, TIMERS, Reach, is_command
 
 STEPS = 5_000
 """Steps of one workflow."""
 _PATCHED, _DEPRECATED = f"{WORKFLOW}.patched", f"{WORKFLOW}.deprecate_patch"
-_CONDITION = f"{WORKFLOW}.wait_condition"
 MARK = "patched:"
 """The canonical text of ``workflow.patched("id")`` is this and the id."""
-_TIMERS = {
-    "asyncio.sleep",
-    "asyncio.timeout",
-    "asyncio.timeout_at",
-    "asyncio.wait_for",
-    "anyio.sleep",
-    f"{WORKFLOW}.sleep",
-}
-_NO_STEPS = {
-    f"{WORKFLOW}.{name}"
-    for name in ("now", "random", "uuid4", "uuid7", "info", "all_handlers_finished", "wait_condition")
-}
 
 
 class Recording:
-    """What a walk has come across: how many steps, and which patches."""
+    """What a walk has come across: how many steps, and which patches. ``reach`` says what is worth following."""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
         self.patches: set[str] = set()
         self.deprecated: set[str] = set()
         self._steps = 0
@@ -59,6 +48,7 @@ class Calls:
         self, evaluator: Evaluator, recording: Recording, follow: Follow, function: Function, arguments: dict[str, str]
     ) -> None:
         self._evaluator, self._recording, self._follow, self._function = evaluator, recording, follow, function
+        self._reach = recording.reach
         variables = {name: f"argument{number}" for number, name in enumerate(_parameters(function))}
         self._expressions = Expressions(variables | arguments)
 
@@ -112,26 +102,28 @@ class Calls:
             return ()
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             inner += self.expression(argument.value if isinstance(argument, ast.Starred) else argument)
-        texts = [self._text(argument) for argument in node.args]
-        texts += [f"{keyword.arg}={self._text(keyword.value)}" for keyword in node.keywords]
         if isinstance(callee, External):
-            return inner + self._library(callee.name, node, tuple(texts))
+            return inner + self._library(callee.name, node)
         if not isinstance(callee, Function):
             return inner
         if self._kind(callee) in (Kind.ACTIVITY, Kind.COMPENSATION):
-            return inner + self._step("activity", step_name(callee), tuple(texts), node)
-        return inner + self._follow(callee, self._arguments(callee, node))
+            return inner + self._step("activity", step_name(callee), self._texts(node), node)
+        return inner + (self._follow(callee, self._arguments(callee, node)) if self._reach.has_steps(callee) else ())
 
-    def _library(self, name: str, node: ast.Call, texts: tuple[str, ...]) -> tuple[Item, ...]:
+    def _texts(self, call: ast.Call) -> tuple[str, ...]:
+        named = [f"{keyword.arg}={self._text(keyword.value)}" for keyword in call.keywords]
+        return (*(self._text(argument) for argument in call.args), *named)
+
+    def _library(self, name: str, node: ast.Call) -> tuple[Item, ...]:
         if name in (_PATCHED, _DEPRECATED) and node.args and isinstance(node.args[0], ast.Constant):
             patch = str(node.args[0].value)
             (self._recording.patches if name == _PATCHED else self._recording.deprecated).add(patch)
             self._expressions.results[node] = f"{MARK}{patch}"
             return ()
-        if name in _TIMERS or (name == _CONDITION and len(texts) > 1):
-            return self._step("timer", "timer", texts[-1:], node)
-        is_ours = name.startswith(f"{WORKFLOW}.") and name not in _NO_STEPS and ".logger" not in name
-        return self._step(name.removeprefix(f"{WORKFLOW}."), "", texts, node) if is_ours else ()
+        is_timed = name == CONDITION and len(node.args) + len(node.keywords) > 1
+        if name in TIMERS or is_timed:
+            return self._step("timer", "timer", self._texts(node)[-1:], node)
+        return self._step(name.removeprefix(f"{WORKFLOW}."), "", self._texts(node), node) if is_command(name) else ()
 
     def _text(self, argument: ast.expr) -> str:
         return "a function" if isinstance(argument, ast.Lambda) else self._expressions.text(argument)

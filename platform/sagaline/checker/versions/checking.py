@@ -13,6 +13,7 @@ from sagaline.checker.resolving import Resolver
 from sagaline.checker.versions.calls import step_name
 from sagaline.checker.versions.comparison import difference
 from sagaline.checker.versions.items import Plan
+from sagaline.checker.versions.reach import Reach
 from sagaline.checker.versions.walk import Walk
 
 CODE = "SGL501"
@@ -23,13 +24,14 @@ def plans_of(paths: Iterable[Path]) -> dict[str, Plan]:
     """What each workflow in files does, by its name. Files that cannot be parsed have none."""
     project = Project(paths)
     resolver = Resolver(project)
+    reach = Reach(resolver)
     plans: dict[str, Plan] = {}
     for module in project.targets():
         for workflow in workflows_of(module, resolver):
             name = step_name(workflow)
             if name not in plans:
                 with contextlib.suppress(RecursionError):  # expressions that are nested too deeply are not compared
-                    plans[name] = Walk(resolver).plan(workflow, name)
+                    plans[name] = Walk(resolver, reach).plan(workflow, name)
     return plans
 
 

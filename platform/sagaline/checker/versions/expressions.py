@@ -23,7 +23,8 @@ class Expressions:
     def text(self, expression: ast.AST) -> str:
         """An expression's canonical text."""
         try:
-            text = ast.unparse(_Canonical(self).visit(_copy(expression, self.results)))
+            canonical = _Canonical(self).visit(_copy(expression, self.results))
+            text = _unparsed(canonical)
         except RecursionError:
             return "a deep expression"
         return text if len(text) <= _TEXT else f"digest:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -44,6 +45,13 @@ class Expressions:
                 self.assign(part, text)
         else:
             self.assign(target, self.text(value))
+
+
+def _unparsed(expression: ast.AST) -> str:
+    try:
+        return ast.unparse(expression)
+    except ValueError:  # texts in an f-string that no f-string can have
+        return ast.dump(expression)
 
 
 def _copy(expression: ast.AST, results: dict[ast.AST, str]) -> ast.AST:

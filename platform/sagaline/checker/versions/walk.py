@@ -7,20 +7,21 @@ from sagaline.checker.findings import Place
 from sagaline.checker.symbols import Function, FunctionNode
 from sagaline.checker.versions.calls import Recording
 from sagaline.checker.versions.items import Item, Plan, has_steps, relevant
+from sagaline.checker.versions.reach import Reach
 from sagaline.checker.versions.statements import Statements
 
 _DEPTH = 20
 """Functions that call one another; recursion ends here."""
-_CALLS = 10_000
+_CALLS = 5_000
 """Calls that one workflow's walk follows."""
 
 
 class Walk:
     """One workflow's walk."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluator, reach: Reach) -> None:
         self._evaluator = evaluator
-        self._recording = Recording()
+        self._recording = Recording(reach)
         self._around: list[Function] = []
         self._followed = 0
 
