@@ -17,6 +17,7 @@ from sagaline.client import (
     RunHandle,
     RunSummary,
     Status,
+    UpdateHandle,
 )
 from sagaline.errors import (
     ActivityError,
@@ -38,8 +39,9 @@ from sagaline.errors import (
     SagalineError,
     StateDirectoryInUse,
     TopicMismatch,
+    UpdateError,
 )
-from sagaline.handlers import QueryHandler, Signal, SignalHandler
+from sagaline.handlers import QueryHandler, Signal, SignalHandler, UpdateHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import Workflow, WorkflowInfo, workflow
@@ -80,6 +82,9 @@ __all__ = [
     "StateDirectoryInUse",
     "Status",
     "TopicMismatch",
+    "UpdateError",
+    "UpdateHandle",
+    "UpdateHandler",
     "Worker",
     "WorkerOptions",
     "Workflow",

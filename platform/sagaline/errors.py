@@ -6,7 +6,8 @@
     ├── FailureError                 a failure that crosses the log; raised in workflows, it fails the run
     │   ├── ApplicationError         yours: raise it, or subclass it, in activities and workflows
     │   ├── ActivityError            an activity failed for good; ``.failure`` says why
-    │   └── RunError                 a run did not complete; raised by ``handle.result()``
+    │   ├── RunError                 a run did not complete; raised by ``handle.result()``
+    │   └── UpdateError              the handler of an update failed, or its run ended before it answered
     ├── RequestRefused               the owner answered a request with a refusal and its reason
     ├── InvalidInput                 arguments that do not fit the function's types; nothing was sent
     ├── InvalidOutput                a result that does not fit the declared type; it is not recorded
@@ -47,6 +48,7 @@ __all__ = [
     "SagalineError",
     "StateDirectoryInUse",
     "TopicMismatch",
+    "UpdateError",
 ]
 
 
@@ -127,6 +129,23 @@ class RunError(FailureError):
     @property
     def failure(self) -> Failure:
         """Why it ended."""
+        return self._failure
+
+
+class UpdateError(FailureError):
+    """The handler of an update has failed, or its run has ended before it answered ("RunEnded"). ``type`` is the name
+    of the error that it raised."""
+
+    def __init__(self, workflow_id: str, update_id: str, failure: Failure) -> None:
+        super().__init__(f"update of {workflow_id} failed: {failure.type}: {failure.message}")
+        self.workflow_id = workflow_id
+        self.update_id = update_id
+        self.type = failure.type
+        self._failure = failure
+
+    @property
+    def failure(self) -> Failure:
+        """Why it failed."""
         return self._failure
 
 

@@ -27,17 +27,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from types import MethodType
 from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, get_args, overload
 
 from sagaline._runtime import checks
 from sagaline._runtime.context import require_instance
 from sagaline._runtime.frames import caller
-from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, HandlerDeclaration, HandlerDefinition
+from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, UPDATE, HandlerDeclaration, HandlerDefinition
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
-__all__ = ["QueryHandler", "Signal", "SignalHandler"]
+__all__ = ["QueryHandler", "Signal", "SignalHandler", "UpdateHandler"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,6 +69,51 @@ class QueryHandler(HandlerDeclaration, Generic[R, *Ts]):
     def __get__(self, instance: object, owner: type) -> Any:
         """The handler itself, or the method of an object."""
         return self if instance is None else MethodType(self._definition.fn, instance)
+
+
+class UpdateHandler(HandlerDeclaration, Generic[R, *Ts]):
+    """A method with ``@workflow.update``. ``await handle.execute_update(Order.add, item)`` calls it; called on an
+    object it is the method that was written."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> UpdateHandler[R, *Ts]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Callable[[*Ts], Any]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        """The handler itself, or the method of an object."""
+        return self if instance is None else MethodType(self._definition.fn, instance)
+
+    def validator(self, fn: Callable[[Any, *Ts], None], /) -> Callable[[Any, *Ts], None]:
+        """Makes a method the validator: it is called before the update is accepted, with the same arguments.
+
+        What it raises refuses the update, and leaves nothing in the run's history. It changes nothing, and is not
+        called in replay. Raises ConfigurationError when it cannot be one.
+        """
+        definition = self._definition
+        validator = handler_of(fn, f"{UPDATE} validator", fn.__name__)
+        taken = len(definition.signature.parameters)
+        if validator.is_async or len(validator.signature.parameters) != taken or definition.validator is not None:
+            raise ConfigurationError(
+                f"Expected one validator of {definition.fn.__qualname__}, an ordinary method that takes the same "
+                f"{taken} arguments, but got {fn.__qualname__} ({validator.place})."
+            )
+        self._definition = replace(definition, validator=fn)
+        return fn
+
+
+class UpdateDecorator:
+    """``@workflow.update(...)`` with its options, waiting for the method."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    @overload
+    def __call__(self, fn: Callable[[Any, *Ts], Coroutine[Any, Any, R]], /) -> UpdateHandler[R, *Ts]: ...
+    @overload
+    def __call__(self, fn: Callable[[Any, *Ts], R], /) -> UpdateHandler[R, *Ts]: ...
+    def __call__(self, fn: Callable[..., Any], /) -> Any:
+        """The method as a handler. Raises ConfigurationError when it cannot be one."""
+        return UpdateHandler(handler_of(fn, UPDATE, self._name))
 
 
 class QueryDecorator:

@@ -24,7 +24,15 @@ from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
-from sagaline.handlers import QueryDecorator, QueryHandler, Signal, SignalDecorator, SignalHandler
+from sagaline.handlers import (
+    QueryDecorator,
+    QueryHandler,
+    Signal,
+    SignalDecorator,
+    SignalHandler,
+    UpdateDecorator,
+    UpdateHandler,
+)
 
 __all__ = ["Workflow", "WorkflowInfo", "workflow"]
 
@@ -142,6 +150,22 @@ class _WorkflowNamespace:
         refused, and what it has done is undone. ``dynamic`` as for signals.
         """
         decorator = QueryDecorator(DYNAMIC if dynamic else name)
+        return decorator if fn is None else decorator(fn)
+
+    @overload
+    def update(self, fn: Callable[[Any, *Ts], Coroutine[Any, Any, A]], /) -> UpdateHandler[A, *Ts]: ...
+    @overload
+    def update(self, fn: Callable[[Any, *Ts], A], /) -> UpdateHandler[A, *Ts]: ...
+    @overload
+    def update(self, /, *, name: str | None = None, dynamic: bool = False) -> UpdateDecorator: ...
+    def update(self, fn: Any = None, /, *, name: str | None = None, dynamic: bool = False) -> Any:
+        """Makes a method the handler of the updates of a name, by default its own: it may change the object and call
+        activities, and its result is the caller's answer.
+
+        A failure that it raises is the caller's (``UpdateError``), not the run's; any other exception is a bug and
+        parks the run. ``@name_of_it.validator`` on another method refuses updates before they are accepted.
+        """
+        decorator = UpdateDecorator(DYNAMIC if dynamic else name)
         return decorator if fn is None else decorator(fn)
 
     def all_handlers_finished(self) -> bool:

@@ -21,6 +21,7 @@ from sagaline import (
     RunSummary,
     Signal,
     Status,
+    UpdateHandle,
     Worker,
     activity,
     saga,
@@ -134,6 +135,17 @@ class Basket:
     @workflow.signal(dynamic=True)
     def other(self, name: str, args: list[object]) -> None: ...
 
+    @workflow.update
+    async def rename(self, item: Order, name: str) -> int:
+        return len(name)
+
+    @rename.validator
+    def check_rename(self, item: Order, name: str) -> None: ...
+
+    @workflow.update(name="quick")
+    def at_once(self) -> str:
+        return self.customer
+
     @workflow.query
     def status(self) -> str:
         return self.customer
@@ -164,6 +176,12 @@ async def send(client: Client) -> None:
     assert_type(await basket.query(Basket.status), str)
     assert_type(await basket.query(Basket.count_of, Order("1"), timeout="1s"), int)
     await basket.query("status")
+    assert_type(await basket.execute_update(Basket.rename, Order("1"), "x", id="u"), int)
+    assert_type(await basket.execute_update(Basket.at_once), str)
+    update = await basket.start_update(Basket.rename, Order("1"), "x", timeout="5s")
+    assert_type(update, UpdateHandle[int])
+    assert_type(await update.result("5s"), int)
+    await basket.execute_update("rename", {"id": "1"}, "x")
     await client.handle("b").signal(approved, Order("1"), timeout=None)
     Worker("memory://x", workflows=[Basket, Shipping, receives])
 

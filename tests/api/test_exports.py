@@ -8,9 +8,9 @@ from sagaline import testing
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse NamespaceNotFound
-OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError
-RunSummary SagalineError Signal SignalHandler StateDirectoryInUse Status TopicMismatch Worker WorkerOptions Workflow
-WorkflowInfo activity saga workflow
+OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
+RunParkedError RunSummary SagalineError Signal SignalHandler StateDirectoryInUse Status TopicMismatch UpdateError
+UpdateHandle UpdateHandler Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = "demo dev worker start signal query result list show history cancel terminate doctor patches check export replay".split()
+COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches check export replay".split()
 GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 

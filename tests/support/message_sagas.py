@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from sagaline import Signal, activity, workflow
+from sagaline import ApplicationError, Signal, activity, workflow
 
 
 @dataclass
@@ -152,6 +152,68 @@ class Nosy:
         return "done"
 
 
+class TooMuch(ApplicationError):
+    pass
+
+
+@workflow
+class Account:
+    """Updates with a validator, quick and slow; ``validated`` counts the validator's calls in this process."""
+
+    validated: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        self.balance = 0
+        self.closed = asyncio.Event()
+
+    @workflow.update
+    def deposit(self, cents: int) -> int:
+        self.balance += cents
+        return self.balance
+
+    @deposit.validator
+    def check_deposit(self, cents: int) -> None:
+        Account.validated.append(cents)
+        if cents <= 0:
+            raise ApplicationError("give something", type="NotPositive")
+        if cents == 13:
+            self.balance = 13
+        if cents == 14:
+            raise SystemExit(3)
+
+    @workflow.update(name="pay-out")
+    async def pay(self, cents: int) -> str:
+        if cents > self.balance:
+            raise TooMuch(f"only {self.balance}")
+        self.balance -= cents
+        return await note(f"paid {cents}")
+
+    @workflow.update
+    async def hang(self) -> None:
+        await asyncio.sleep(1_000)
+
+    @workflow.update
+    def break_it(self) -> None:
+        raise LookupError("a bug")
+
+    @workflow.update
+    def lie(self) -> int:
+        return "no number"  # type: ignore[return-value]
+
+    @workflow.query
+    def stands(self) -> int:
+        return self.balance
+
+    @workflow.signal
+    def close(self) -> None:
+        self.closed.set()
+
+    @workflow.run
+    async def run(self) -> int:
+        await self.closed.wait()
+        return self.balance
+
+
 numbers = Signal[int]("numbers")
 words = Signal[str]("words")
 
@@ -170,5 +232,5 @@ async def patient(seconds: float) -> str:
         return words.receive_nowait("nothing")
 
 
-WORKFLOWS: list[Any] = [Basket, Strict, Nosy, adds, patient]
+WORKFLOWS: list[Any] = [Basket, Strict, Nosy, Account, adds, patient]
 ACTIVITIES = [note]

@@ -63,6 +63,9 @@ def samples() -> dict[str, records.Record]:
         events.SignalReceived("request", "approve", b'["Ann"]'),
         events.SignalsHandled((1, 70_000)),
         events.RunContinued("run-2", b"[2]"),
+        events.UpdateAccepted("update", "add", b"[1]"),
+        events.UpdateCompleted("update", b"[1]"),
+        events.UpdateCompleted("update", b"null", failure),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -72,6 +75,9 @@ def samples() -> dict[str, records.Record]:
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),
         "query_run": records.QueryRun("request", "order-1", "status", b"[1]", "client", 2, "run"),
+        "update_run": records.UpdateRun(
+            "request", "order-1", "update", "add", b"[1]", "client", 2, "run", "accepted", 6_000
+        ),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),

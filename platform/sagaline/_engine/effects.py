@@ -11,9 +11,11 @@ from sagaline._engine.tables.closed import CloseRun
 from sagaline._engine.tables.outbox import Publish
 from sagaline._engine.tables.positions import CoverPositions
 from sagaline._engine.tables.timers import SetTimer
+from sagaline._engine.tables.updates import AnswerUpdate
 
 __all__ = [
     "Answer",
+    "AnswerUpdate",
     "CancelActivity",
     "CloseRun",
     "CoverPositions",

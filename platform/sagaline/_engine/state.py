@@ -21,6 +21,7 @@ from sagaline._engine.tables.remnants import Remnants
 from sagaline._engine.tables.runs import RunRow, Runs, RunView
 from sagaline._engine.tables.signals import Signals
 from sagaline._engine.tables.timers import SetTimer, Timers
+from sagaline._engine.tables.updates import UpdateRow, Updates
 from sagaline._engine.tables.waits import Waits
 from sagaline._model.records import Refusal
 
@@ -80,6 +81,7 @@ class State:
         self.messages = Messages(changes)
         self.signals = Signals(changes)
         self.drain_effects = changes.drain_effects  # what the changes call for
+        self.updates = Updates(changes)
         self._offset_rows = OffsetRows([], [])
 
     def resize(self, cached_runs: int) -> None:
@@ -113,6 +115,10 @@ class State:
         """Id of the run that has received a message."""
         return self.messages.run_of(workflow_id, message_id)
 
+    def update(self, run_id: str, update_id: str) -> UpdateRow | None:
+        """An update that a run has accepted."""
+        return self.updates.get(run_id, update_id)
+
     def open_steps(self, run: RunView) -> Iterator[StartActivity | SetTimer]:
         """What a run waits for: attempts of activities, and timers of its code."""
         yield from self.activities.of(run.run_id)
@@ -129,6 +135,7 @@ class State:
         self.drop_steps(run)
         if not run.continued_to:  # else the next run inherits them
             self.signals.drop_all(run)
+        self.updates.give_up(run)
         self.runs.put(run)
         self._offset_rows.closed.append(run)
         self.changes.call_for(CloseRun(run.workflow_id, run.run_id))
@@ -143,8 +150,9 @@ class State:
     def remove_run(self, run: RunRow) -> None:
         """A run is retired: all but its records goes."""
         self.drop_steps(run)
-        if run.signals_received:
+        if run.signals_received or run.updates_received:
             self.signals.drop_all(run)
+            self.updates.drop_all(run.run_id)
             self.messages.drop_all(run.workflow_id, run.run_id)
         self.closed.drop(run)
         self.runs.remove(run)

@@ -192,6 +192,24 @@ class RunContinued(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class UpdateAccepted(msgspec.Struct, frozen=True, gc=False):
+    """An update was accepted: its handler begins."""
+
+    update_id: str
+    update: str
+    input: bytes
+    version: int = 1
+
+
+class UpdateCompleted(msgspec.Struct, frozen=True, gc=False):
+    """The handler of an update has answered, or failed: that is told to the asker, and is no failure of the run."""
+
+    update_id: str
+    result: bytes
+    failure: Failure | None = None
+    version: int = 1
+
+
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -204,6 +222,7 @@ Input = (
     | RunTerminated
     | RunReplaced
     | SignalReceived
+    | UpdateAccepted
 )
 Command = (
     ActivityScheduled
@@ -216,6 +235,7 @@ Command = (
     | PatchMarked
     | SignalsHandled
     | RunContinued
+    | UpdateCompleted
 )
 Event = Input | Command
 
@@ -242,6 +262,8 @@ EVENTS: tuple[type[Event], ...] = (
     SignalReceived,
     SignalsHandled,
     RunContinued,
+    UpdateAccepted,
+    UpdateCompleted,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -255,5 +277,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         PatchMarked,
         SignalsHandled,
         RunContinued,
+        UpdateCompleted,
     }
 )

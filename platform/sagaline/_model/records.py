@@ -103,6 +103,21 @@ class QueryRun(msgspec.Struct, frozen=True, gc=False):
     run_id: str = ""
 
 
+class UpdateRun(msgspec.Struct, frozen=True, gc=False):
+    """Asks a run's code to change something and to answer."""
+
+    request_id: str
+    workflow_id: str
+    update_id: str
+    update: str
+    input: bytes
+    reply_to: str = ""
+    reply_partition: int = 0
+    run_id: str = ""
+    reply_when: str = "completed"
+    waits_ms: int = 0
+
+
 class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     """What an attempt of an activity came to."""
 
@@ -208,7 +223,7 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun | QueryRun
+Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
@@ -221,6 +236,7 @@ RECORDS: dict[str, type[Record]] = {
     "read_run": ReadRun,
     "signal_run": SignalRun,
     "query_run": QueryRun,
+    "update_run": UpdateRun,
     "activity_result": ActivityResult,
     "task": Task,
     "reply": Reply,

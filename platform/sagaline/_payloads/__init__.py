@@ -11,6 +11,7 @@ from sagaline._payloads.places import (
     sent_message,
     step_input,
     step_result,
+    update_result,
 )
 from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
 from sagaline._payloads.sealer import PLAIN, Sealer, describe
@@ -33,4 +34,5 @@ __all__ = [
     "sent_message",
     "step_input",
     "step_result",
+    "update_result",
 ]

@@ -40,6 +40,11 @@ def message_input(run_id: str, message_id: str) -> Place:
     return Place(run_id, f"{message_id}/message")
 
 
+def update_result(run_id: str, update_id: str) -> Place:
+    """What the handler of an update has returned."""
+    return Place(run_id, f"{update_id}/answer")
+
+
 def sent_message(message_run_id: str) -> Place:
     """The arguments of a message on its way. It may mean a run whose id is not known where it is sent, so it is bound
     to an id of its own, made as that of a run is."""

@@ -9,7 +9,15 @@ from typing import Any
 
 from sagaline._runtime.checks import place_of
 from sagaline._runtime.definitions import WorkflowDefinition
-from sagaline._runtime.handlers import QUERY, SIGNAL, HandlerDeclaration, HandlerDefinition, Handlers, by_handler_name
+from sagaline._runtime.handlers import (
+    QUERY,
+    SIGNAL,
+    UPDATE,
+    HandlerDeclaration,
+    HandlerDefinition,
+    Handlers,
+    by_handler_name,
+)
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
@@ -47,11 +55,11 @@ def definition_of_class(
 
 def handlers_of(handlers: Iterable[HandlerDefinition], workflow: str) -> Handlers:
     """Handlers by kind and name. Raises ConfigurationError when two share one."""
-    kinds: dict[str, list[HandlerDefinition]] = {SIGNAL: [], QUERY: []}
+    kinds: dict[str, list[HandlerDefinition]] = {SIGNAL: [], QUERY: [], UPDATE: []}
     for handler in handlers:
         kinds[handler.kind].append(handler)
-    signals, queries = (by_handler_name(of_kind, workflow) for of_kind in kinds.values())
-    return Handlers(signals, queries)
+    signals, queries, updates = (by_handler_name(of_kind, workflow) for of_kind in kinds.values())
+    return Handlers(signals, queries, updates)
 
 
 def _takes_input(cls: type, run: WorkflowDefinition) -> bool:

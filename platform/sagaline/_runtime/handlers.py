@@ -17,7 +17,7 @@ from sagaline.errors import ConfigurationError, InvalidInput
 
 DYNAMIC = ""
 """The name of the handler that is given what has no handler of its own."""
-SIGNAL, QUERY = "signal", "query"
+SIGNAL, QUERY, UPDATE = "signal", "query", "update"
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 _values = msgspec.json.Decoder(list[Any]).decode
 
@@ -35,6 +35,7 @@ class HandlerDefinition:
     signature: Signature
     is_async: bool = False
     is_channel: bool = False
+    validator: Callable[..., Any] | None = None
 
     @property
     def place(self) -> str:
@@ -85,13 +86,19 @@ class Handlers:
         """Who answers a query of that name."""
         return self.queries.get(name) or self.queries.get(DYNAMIC)
 
+    updates: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+
+    def update(self, name: str) -> HandlerDefinition | None:
+        """Who handles an update of that name."""
+        return self.updates.get(name) or self.updates.get(DYNAMIC)
+
     def signal(self, name: str) -> HandlerDefinition | None:
         """Who handles a signal of that name."""
         return self.signals.get(name) or self.signals.get(DYNAMIC)
 
     def all(self) -> Iterable[HandlerDefinition]:
         """All of them."""
-        return [*self.signals.values(), *self.queries.values()]
+        return [*self.signals.values(), *self.queries.values(), *self.updates.values()]
 
 
 NO_HANDLERS = Handlers()

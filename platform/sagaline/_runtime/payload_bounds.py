@@ -7,6 +7,7 @@ from typing import Any
 from sagaline._runtime.definitions import ActivityDefinition, WorkflowDefinition
 from sagaline._runtime.endings import UnfitResult
 from sagaline._runtime.failures import failure_of
+from sagaline._runtime.handlers import HandlerDefinition
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import takes_result
 from sagaline.errors import InvalidOutput, PayloadTooLarge
@@ -34,6 +35,17 @@ def check_input(setup: Setup, workflow: str, payload: bytes) -> None:
             f"Expected the arguments of {workflow} to have at most {setup.payload_bytes:,} bytes but they have "
             f"{size:,}. Store them, and pass a reference to them."
         )
+
+
+def encode_answer(setup: Setup, handler: HandlerDefinition, value: Any) -> bytes:
+    """What a handler answers, as it is recorded. Raises InvalidOutput, PayloadTooLarge."""
+    payload = handler.signature.check_output(value)
+    if len(payload) > SMALL_BYTES and (size := setup.sealed_size(payload)) > setup.payload_bytes:
+        raise PayloadTooLarge(
+            f"Expected the answer of {handler.name} ({handler.place}) to have at most {setup.payload_bytes:,} bytes "
+            f"but it has {size:,}. Store it, and return a reference to it."
+        )
+    return payload
 
 
 def encode_result(setup: Setup, workflow: WorkflowDefinition, value: Any) -> bytes:

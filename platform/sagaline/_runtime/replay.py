@@ -120,6 +120,8 @@ def begin(setup: Setup, first: History) -> Replay:
 
 def _identity(event: Event) -> tuple[object, ...]:
     """What has to be the same: kind, number and name, so that swapped steps are noticed; not the arguments."""
+    if isinstance(event, events.UpdateCompleted):
+        return type(event), event.update_id, None
     if isinstance(event, events.SignalsHandled):
         return type(event), event.numbers, None
     name = event.activity if isinstance(event, events.ActivityScheduled) else None
@@ -139,6 +141,7 @@ def describe(event: Event | None) -> str:
         events.RunCancelled: "the run's cancellation",
         events.SignalsHandled: "the handling of signals",
         events.RunContinued: "the run's continuation as new",
+        events.UpdateCompleted: "the answer to an update",
     }
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):

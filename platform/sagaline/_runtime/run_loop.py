@@ -6,6 +6,7 @@ import asyncio
 import random
 import zlib
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from sagaline._model import events
@@ -17,7 +18,7 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS, SETS_IN_ORDER
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
 from sagaline._runtime.messages.mailbox import Mailbox
-from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_result
+from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_answer, encode_result
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps
@@ -55,7 +56,7 @@ class RunLoop(DeterministicLoop):
     def mailbox(self) -> Mailbox:
         """The messages that have come."""
         if self.table.mailbox is None:
-            self.table.mailbox = Mailbox(self)
+            self.table.mailbox = Mailbox(self, partial(encode_answer, self.setup))
         return self.table.mailbox
 
     @property

@@ -23,6 +23,7 @@ from sagaline.cli import (
     start,
     terminate,
     topics,
+    update_run,
     worker,
 )
 from sagaline.cli.output import guarded
@@ -48,6 +49,7 @@ app.command("export")(export.export)
 app.command("replay")(replay.replay)
 app.command("signal")(signal_run.signal_run)
 app.command("query")(query_run.query_run)
+app.command("update")(update_run.update_run)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.add_typer(runs.app, name="runs")

@@ -55,6 +55,7 @@ _REFUSALS = {
     "PayloadTooLarge": USAGE,
     "UnknownSignal": USAGE,
     "UnknownQuery": USAGE,
+    "UnknownUpdate": USAGE,
 }
 
 

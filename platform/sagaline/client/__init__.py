@@ -16,6 +16,7 @@ from sagaline.client.types import (
     RunSummary,
     Status,
 )
+from sagaline.client.updates import UpdateHandle
 
 __all__ = [
     "Client",
@@ -30,4 +31,5 @@ __all__ = [
     "RunHandle",
     "RunSummary",
     "Status",
+    "UpdateHandle",
 ]

@@ -16,8 +16,9 @@ from sagaline.client.link import Link
 from sagaline.client.messages import ask_query, send_signal
 from sagaline.client.requests import new_id
 from sagaline.client.types import Description, HistoryEvent, OnParked
+from sagaline.client.updates import UpdateHandle, accepted, completed, prepare
 from sagaline.client.waiting import EndOfRun, Terms
-from sagaline.handlers import QueryHandler, Signal, SignalHandler
+from sagaline.handlers import QueryHandler, Signal, SignalHandler, UpdateHandler
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -139,6 +140,56 @@ class RunHandle(Generic[R]):
         """
         ids = (self.workflow_id, self.run_id)
         return await ask_query(self._link, ids, query, args, checks.seconds(timeout))
+
+    @overload
+    async def start_update(
+        self,
+        update: UpdateHandler[A, *Ts],
+        /,
+        *args: *Ts,
+        id: str | None = None,
+        timeout: Duration | None = DEFAULT_TIMEOUT,
+    ) -> UpdateHandle[A]: ...
+    @overload
+    async def start_update(
+        self, update: str, /, *args: Any, id: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> UpdateHandle[Any]: ...
+    async def start_update(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
+        self, update: Any, /, *args: Any, id: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> UpdateHandle[Any]:
+        """As ``execute_update``, but returns when the update is accepted: on record, with its handler at work."""
+        sent = await prepare(self._link, (self.workflow_id, self.run_id), update, args, id)
+        return await accepted(sent, checks.seconds(timeout))
+
+    @overload
+    async def execute_update(
+        self, update: UpdateHandler[A, *Ts], /, *args: *Ts, id: str | None = None, timeout: Duration | None = None
+    ) -> A: ...
+    @overload
+    async def execute_update(
+        self, update: str, /, *args: Any, id: str | None = None, timeout: Duration | None = None
+    ) -> Any: ...
+    async def execute_update(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
+        self, update: Any, /, *args: Any, id: str | None = None, timeout: Duration | None = None
+    ) -> Any:
+        """Calls a handler of the run and returns its answer: ``total = await handle.execute_update(Order.add, item)``.
+
+        Arguments:
+            update: a method with ``@workflow.update``, or a name with arguments that are values of JSON.
+            id: under it the update counts once, however often it is asked for; by default each call is an update.
+            timeout: how long to wait; by default as long as it takes.
+
+        A call that is cancelled or times out may have been accepted: make it again with the same ``id``.
+
+        Raises:
+            UpdateError: the handler has failed, or the run has ended before it answered ("RunEnded").
+            InvalidInput: the arguments do not fit; the message names the field. Nothing was sent.
+            RequestRefused: ``type`` says why: that of the validator's error, "WorkflowNotFound", "RunEnded",
+                "RunParked", "UnknownUpdate", "InvalidInput", "TooManyUpdates".
+            RequestTimeout: it was not answered in time.
+        """
+        sent = await prepare(self._link, (self.workflow_id, self.run_id), update, args, id)
+        return await completed(sent, checks.seconds(timeout))
 
     async def cancel(
         self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT

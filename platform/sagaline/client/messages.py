@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagaline._engine.decide import run_id_of
 from sagaline._model.records import QueryRun, Reply, SignalRun
+from sagaline._payloads import message_answer
 from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, HandlerDeclaration
 from sagaline.client import checks
 from sagaline.client.link import Link
@@ -48,7 +50,7 @@ async def ask_query(
         if reply is None:
             raise RequestTimeout(await link.reads.silence(workflow_id, timeout_s or 0.0, asking))
         definition = query.definition if isinstance(query, HandlerDeclaration) else None
-        return await link.payloads.answer(request, reply.result, definition)
+        return await link.payloads.answer(message_answer(run_id_of(request)), reply.result, definition)
     finally:
         await link.payloads.forget_message(request)
 

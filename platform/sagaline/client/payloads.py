@@ -9,7 +9,7 @@ import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.limits import PAYLOAD_BYTES
-from sagaline._model.records import QueryRun, SignalRun, StartRun
+from sagaline._model.records import QueryRun, SignalRun, StartRun, UpdateRun
 from sagaline._payloads import (
     NO_CODECS,
     BlobsUnavailable,
@@ -19,7 +19,6 @@ from sagaline._payloads import (
     describe,
     input_of,
     is_sealed,
-    message_answer,
     result_of,
     sent_message,
 )
@@ -29,7 +28,7 @@ from sagaline.client.threads import Threads
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.client")
-M = TypeVar("M", SignalRun, QueryRun)
+M = TypeVar("M", SignalRun, QueryRun, UpdateRun)
 
 
 class ClientPayloads:
@@ -87,16 +86,14 @@ class ClientPayloads:
             )
         return request
 
-    async def forget_message(self, request: SignalRun | QueryRun) -> None:
+    async def forget_message(self, request: SignalRun | QueryRun | UpdateRun) -> None:
         """It was answered: its run has a copy of its own, or does not need it."""
         await self._forget(run_id_of(request))
 
-    async def answer(
-        self, request: SignalRun | QueryRun, payload: bytes | None, definition: HandlerDefinition | None
-    ) -> Any:
+    async def answer(self, place: Place, payload: bytes | None, definition: HandlerDefinition | None) -> Any:
         """What a handler has answered, of the declared type where that is known. Raises PayloadUnavailable,
         InvalidInput."""
-        data = b"null" if payload is None else await self._opened(message_answer(run_id_of(request)), payload)
+        data = b"null" if payload is None else await self._opened(place, payload)
         return msgspec.json.decode(data) if definition is None else definition.signature.decode_output(data)
 
     async def result(self, run_id: str, payload: bytes | None, definition: WorkflowDefinition | None) -> Any:

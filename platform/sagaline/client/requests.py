@@ -21,7 +21,7 @@ from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._log import COMMANDS, REPLIES, Log, Record
 from sagaline._model.codec import UnreadableRecord, decode, encode
 from sagaline._model.failure import Failure
-from sagaline._model.records import Command, ReadRun, Reply, StartRun
+from sagaline._model.records import Command, ReadRun, Reply, StartRun, UpdateRun
 from sagaline.client.alarms import NO_ALARM, Alarms
 from sagaline.errors import ClientClosed, RequestRefused, SagalineError
 
@@ -30,7 +30,7 @@ ASK_AGAIN_S, LONGEST_ASK_S = 5.0, 60.0
 _SLACK_MS = 1_000
 FIRST_WAIT_MS = int(ASK_AGAIN_S * 1_000) + _SLACK_MS
 """What an asking is listened for beyond the moment of the next: an answer on its way is not thrown away."""
-_LISTENED_FOR = (ReadRun, StartRun)
+_LISTENED_FOR = (ReadRun, StartRun, UpdateRun)
 _ANSWER_BYTES = 256_000_000
 _ANSWER_PARTS = 100_000
 _ASKINGS_HEARD = 3

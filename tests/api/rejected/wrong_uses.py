@@ -96,6 +96,13 @@ class Basket:
     def gives(self) -> int:
         return 1
 
+    @workflow.update
+    async def rename(self, item: Order, name: str) -> int:
+        return len(name)
+
+    @rename.validator  # wrong
+    def check_rename(self, item: str) -> None: ...
+
     @workflow.query
     def status(self, item: Order) -> str:
         return item.id
@@ -117,6 +124,11 @@ async def send(client: Client) -> None:
     await basket.query(Basket.status, "1")  # wrong
     await basket.query(Basket.add, Order("1"), 2)  # wrong
     await basket.signal(Basket.status, Order("1"))  # wrong
+    await basket.execute_update(Basket.rename, Order("1"))  # wrong
+    await basket.execute_update(Basket.rename, Order("1"), 5)  # wrong
+    await basket.execute_update(Basket.add, Order("1"), 5)  # wrong
+    renamed: str = await basket.execute_update(Basket.rename, Order("1"), "x")  # wrong
+    print(renamed)
     answer: int = await basket.query(Basket.status, Order("1"))  # wrong
     print(answer)
     await basket.signal(Basket.run, "Ann")  # wrong

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from commands import command
 from harness import running
-from message_sagas import ACTIVITIES, WORKFLOWS, Basket
+from message_sagas import ACTIVITIES, WORKFLOWS, Account, Basket
 
 
 async def test_signals_are_sent_by_name_with_values_of_json(tmp_path: Path) -> None:
@@ -32,3 +32,15 @@ async def test_queries_print_the_answer(tmp_path: Path) -> None:
         asked = await command("query", "b", "has-item", "--input", '"a"', "--log", url, "--json")
         assert asked.json == {"workflow_id": "b", "query": "has-item", "answer": False}
         assert (await command("query", "b", "nope", "--log", url)).code == 2
+
+
+async def test_updates_print_the_answer(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db?partitions=1"
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        await client.start(Account.run, id="a")
+        for _ in range(2):
+            done = await command("update", "a", "deposit", "--input", "5", "--id", "u", "--log", url, "--json")
+            assert done.json == {"workflow_id": "a", "update": "deposit", "answer": 5}
+        assert (await command("update", "a", "pay-out", "--input", "9", "--log", url)).code == 1
+        assert (await command("update", "a", "deposit", "--input", "0", "--log", url)).code == 4
+        assert (await command("update", "a", "nope", "--log", url)).code == 2

@@ -27,6 +27,8 @@ from sagaline._engine.appliers import (
     timer_cancelled,
     timer_fired,
     timer_started,
+    update_accepted,
+    update_completed,
 )
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -58,6 +60,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.SignalReceived, 1): signal_received.apply,
     (events.SignalsHandled, 1): signals_handled.apply,
     (events.RunContinued, 1): run_continued.apply,
+    (events.UpdateAccepted, 1): update_accepted.apply,
+    (events.UpdateCompleted, 1): update_completed.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

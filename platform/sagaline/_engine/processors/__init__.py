@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sagaline._engine.processors import activity_result, cancel, park, retry, signal, start, terminate, timer_due
+from sagaline._engine.processors import (
+    activity_result,
+    cancel,
+    park,
+    retry,
+    signal,
+    start,
+    terminate,
+    timer_due,
+    update,
+)
 from sagaline._engine.processors.decisions import ParkRun, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
-from sagaline._model.records import ActivityResult, CancelRun, RetryRun, SignalRun, StartRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, RetryRun, SignalRun, StartRun, TerminateRun, UpdateRun
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | SignalRun | ActivityResult | TimerDue | ParkRun
+Input = StartRun | CancelRun | TerminateRun | RetryRun | SignalRun | UpdateRun | ActivityResult | TimerDue | ParkRun
 Processor = Callable[[ReadState, Any, int], StartDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
@@ -19,6 +29,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     TerminateRun: terminate.process,
     RetryRun: retry.process,
     SignalRun: signal.process,
+    UpdateRun: update.process,
     ActivityResult: activity_result.process,
     TimerDue: timer_due.process,
     ParkRun: park.process,

@@ -20,6 +20,7 @@ its table:
 | ``z/`` | invalid | a zombie's records, until they have their tombstones |
 | ``x/`` | remnants | runs that are retired in part |
 | ``d/`` ``i/`` | messages | ids of the messages that a run has received |
+| ``y/`` | updates | updates that a run has accepted, and what came of them |
 | ``s/`` | signals | signals that wait for a run's code |
 """
 

@@ -11,6 +11,11 @@ from sagaline._engine.changes import Changes
 PREFIX, OF_RUN_PREFIX = b"d/", b"i/"
 
 
+def update_message(update_id: str) -> str:
+    """The id of an update among the messages; those of signals begin otherwise."""
+    return f"update/{update_id}"
+
+
 def message_key(workflow_id: str, message_id: str) -> bytes:
     """Key of a message that was received; its value is the id of the run that has it."""
     name = workflow_id.encode()

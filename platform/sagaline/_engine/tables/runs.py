@@ -58,6 +58,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     patches: dict[str, bool] | None = None  # those that the run has, and whether each is deprecated
     signals_received: int = 0
     signals_waiting: int = 0  # of them, those that the code has not begun to handle
+    updates_received: int = 0
+    updates_open: int = 0  # of them, those whose handlers are at work
     signal_bytes: int = 0  # of the arguments of those that wait
     continued_from: str = ""
     continued_to: str = ""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from sagaline._engine.decide import Rejected, run_id_of
+from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunView
 from sagaline._host.runs.instances import Instances
 from sagaline._model import limits
 from sagaline._model.codec import decode
 from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.records import History, SignalRun, StartRun
-from sagaline._payloads import Sealer, input_of, is_sealed, message_input, sent_message
+from sagaline._model.records import History, StartRun
+from sagaline._payloads import Sealer, input_of, is_sealed
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.failures import failure_of
-from sagaline._runtime.handlers import names_of
-from sagaline.errors import InvalidInput, PayloadTooLarge, PayloadUnavailable
+from sagaline.errors import InvalidInput, PayloadUnavailable
 
 
 class Admission:
@@ -42,48 +39,6 @@ class Admission:
             return began == self._payloads.open(input_of(run_id_of(request)), request.input)
         except PayloadUnavailable:
             return False
-
-    def signal(self, request: SignalRun, run: RunView) -> bytes | Rejected:
-        """The arguments of a signal as its run's history keeps them; or the refusal of one that the run's code does not
-        know, or whose arguments do not fit. Raises BlobsUnavailable.
-
-        Of a workflow that this worker does not know nothing can be refused: its signals wait for one that does.
-        """
-        try:
-            payload = self._payloads.open(sent_message(run_id_of(request)), request.input)
-            failure = self._unfit(request, run, payload)
-            if failure is None:
-                return self._payloads.seal(message_input(run.run_id, request.request_id), payload)
-        except (PayloadUnavailable, PayloadTooLarge) as error:
-            failure = Failure(type(error).__name__, limits.cut(str(error)), retryable=False)
-        return Rejected(request.request_id, request.workflow_id, failure)
-
-    def _unfit(self, request: SignalRun, run: RunView, payload: bytes) -> Failure | None:
-        if len(payload) > limits.PAYLOAD_BYTES and not self._payloads.has_blobs:
-            message = f"Expected arguments of at most {limits.PAYLOAD_BYTES:,} bytes but they have {len(payload):,}."
-            return Failure("PayloadTooLarge", message, retryable=False)
-        workflow = self._registry.workflows.get(run.workflow)
-        if workflow is None:
-            return None
-        handler = workflow.handlers.signal(request.signal)
-        if handler is None:
-            message = (
-                f"Expected a signal that workflow {run.workflow!r} handles ({names_of(workflow.handlers.signals)}) but "
-                f"got {request.signal!r}."
-            )
-            return Failure("UnknownSignal", limits.cut(message), retryable=False)
-        try:
-            handler.arguments(request.signal, payload)
-        except InvalidInput as error:
-            return Failure("InvalidInput", limits.cut(str(error)), retryable=False)
-        except BaseException as error:  # of a validator's of the user's types, whatever it is
-            failure = failure_of(error)
-            message = (
-                f"Expected the arguments of signal {request.signal!r} to be read but their types raised "
-                f"{failure.type}: {failure.message}"
-            )
-            return Failure("InvalidInput", limits.cut(message), retryable=False)
-        return None
 
     def why_not(self, request: StartRun) -> Failure | None:
         """The reason to refuse a start, or None."""

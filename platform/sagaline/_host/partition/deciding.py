@@ -36,9 +36,10 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UpdateRun,
 )
 
-Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun
+Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
 RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
 
@@ -48,6 +49,7 @@ class Outside(NamedTuple):
 
     ask: Callable[[Question, str], None]
     query: Callable[[QueryRun], None]
+    update: Callable[[UpdateRun], None]
     attempts: Attempts
     releasing: Releasing
     progress: Progress
@@ -138,9 +140,9 @@ class Deciding:
         """Answers what needs no record, when it is proven that it may."""
         self._outside.ask(request, request.run_id)
 
-    def query(self, request: QueryRun) -> None:
-        """Asks a run's code a question."""
-        self._outside.query(request)
+    def message(self, request: QueryRun | UpdateRun) -> None:
+        """Asks a run's code a question, or to change something and to answer."""
+        self._outside.query(request) if isinstance(request, QueryRun) else self._outside.update(request)
 
     def stop(self, request: CancelRun | TerminateRun) -> None:
         """Cancels or terminates a run."""
@@ -270,7 +272,8 @@ class Deciding:
 _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     StartRun: Deciding.start,
     ReadRun: Deciding.read,
-    QueryRun: Deciding.query,
+    QueryRun: Deciding.message,
+    UpdateRun: Deciding.message,
     CancelRun: Deciding.stop,
     TerminateRun: Deciding.stop,
     RetryRun: Deciding.retry,

@@ -27,11 +27,12 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UpdateRun,
 )
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | ActivityResult
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult
 _INPUTS: frozenset[type] = frozenset(
-    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun, QueryRun)
+    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun, QueryRun, UpdateRun)
 )
 _SIGNALS = 1_000
 """Signals that are collected before they are handed on."""

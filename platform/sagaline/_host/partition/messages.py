@@ -7,14 +7,15 @@ known by its id.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from sagaline._engine.decide import Rejected, decide
 from sagaline._engine.emit import Emitter
-from sagaline._host.partition.admission import Admission
+from sagaline._engine.tables.messages import update_message
 from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.message_admission import MessageAdmission
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
@@ -23,9 +24,13 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.weights import in_parts, weight
 from sagaline._log import Record
 from sagaline._model.limits import SIGNALS_AT_ONCE
-from sagaline._model.records import SignalRun
+from sagaline._model.records import SignalRun, UpdateRun
 
-Ask = Callable[[SignalRun, str], None]
+
+class Ask(Protocol):
+    """Answers a request when what was decided for it is durable; ``recorded``: the newest append is its record."""
+
+    def __call__(self, request: SignalRun | UpdateRun, run_id: str, recorded: bool) -> None: ...
 
 
 class Mail(NamedTuple):
@@ -40,9 +45,9 @@ def _weight(mail: Mail) -> int:
 
 
 class Code(NamedTuple):
-    """What stands between a message and the run's code. ``before`` gives the positions without the messages."""
+    """What stands between a message and the run's code. ``before`` gives the positions without the newest input."""
 
-    admission: Admission
+    admission: MessageAdmission
     activations: Activations
     before: Callable[[], InputOffsets]
 
@@ -74,22 +79,44 @@ class Messages:
             for workflow_id, of_run in by_run.items()
             for part in in_parts(of_run, SIGNALS_AT_ONCE, _weight)
         ]
-        for number, (workflow_id, part) in enumerate(parts, 1):
+        for workflow_id, part in parts:  # ``Inputs`` settles them when all are on record
             if self._guard.given_up:
                 return
-            # until all are on record, none of their records may say that all have been consumed
-            positions = self._before() if number < len(parts) else None
             try:
-                self._of_run(workflow_id, [mail.request for mail in part], positions)
+                self._of_run(workflow_id, [mail.request for mail in part])
             except BaseException as error:  # a bug of ours: it costs the run or the input, not the partition
                 blamed = self._quarantine.run(workflow_id)
                 if self._quarantine.leaves_alone(workflow_id):
                     blamed = self._quarantine.input(part[0].record)
                 self._guard.caught(error, blamed)
 
-    def _of_run(self, workflow_id: str, requests: Sequence[SignalRun], positions: InputOffsets | None) -> None:
+    def update(self, request: UpdateRun) -> None:
+        """An update: its validator is asked, and nothing is recorded in the run's history when it says no."""
         self._recorder.refusals()
-        self._activations.begin_pending(workflow_id, self._before())
+        self._activations.begin_pending(request.workflow_id, self._before())
+        now = self._clock()
+        decision = decide(self._decided, request, now)
+        if isinstance(decision, Rejected):
+            self._recorder.refuse(decision, request)
+            return
+        for event in decision:
+            run = self._decided.run(request.workflow_id)
+            if run is None:
+                raise RuntimeError(f"{type(event).__name__} has no run")
+            admitted = self._admission.message(request, run)
+            if isinstance(admitted, Rejected):
+                self._recorder.refuse(admitted, request)
+                return
+            emitter = Emitter(self._decided, run, max(now, run.last_at))
+            emitter.emit(msgspec.structs.replace(event, input=admitted))
+            self._activations.activate(emitter)
+        if request.reply_to:
+            message_id = update_message(request.update_id)
+            self._ask(request, self._decided.receiver(request.workflow_id, message_id) or "", bool(decision))
+
+    def _of_run(self, workflow_id: str, requests: Sequence[SignalRun]) -> None:
+        self._recorder.refusals()
+        self._activations.begin_pending(workflow_id)
         now = self._clock()
         emitter: Emitter | None = None
         accepted: list[SignalRun] = []
@@ -102,7 +129,7 @@ class Messages:
             for event in decision:
                 if run is None:
                     raise RuntimeError(f"{type(event).__name__} has no run")
-                admitted = self._admission.signal(request, run)
+                admitted = self._admission.message(request, run)
                 if isinstance(admitted, Rejected):
                     self._recorder.refuse(admitted, request)
                     break
@@ -112,7 +139,8 @@ class Messages:
             else:
                 accepted.append(request)
         if emitter is not None:
-            self._activations.activate(emitter, positions)
+            self._activations.activate(emitter)
         for request in accepted:
             if request.reply_to:
-                self._ask(request, self._decided.receiver(workflow_id, request.request_id) or "")
+                run_id = self._decided.receiver(workflow_id, request.request_id) or ""
+                self._ask(request, run_id, emitter is not None)

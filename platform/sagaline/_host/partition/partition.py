@@ -20,6 +20,7 @@ from sagaline._host.partition.deciding import Deciding, Outside, Question
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.message_admission import MessageAdmission
 from sagaline._host.partition.messages import Code, Messages
 from sagaline._host.partition.pipeline import Pipeline
 from sagaline._host.partition.progress import Progress
@@ -39,7 +40,7 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.records import ActivityResult, Reply, StartRun
+from sagaline._model.records import ActivityResult, Reply, SignalRun, StartRun, UpdateRun
 from sagaline._runtime.definitions import Registry
 
 
@@ -178,15 +179,16 @@ class _Rooms:
         self.retention = Retention(rows.decided, rows.durable, recorder, progress, surroundings, options, guard)
         self.instances = Instances(services.registry, rows.decided.history.records, options)
         activations = Activations(rows.decided, self.instances, options, recorder, guard)
+        admitted = MessageAdmission(services.registry, self.instances, options.payloads)
         admission = Admission(rows.decided, services.registry, self.instances, options.payloads)
         queries = Queries(rows.decided, services.registry, self.instances, options, self._ask)
-        outside = Outside(self._ask, queries.ask, attempts, releasing, progress)
+        code = Code(admitted, activations, lambda: progress.before)
+        messages = Messages(rows, recorder, code, quarantine, self._ask_recorded, guard, clock)
+        outside = Outside(self._ask, queries.ask, messages.update, attempts, releasing, progress)
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
         )
-        code = Code(admission, activations, lambda: progress.before)
-        messages = Messages(rows, recorder, code, quarantine, self._ask, guard, clock)
         self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard)
         self._progress = progress
 
@@ -208,6 +210,11 @@ class _Rooms:
     def _ask(self, request: Question, run_id: str, answer: Reply | None = None) -> None:
         progress = self._progress
         self.reads.ask(request, progress.appended + 1, idle=not progress.in_flight, run_id=run_id, answer=answer)
+
+    def _ask_recorded(self, request: SignalRun | UpdateRun, run_id: str, recorded: bool) -> None:
+        progress = self._progress
+        number = progress.appended if recorded else progress.appended + 1
+        self.reads.ask(request, number, idle=not progress.in_flight, run_id=run_id)
 
 
 async def _end(log: Log, topic: str, partition: int) -> int:

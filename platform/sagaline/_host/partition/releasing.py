@@ -7,6 +7,7 @@ from typing import Any
 
 from sagaline._engine.effects import (
     Answer,
+    AnswerUpdate,
     CancelActivity,
     CloseRun,
     CoverPositions,
@@ -92,6 +93,7 @@ class Releasing:
             Publish: outbox.publish,
             Answer: self.answer,
             CloseRun: lambda effect: reads.closed(effect.workflow_id, effect.run_id),
+            AnswerUpdate: lambda effect: reads.updated(effect.run_id, effect.update_id),
             CoverPositions: lambda effect: on_positions(effect.epoch, effect.number),
         }
 

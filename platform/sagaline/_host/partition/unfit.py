@@ -8,7 +8,7 @@ import msgspec
 
 from sagaline._model import limits
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, CancelRun, QueryRun, SignalRun, StartRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, QueryRun, SignalRun, StartRun, TerminateRun, UpdateRun
 
 _NAMES = ("workflow_id", "request_id", "reply_to", "run_id")
 T = TypeVar("T", bound=CancelRun | TerminateRun)
@@ -21,6 +21,9 @@ def unfit(request: object) -> str | None:
         names = (request.workflow_id, request.request_id, request.reply_to, request.workflow)
     elif isinstance(request, SignalRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.signal)
+    elif isinstance(request, UpdateRun):
+        names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.update)
+        names = (*names, request.update_id)
     elif isinstance(request, QueryRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.query)
     else:

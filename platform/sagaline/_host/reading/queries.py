@@ -67,6 +67,9 @@ class Queries:
         if run is None:
             which = f" with run id {cut(run_id, NAME_BYTES)!r}" if run_id else ""
             raise QueryRefused(NOT_FOUND, f"Expected a run of workflow id {workflow_id!r}{which} but there is none.")
+        if run.is_pending:
+            text = f"Expected the run of {workflow_id!r} to have an object to ask but it has none (yet)."
+            raise QueryRefused("RunNotBegun", text)
         if run.held or (run.status == PARKED and is_stalled(run)) or self._options.marks.find(run.run_id) is not None:
             why = run.failure.message if run.failure is not None else "it has blocked a worker"
             raise QueryRefused(

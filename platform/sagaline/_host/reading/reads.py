@@ -18,6 +18,8 @@ from sagaline._host.reading.waiters import Asker, Waiters
 from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
 from sagaline._model.records import (
+    COMPLETED,
+    FAILED,
     RUNNING,
     STATUSES,
     CancelRun,
@@ -27,10 +29,11 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UpdateRun,
 )
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun
+Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun | UpdateRun
 
 
 class _Question(NamedTuple):
@@ -121,6 +124,9 @@ class Reads:
         if isinstance(request, StartRun):
             self._answer_start(asker, request, question.run_id)
             return
+        if isinstance(request, UpdateRun):
+            self._delivery.send(Answer(asker, partial(self._answer_update, asker, request, question.run_id)))
+            return
         if isinstance(request, SignalRun | QueryRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
@@ -135,6 +141,26 @@ class Reads:
             return
         is_long = request.what in ("history", "runs", "parked")
         self._delivery.send(Answer(asker, partial(self._answer, asker, request), run_id, is_long))
+
+    def updated(self, run_id: str, update_id: str) -> None:
+        """An update is answered, durably: whoever waits for it is told."""
+        for asker in self._waiters.take(_update_key(run_id, update_id)):
+            self._delivery.send(Answer(asker, partial(self._update_reply, asker, run_id, update_id)))
+
+    def _answer_update(self, asker: Asker, request: UpdateRun, run_id: str) -> Reply | None:
+        reply = self._update_reply(asker, run_id, request.update_id)
+        if reply.kind == "accepted" and request.reply_when == "completed":
+            self._waiters.add(asker, _update_key(run_id, request.update_id), request.waits_ms)
+            return None
+        return reply
+
+    def _update_reply(self, asker: Asker, run_id: str, update_id: str) -> Reply:
+        row = self._state.update(run_id, update_id)
+        if row is None:
+            return _not_found(asker, run_id)
+        status = RUNNING if not row.done else COMPLETED if row.failure is None else FAILED
+        kind = "updated" if row.done else "accepted"
+        return Reply(asker.request_id, asker.workflow_id, run_id, kind, status, row.result, row.failure)
 
     def _answer_start(self, asker: Asker, request: StartRun, run_id: str) -> None:
         run = self._last(request.workflow_id, run_id)
@@ -192,6 +218,10 @@ class Reads:
 
     def _is_there(self, run: RunView) -> bool:
         return self._run(run.workflow_id, run.run_id) is not None
+
+
+def _update_key(run_id: str, update_id: str) -> str:
+    return f"{run_id}/{update_id}"
 
 
 def _received(asker: Asker, run_id: str) -> Reply:

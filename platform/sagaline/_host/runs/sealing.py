@@ -17,10 +17,12 @@ from sagaline._model.events import (
     RunContinued,
     RunStarted,
     SignalReceived,
+    UpdateAccepted,
+    UpdateCompleted,
 )
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import ActivityResult, History
-from sagaline._payloads import Place, Sealer, input_of, message_input, result_of, step_input, step_result
+from sagaline._payloads import Place, Sealer, input_of, message_input, result_of, step_input, step_result, update_result
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.setup import Setup
@@ -40,6 +42,10 @@ def place_of(run_id: str, event: object) -> Place:
             return result_of(run_id)
         case ActivityScheduled():
             return step_input(run_id, event.step)
+        case UpdateAccepted():
+            return message_input(run_id, event.update_id)
+        case UpdateCompleted():
+            return update_result(run_id, event.update_id)
         case SignalReceived():
             return message_input(run_id, event.request_id)
         case ActivityCompleted() | ActivityResult():

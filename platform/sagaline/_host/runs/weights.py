@@ -23,6 +23,8 @@ PAYLOADS: dict[type[Any], str] = {
     events.RunCompleted: "result",
     events.SignalReceived: "input",
     events.RunContinued: "input",
+    events.UpdateAccepted: "input",
+    events.UpdateCompleted: "result",
     ActivityResult: "result",
     SignalRun: "input",
 }
@@ -61,6 +63,14 @@ def _reason(event: events.CancelRequested | events.RunCancelled | events.RunTerm
 
 def _signal(event: events.SignalReceived | SignalRun) -> int:
     return len(event.input) + 4 * (len(event.signal) + len(event.request_id))
+
+
+def _accepted(event: events.UpdateAccepted) -> int:
+    return len(event.input) + 4 * (len(event.update) + len(event.update_id))
+
+
+def _answered(event: events.UpdateCompleted) -> int:
+    return len(event.result) + 4 * len(event.update_id) + _failure(event.failure)
 
 
 def _handled(event: events.SignalsHandled) -> int:
@@ -106,6 +116,8 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.SignalReceived: _signal,
     SignalRun: _signal,
     events.SignalsHandled: _handled,
+    events.UpdateAccepted: _accepted,
+    events.UpdateCompleted: _answered,
     events.ActivityAttemptFailed: _failed,
     events.ActivityFailed: _failed,
     events.RunFailed: _failed,

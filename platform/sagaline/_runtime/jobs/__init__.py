@@ -18,6 +18,7 @@ from sagaline._runtime.jobs import (
     run_started,
     signal_received,
     timer_fired,
+    update_accepted,
 )
 from sagaline._runtime.run_loop import RunLoop
 
@@ -28,12 +29,18 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.TimerFired: timer_fired.apply,
     events.CancelRequested: cancel_requested.apply,
     events.SignalReceived: signal_received.apply,
+    events.UpdateAccepted: update_accepted.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 
-_RANKS: dict[type[Event], int] = {events.SignalReceived: -1, events.RunStarted: 0, events.CancelRequested: 2}
+_RANKS: dict[type[Event], int] = {
+    events.SignalReceived: -1,
+    events.UpdateAccepted: -1,
+    events.RunStarted: 0,
+    events.CancelRequested: 2,
+}
 
 
 def in_order(jobs: Sequence[Event]) -> Sequence[Event]:
-    """Signals first, then the run's start, its cancellation last, the others between them as they came."""
+    """Signals and updates first, then the run's start, its cancellation last, the others between them as they came."""
     return jobs if len(jobs) == 1 else sorted(jobs, key=lambda job: _RANKS.get(type(job), 1))

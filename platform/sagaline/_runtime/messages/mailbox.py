@@ -1,21 +1,26 @@
-"""A run's mailbox: signals go to the handlers of its object, or wait in channels until its function asks for them.
+"""A run's mailbox: messages go to the handlers of its object, or signals wait until its function asks for them.
 
-Signals that come before the object is made wait for it. After that each handler begins in the activation in which its
-signal came, in order, before anything else of that activation; while a saga undoes its steps none begins any more. What
-a channel holds stays there until it is handed over: a ``receive`` that is cancelled or times out takes nothing with it.
+Messages that come before the object is made wait for it. After that each handler begins in the activation in which its
+message came, in order, before anything else of that activation; while a saga undoes its steps none begins any more.
+What a channel holds stays there until it is handed over: a ``receive`` that is cancelled or times out takes nothing
+with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+from sagaline._model.events import UpdateCompleted
+from sagaline._runtime.commands import Commands
+from sagaline._runtime.endings import failure_from
 from sagaline._runtime.handlers import HandlerDefinition
 from sagaline._runtime.phases import FORWARD
+from sagaline.errors import FailureError, InvalidOutput, PayloadTooLarge
 
 _NAMES_SHOWN = 10
 
@@ -24,6 +29,7 @@ class MailboxLoop(Protocol):
     """What a mailbox needs of its run's loop."""
 
     broken: BaseException | None
+    commands: Commands
     phase: str
 
     def create_future(self) -> asyncio.Future[Any]: ...
@@ -34,10 +40,11 @@ class MailboxLoop(Protocol):
 
 
 class _Waiting(NamedTuple):
-    number: int
+    number: int  # 0 for an update
     handler: HandlerDefinition
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    update_id: str = ""
 
 
 class _Channel:
@@ -61,8 +68,8 @@ class _Channel:
 class Mailbox:
     """``handled``: numbers of the signals that the code has begun to handle in this activation."""
 
-    def __init__(self, loop: MailboxLoop) -> None:
-        self._loop = loop
+    def __init__(self, loop: MailboxLoop, encode: Callable[[HandlerDefinition, Any], bytes]) -> None:
+        self._loop, self._encode = loop, encode
         self.receiver: object | None = None
         self._early: list[_Waiting] = []
         self._channels: dict[str, _Channel] = {}
@@ -79,10 +86,20 @@ class Mailbox:
             channel = self._channel(handler.name)
             channel.waiting.append((self._received, args[0]))
             channel.wake()
-        elif self.receiver is None or self._loop.phase != FORWARD:
-            self._early.append(_Waiting(self._received, handler, args, kwargs))
         else:
-            self._begin(self.receiver, _Waiting(self._received, handler, args, kwargs))
+            self._begin_or_wait(_Waiting(self._received, handler, args, kwargs))
+
+    def receive_update(
+        self, handler: HandlerDefinition, update_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """An update is accepted."""
+        self._begin_or_wait(_Waiting(0, handler, args, kwargs, update_id))
+
+    def _begin_or_wait(self, waiting: _Waiting) -> None:
+        if self.receiver is None or self._loop.phase != FORWARD:
+            self._early.append(waiting)
+        else:
+            self._begin(self.receiver, waiting)
 
     # What the code does
 
@@ -133,7 +150,7 @@ class Mailbox:
         parts: list[str] = []
         if self.running:
             parts.append(f"handlers at work: {_counted(self.running.values())}")
-        waiting = [early.handler.name or early.handler.kind for early in self._early]
+        waiting = [early.handler.name or early.handler.kind for early in self._early if early.number]
         for name, channel in self._channels.items():
             waiting += [name] * len(channel.waiting)
         if waiting:
@@ -148,14 +165,13 @@ class Mailbox:
     # Handlers
 
     def _begin(self, receiver: object, waiting: _Waiting) -> None:
-        self.handled.append(waiting.number)
         handler = waiting.handler
-        if handler.is_async:
-            name = f"{handler.kind} {handler.name}"
-            call = handler.fn(receiver, *waiting.args, **waiting.kwargs)
-            task = self._loop.create_task(self._guarded(call), name=name)
-            self.running[task] = name
-            task.add_done_callback(self._forget)
+        if waiting.number:
+            self.handled.append(waiting.number)
+        if waiting.update_id:
+            self._run(handler, self._answered(receiver, waiting))
+        elif handler.is_async:
+            self._run(handler, self._guarded(handler.fn(receiver, *waiting.args, **waiting.kwargs)))
         else:
             call = partial(handler.fn, receiver, *waiting.args, **waiting.kwargs)
             self._loop.make_ready(asyncio.Handle(call, (), self._loop))  # type: ignore[arg-type]  # it is one
@@ -168,6 +184,27 @@ class Mailbox:
             raise
         except Exception as error:
             self._loop.broken = self._loop.broken or error
+
+    def _run(self, handler: HandlerDefinition, code: Coroutine[Any, Any, None]) -> None:
+        name = f"{handler.kind} {handler.name}"
+        task = self._loop.create_task(code, name=name)
+        self.running[task] = name
+        task.add_done_callback(self._forget)
+
+    async def _answered(self, receiver: object, waiting: _Waiting) -> None:
+        """A failure of the handler is its asker's matter; any other exception is a bug."""
+        handler, update_id = waiting.handler, waiting.update_id
+        try:
+            value = handler.fn(receiver, *waiting.args, **waiting.kwargs)
+            payload = self._encode(handler, await value if handler.is_async else value)
+        except asyncio.CancelledError:
+            raise
+        except (FailureError, TimeoutError, InvalidOutput, PayloadTooLarge) as error:
+            self._loop.commands.add(UpdateCompleted(update_id, b"null", failure_from(error)))
+        except Exception as error:
+            self._loop.broken = self._loop.broken or error
+        else:
+            self._loop.commands.add(UpdateCompleted(update_id, payload))
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self.running.pop(task, None)
