@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sagaline.checker.evaluator import Evaluator, Variable, module_of
 from sagaline.checker.library import SIDE_EFFECT
@@ -12,6 +12,14 @@ from sagaline.checker.symbols import Function, FunctionNode, Module, body_of, ch
 from sagaline.checker.values import External, Value
 
 Node = TypeVar("Node", bound=ast.AST)
+
+
+class Use(NamedTuple):
+    """A reference to something outside of the code that is checked, by its full name."""
+
+    node: ast.Name | ast.Attribute
+    name: str
+    is_called: bool
 
 
 class Body:
@@ -24,6 +32,9 @@ class Body:
         self.function, self.path, self.evaluator = function, path, evaluator
         self.parents: dict[ast.AST, ast.AST] = {}
         self.nodes = list(self._walk())
+        self.uses = [
+            Use(node, name, self.is_called(node)) for node in self.references() if (name := self.external(node))
+        ]
 
     def value(self, expression: ast.expr) -> Value | None:
         """What an expression stands for."""

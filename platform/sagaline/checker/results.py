@@ -93,9 +93,15 @@ def plain_result(evaluator: Evaluator, expression: ast.expr, scope: Scope) -> Va
         return instance_of("builtins.dict")
     if isinstance(expression, ast.Subscript):
         owner = evaluator.value(expression.value, scope)
+        if isinstance(owner, External | Class) and _is_class(owner):  # Signal[str]
+            return owner
         is_part = not isinstance(expression.slice, ast.Slice)
         return owner.item if isinstance(owner, Instance) and is_part else owner if isinstance(owner, Instance) else None
     return None
+
+
+def _is_class(value: External | Class) -> bool:
+    return isinstance(value, Class) or value.name.rpartition(".")[2][:1].isupper()
 
 
 def _agreed(evaluator: Evaluator, expression: ast.IfExp | ast.BoolOp, scope: Scope) -> Value | None:

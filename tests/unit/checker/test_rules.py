@@ -173,6 +173,7 @@ FINDS: dict[str, list[str]] = {
         "return step() == 1",
         "undo()",
         "asyncio.Event().wait()",
+        "import sagaline; sagaline.Signal[str]('x').receive()",
     ],
     "SGL302": [
         "try: await step()\n    except BaseException: pass",

@@ -60,11 +60,10 @@ class Names(NamedTuple):
 
     def matches(self, body: Body, said: str) -> Iterator[Match]:
         """What a body uses of these names; ``said`` has the name put in for ``{}``."""
-        for node in body.references():
-            name = body.external(node)
-            fix = self.fix_of(name, body.is_called(node)) if name else None
+        for use in body.uses:
+            fix = self.fix_of(use.name, use.is_called)
             if fix is not None:
-                yield Match(node, said.format(shown(name)), fix)
+                yield Match(use.node, said.format(shown(use.name)), fix)
 
 
 def shown(name: str) -> str:

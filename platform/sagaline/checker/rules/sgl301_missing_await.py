@@ -28,7 +28,7 @@ _COROUTINES = (
         for name in names.split()
     }
     | {f"sagaline.workflow.{name}" for name in ("sleep", "wait_condition", "side_effect")}
-    | {"anyio.sleep"}
+    | {"anyio.sleep", "sagaline.Signal.receive"}
 )
 
 

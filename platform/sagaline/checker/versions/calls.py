@@ -163,9 +163,25 @@ def _parameters(function: Function) -> list[str]:
 
 
 def step_name(function: Function) -> str:
-    """The name under which a function is recorded: the decorator's ``name``, or its own."""
-    for decorator in function.decorators:
+    """The name under which a function is recorded: the decorator's ``name``, or its own; a method's has its class's."""
+    own = _given_name(function.decorators)
+    if function.cls is None:
+        return own or function.qualified_name
+    cls = _given_name(function.cls.node.decorator_list)
+    return own or f"{cls or function.cls.name}.{function.name}"
+
+
+def workflow_name(function: Function) -> str:
+    """The name under which a workflow, or a handler of a workflow class, is known to clients."""
+    if function.cls is None:
+        return step_name(function)
+    cls = _given_name(function.cls.node.decorator_list) or function.cls.name
+    return f"{cls}.{_given_name(function.decorators) or function.name}"
+
+
+def _given_name(decorators: list[ast.expr]) -> str:
+    for decorator in decorators:
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
             if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and keyword.value.value:
                 return str(keyword.value.value)
-    return function.qualified_name
+    return ""

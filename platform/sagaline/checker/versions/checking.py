@@ -10,7 +10,7 @@ from sagaline.checker.call_graph import workflows_of
 from sagaline.checker.findings import Finding, Place, Severity
 from sagaline.checker.project import Project
 from sagaline.checker.resolving import Resolver
-from sagaline.checker.versions.calls import step_name
+from sagaline.checker.versions.calls import workflow_name
 from sagaline.checker.versions.comparison import difference
 from sagaline.checker.versions.items import Plan
 from sagaline.checker.versions.reach import Reach
@@ -28,7 +28,7 @@ def plans_of(paths: Iterable[Path]) -> dict[str, Plan]:
     plans: dict[str, Plan] = {}
     for module in project.targets():
         for workflow in workflows_of(module, resolver):
-            name = step_name(workflow)
+            name = workflow_name(workflow)
             if name not in plans:
                 with contextlib.suppress(RecursionError):  # expressions that are nested too deeply are not compared
                     plans[name] = Walk(resolver, reach).plan(workflow, name)
@@ -46,7 +46,7 @@ def compare(earlier: Iterable[Path], later: Iterable[Path]) -> list[Finding]:
             findings.append(Finding(CODE, parted.severity, parted.place, parted.what, fix, (name,)))
     places = {plan.place.file for plan in now.values()}
     for name in sorted(before.keys() - now.keys()):
-        if places:
+        if places and "." not in name:  # a handler that is gone is no run that waits
             what = f"no workflow has the name {name!r} any more: its runs in flight wait for one"
             fix = f"keep it until they have ended, or name its successor: @workflow(name={name!r})"
             findings.append(Finding(CODE, Severity.WARNING, Place(min(places), 1), what, fix))

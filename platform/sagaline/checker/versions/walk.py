@@ -12,7 +12,7 @@ from sagaline.checker.versions.statements import Statements
 
 _DEPTH = 20
 """Functions that call one another; recursion ends here."""
-_CALLS = 5_000
+_CALLS = 1_000
 """Calls that one workflow's walk follows."""
 
 

@@ -134,3 +134,37 @@ def test_code_that_grows_without_bound_ends(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text(HEAD + textwrap.indent(body, "    ") + "\n" + code)
     (finding,) = compare([tmp_path / "before.py"], [tmp_path / "after.py"])
     assert "ship is given" in finding.what
+
+
+CLASS = """
+from sagaline import activity, workflow
+
+@activity
+async def ship(what): ...
+
+@workflow(name="order")
+class {name}:
+    @workflow.run
+    async def {run}(self, order):
+        await self.helper({argument})
+
+    async def helper(self, what):
+        await ship(what)
+
+    @workflow.signal(name="approve")
+    async def {signal}(self, by): ...
+"""
+
+
+def test_classes_are_matched_by_the_names_that_clients_know(tmp_path: Path) -> None:
+    def write(file: str, **names: str) -> Path:
+        (tmp_path / file).write_text(CLASS.format(**names))
+        return tmp_path / file
+
+    before = write("before.py", name="Order", run="run", argument="order", signal="approve")
+    renamed = write("renamed.py", name="Purchase", run="run", argument="order", signal="on_approve")
+    changed = write("changed.py", name="Purchase", run="run", argument="7", signal="on_approve")
+    assert compare([before], [renamed]) == []
+    (finding,) = compare([before], [changed])
+    assert finding.path == ("order.run",)
+    assert "(argument1) before, and (7) now" in finding.what
