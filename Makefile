@@ -8,7 +8,7 @@ STARTS ?= 200000
 PROGRAMS ?= 1000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-growth bench-recovery simulate programs chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate programs chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -47,6 +47,9 @@ kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 
 bench: venv ## W1, W2, W3, W5 on sqlite and kafka, with the yardstick beside them
 	$(BIN)/python bench/run.py
+
+bench-loop: venv ## An activation, a replay, a run in memory, and what watching forbidden calls costs
+	$(BIN)/python bench/step.py
 
 bench-growth: venv ## What grows with what: doubling sizes, the cost of one item at each; ONLY="dead letters"
 	$(BIN)/python bench/growth.py $(if $(ONLY),$(ONLY))

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
@@ -211,6 +212,19 @@ class _WorkflowNamespace:
             return
         async with asyncio.timeout(seconds(timeout, "timeout", least_ms=0)):
             await calls.wait_condition(predicate)
+
+    @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """Within it calls of the clock, of chance and of I/O are not refused: for a measurement that is only logged.
+
+        For plain code: nothing may be awaited in it. What such a call returns must not change what the run does.
+        """
+        calls = _calls("unchecked")
+        before, calls.is_guarded = calls.is_guarded, False
+        try:
+            yield
+        finally:
+            calls.is_guarded = before
 
     def info(self) -> WorkflowInfo:
         """Ids and start of the run."""

@@ -198,6 +198,8 @@ async def whole(order: Order) -> tuple[int, float]:
     assert_type(workflow.now(), datetime)
     assert_type(workflow.uuid4(), UUID)
     assert_type(workflow.uuid7(), UUID)
+    with workflow.unchecked():
+        pass
     await workflow.sleep("10s")
     await workflow.sleep(timedelta(days=30))
     await workflow.wait_condition(lambda: True)

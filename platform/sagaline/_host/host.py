@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sagaline._host import forbidden
 from sagaline._host.namespace import Namespace
 from sagaline._host.options import HostOptions
 from sagaline._host.ownership import Ownership
@@ -56,6 +57,7 @@ class Host:
         self.failed: asyncio.Future[Exception] = loop.create_future()
         self._changed = asyncio.Event()
         log, stores, registry, options, process = self._setup
+        forbidden.watch(registry)
         self.process = process or Process(registry, options)
         name = f"{log.identity}/{log.namespace}"
         reader = log.reader(self._on_records)

@@ -27,6 +27,9 @@ class Calls(Protocol):
     phase: str
     """FORWARD, ROLLING_BACK while a saga undoes its steps (the run is cancelled no more), or ROLLED_BACK."""
 
+    is_guarded: bool
+    """True while code runs whose forbidden calls raise."""
+
     @property
     def setup(self) -> Setup:
         """The code that the worker has, and bounds."""

@@ -30,6 +30,9 @@ WORKFLOWS_RUN_INLINE_ON_REQUEST = 7
 SETS_IN_ORDER = 8
 """Sets of asyncio and anyio iterate in order of insertion. (It was the order of the hashes.)"""
 
+FORBIDDEN_CALLS_RAISE = 9
+"""Calls of the clock, of chance, of I/O raise where they are noticed. (Nobody looked.)"""
+
 CURRENT: tuple[int, ...] = (
     BOUNDED_ACTIVATIONS,
     BOUNDED_PAYLOADS,
@@ -37,5 +40,6 @@ CURRENT: tuple[int, ...] = (
     BRANCHES_END,
     WORKFLOWS_RUN_INLINE_ON_REQUEST,
     SETS_IN_ORDER,
+    FORBIDDEN_CALLS_RAISE,
 )
 KNOWN = frozenset(CURRENT) | {1, 2}

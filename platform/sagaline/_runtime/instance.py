@@ -21,12 +21,13 @@ from sagaline._model import events
 from sagaline._model.events import Command, Event, PatchMarked
 from sagaline._model.ids import successor_of
 from sagaline._model.limits import cut
-from sagaline._runtime import set_order
+from sagaline._runtime import set_order, watching
 from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
 from sagaline._runtime.endings import BUG, CANCELLED, CONTINUED, failure_from, meaning, next_input
 from sagaline._runtime.failures import failure_of
+from sagaline._runtime.flags import FORBIDDEN_CALLS_RAISE
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
 from sagaline._runtime.messages.looking import look
@@ -164,9 +165,20 @@ class Instance:
         loop = self._loop
         for job in jobs:
             JOBS[type(job)](loop, job)
-        loop.drain()
-        while loop.wake_when_quiet():
+        profile = watching.profile_for(loop.run.workflow.name)
+        if profile is not None and sys.getprofile() is not None:
+            profile = None  # somebody else's
+        loop.is_guarded = FORBIDDEN_CALLS_RAISE in loop.run.flags
+        try:
+            if profile is not None:
+                sys.setprofile(profile)
             loop.drain()
+            while loop.wake_when_quiet():
+                loop.drain()
+        finally:
+            if profile is not None:
+                sys.setprofile(None)
+            loop.is_guarded = False
         broken = loop.commands.broken or loop.broken
         if broken is not None:
             raise broken

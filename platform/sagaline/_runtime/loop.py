@@ -85,6 +85,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._callbacks_left = 0
         self._resting: list[asyncio.Handle] = []  # callbacks that only repeat themselves until something happens
         self._conditions: Conditions | None = None
+        self.is_guarded = False  # while the run's code runs: forbidden calls raise
         self.broken: BaseException | None = None  # whatever the code has made of it
 
     # What a subclass gives
