@@ -102,7 +102,7 @@ def cached() -> float:
     runs = [instance(str(number)) for number in range(_RUNS)]
     for run in runs:
         run.activate([started(3)], 1_000)
-    grown = process.memory_info().rss - before
+    grown = float(process.memory_info().rss - before)
     for run in runs:
         run.evict()
     return grown / _RUNS / 1_024
@@ -116,7 +116,7 @@ def line(name: str, value: float, aim: str, met: bool | None = None) -> None:
 
 def best(measure: Callable[[], float], pick: Callable[..., float]) -> float:
     """The least disturbed of the rounds."""
-    return pick(measure() for _ in range(_ROUNDS))
+    return float(pick([measure() for _ in range(_ROUNDS)]))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ class Hostile(NamedTuple):
     answers: bool = True  # the request is answered; one that nobody can read is not
 
 
-HARMLESS = {"sleeps long", "sleeps -1e300"}
+HARMLESS = {"sleeps long", "sleeps infinity", "sleeps -1e300"}
 ODD_REQUESTS: dict[str, dict[str, Any]] = {
     "odd words": {"id_conflict": "nonsense", "id_reuse": "nonsense"},
     "reply far away": {"reply_partition": 10_000},

@@ -40,8 +40,9 @@ async def spins() -> None:
 async def spins_and_swallows() -> None:
     while True:
         try:
-            while True:
-                time.sleep(0.01)
+            with workflow.unchecked():
+                while True:
+                    time.sleep(0.01)
         except BaseException:
             pass
 
@@ -54,7 +55,8 @@ async def explodes() -> bool:
 
 @workflow
 async def sleeps() -> None:
-    time.sleep(10_000)
+    with workflow.unchecked():
+        time.sleep(10_000)
 
 
 @workflow

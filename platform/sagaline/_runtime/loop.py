@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, NoReturn
 
 from sagaline._model.limits import DURATION_MS
+from sagaline._runtime import watching
 from sagaline._runtime.bugs import ActivationTooLarge
 from sagaline._runtime.conditions import Conditions, Predicate
 from sagaline._runtime.frames import caller, place_of, place_of_coroutine
@@ -24,6 +25,7 @@ from sagaline.errors import InvalidInput
 
 _CALLBACKS_AT_ONCE = 5_000
 _TASKS_KEPT = 16
+_LOOKED_AT = 1_000
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -149,6 +151,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             if self._callbacks_left == 0:
                 raise ActivationTooLarge("callbacks", self._bounds.callbacks, self._busy_place())
             self._callbacks = self._next_callbacks()
+            watching.look_away()
             self._rest()
 
     def _next_callbacks(self) -> repeat[None]:
@@ -169,6 +172,8 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         anyio cancels the tasks of a scope in every turn of the loop until they leave it, and code that goes on in
         there may wait for something that does not happen before the loop is quiet.
         """
+        if len(self._ready) > _LOOKED_AT:
+            return  # much else goes on
         again = [handle for handle in self._ready if _cancels_again(handle)]
         for handle in again:
             self._ready.remove(handle)
