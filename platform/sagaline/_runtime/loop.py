@@ -19,13 +19,13 @@ from sagaline._model.limits import DURATION_MS
 from sagaline._runtime import watching
 from sagaline._runtime.bugs import ActivationTooLarge
 from sagaline._runtime.conditions import Conditions, Predicate
-from sagaline._runtime.frames import caller, place_of, place_of_coroutine
+from sagaline._runtime.frames import caller
+from sagaline._runtime.repeating import busy_place, take_repeated
 from sagaline._runtime.setup import Bounds
 from sagaline.errors import InvalidInput
 
 _CALLBACKS_AT_ONCE = 5_000
 _TASKS_KEPT = 16
-_LOOKED_AT = 1_000
 
 
 class ForbiddenInWorkflow(RuntimeError):
@@ -149,35 +149,16 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             if not ready:
                 return
             if self._callbacks_left == 0:
-                raise ActivationTooLarge("callbacks", self._bounds.callbacks, self._busy_place())
+                place = busy_place(ready, self.tasks())
+                raise ActivationTooLarge("callbacks", self._bounds.callbacks, place)
             self._callbacks = self._next_callbacks()
             watching.look_away()
-            self._rest()
+            self._resting += take_repeated(self._ready)
 
     def _next_callbacks(self) -> repeat[None]:
         count = min(_CALLBACKS_AT_ONCE, self._callbacks_left)
         self._callbacks_left -= count
         return repeat(None, count)
-
-    def _busy_place(self) -> str:
-        for handle in self._ready:
-            if not _cancels_again(handle):
-                return place_of(handle)
-        places = [place_of_coroutine(task.get_coro()) for task in self.tasks()]
-        return f"{' or '.join(filter(None, places[:3]))}, which catches its cancellation again and again,"
-
-    def _rest(self) -> None:
-        """After many callbacks: those that cancel again what has caught its cancellation wait for the next activation.
-
-        anyio cancels the tasks of a scope in every turn of the loop until they leave it, and code that goes on in
-        there may wait for something that does not happen before the loop is quiet.
-        """
-        if len(self._ready) > _LOOKED_AT:
-            return  # much else goes on
-        again = [handle for handle in self._ready if _cancels_again(handle)]
-        for handle in again:
-            self._ready.remove(handle)
-        self._resting += again
 
     def wake_resting(self) -> bool:
         """They run on in this activation: nothing else will wake the code. False when there are none."""
@@ -283,11 +264,6 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def get_task_factory(self) -> None:
         return None
-
-
-def _cancels_again(handle: asyncio.Handle) -> bool:
-    callback = getattr(handle, "_callback", None)
-    return getattr(callback, "__qualname__", None) == "CancelScope._deliver_cancellation"
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
