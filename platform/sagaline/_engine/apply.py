@@ -19,11 +19,9 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
     this code does not know stops its run (``held``).
     """
     newest = state.runs.newest(record.workflow_id)
-    run = (
-        newest
-        if newest is not None and newest.run_id == record.run_id
-        else state.runs.past(record.workflow_id, record.run_id)
-    )
+    run = newest
+    if newest is not None and newest.run_id != record.run_id:
+        run = state.runs.past(record.workflow_id, record.run_id)
     if run is None:
         run = _begun_with(state, record, newest)
         if run is None:

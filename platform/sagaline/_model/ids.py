@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -17,8 +18,13 @@ class StartRequest(Protocol):
 
 def run_id_of(request: StartRequest) -> str:
     """The id of the run that a request starts: the same for a repeat, unlike any other's."""
-    text = f"{request.workflow_id}\0{request.request_id}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return _run_id(request.workflow_id, request.request_id)
+
+
+@lru_cache(maxsize=64)
+def _run_id(workflow_id: str, request_id: str) -> str:
+    """Kept for a moment, for a start needs it several times."""
+    return hashlib.blake2b(f"{workflow_id}\0{request_id}".encode(), digest_size=16).hexdigest()
 
 
 def successor_of(run_id: str) -> str:

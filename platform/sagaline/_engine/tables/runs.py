@@ -147,6 +147,8 @@ class Runs:
         self._changes, self._attention, self._cached = changes, attention, cached
         self._cache: OrderedDict[str, RunRow] = OrderedDict()
         self._dirty: dict[str, RunRow] = {}
+        self._without_run: str | None = None
+        """The workflow id that was looked up last in vain: one that is about to start is looked up several times."""
 
     def resize(self, cached: int) -> None:
         """Bounds how many are kept decoded."""
@@ -157,9 +159,11 @@ class Runs:
     def newest(self, workflow_id: str) -> RunRow | None:
         """The newest run of a workflow id."""
         run = self._cache.get(workflow_id) or self._dirty.get(workflow_id)
-        if run is None:
+        if run is None and workflow_id != self._without_run:
             data = self._changes.get(run_key(workflow_id))
             if data is None:
+                if self._cached:
+                    self._without_run = workflow_id
                 return None
             run = _decode(data)
             self._remember(run)
@@ -168,8 +172,8 @@ class Runs:
     def by_id(self, workflow_id: str, run_id: str) -> RunRow | None:
         """A run of a workflow id, the newest or an earlier one."""
         run = self.newest(workflow_id)
-        if run is not None and run.run_id == run_id:
-            return run
+        if run is None or run.run_id == run_id:
+            return run  # when there is no newest, there is no earlier one
         return self.past(workflow_id, run_id)
 
     def past(self, workflow_id: str, run_id: str) -> RunRow | None:
@@ -203,6 +207,7 @@ class Runs:
         self._dirty[run.workflow_id] = run
         if run.is_pending:
             self._set_attention(run, CUT_OFF)
+        self._without_run = None
 
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
