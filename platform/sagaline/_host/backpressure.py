@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -11,6 +12,9 @@ from sagaline._log import Reader
 
 _GO_ON_BELOW = 0.5
 """The share of a bound below which reading goes on."""
+_LOOK_EVERY_S = 0.005
+"""Seconds between two looks at all partitions, which each batch of records and of acknowledgements asks for. Less comes
+in them than in one batch of a reader."""
 
 
 class Load(Protocol):
@@ -33,6 +37,7 @@ class Backpressure:
     def __init__(self, options: HostOptions, live: Callable[[], Iterable[Load]], is_busy: Callable[[], bool]) -> None:
         self._options, self._live, self._is_busy = options, live, is_busy
         self._readers: dict[Reader, bool] = {}  # whether each is paused
+        self._loop, self._next_look_s = asyncio.get_running_loop(), 0.0
         self.paused = False
 
     def add(self, reader: Reader) -> None:
@@ -46,13 +51,18 @@ class Backpressure:
 
     def check(self) -> None:
         """Stops reading while too much is under way, goes on when half of it is done."""
+        busy = self._is_busy()
+        if not busy and not self.paused:
+            now_s = self._loop.time()
+            if now_s < self._next_look_s:
+                return
+            self._next_look_s = now_s + _LOOK_EVERY_S
         appends = size = 0
         for partition in self._live():
             appends += partition.in_flight
             size += partition.bytes_in_flight
         options = self._options
         load = max(appends / options.appends_in_flight, size / options.bytes_in_flight)
-        busy = self._is_busy()
         self.paused = busy or load > 1 or (self.paused and load >= _GO_ON_BELOW)
         self._tell()
 

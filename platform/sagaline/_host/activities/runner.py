@@ -234,9 +234,9 @@ class ActivityRunner:
             self._stragglers.watch(attempt)
 
     def _close(self, attempt: Attempt) -> None:
-        """Nothing more is reported of it."""
-        attempt.reported = True
-        if self._attempts.get(attempt.key) is attempt:
+        """Nothing more is reported of it. It was the newest of its step till now: another one closes it first."""
+        if not attempt.reported:
+            attempt.reported = True
             del self._attempts[attempt.key]
             self._load.remove(attempt)
             self._lanes[attempt.definition.is_async].waiting.pop(attempt, None)
