@@ -28,7 +28,7 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["versioning", "long-lives"])
+@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows"])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))

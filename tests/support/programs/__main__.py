@@ -57,10 +57,14 @@ def explain(seed: int, lines: list[str]) -> None:
         print(f"    the same in one process; program: {json.dumps(program(seed))}")
 
 
-def check(first: int, count: int, hash_seeds: tuple[str, ...], mutant: str) -> list[int]:
-    """Runs the seeds with each seed of hashes, one process for each at a time; returns those that differ."""
+def check(first: int, count: int, hash_seeds: tuple[str, ...], mutant: str, ends_at: float) -> tuple[int, list[int]]:
+    """Runs the seeds with each seed of hashes, one process for each at a time, until it is time to end.
+
+    Returns how many it has run, and those that differ.
+    """
     wrong: list[int] = []
-    for start in range(first, first + count, _CHUNK):
+    start = first
+    while start < first + count and not wrong and time.monotonic() < ends_at:
         length = min(_CHUNK, first + count - start)
         workers = [spawn(start, length, hash_seed, mutant) for hash_seed in hash_seeds]
         outcomes: dict[int, list[str]] = {seed: [] for seed in range(start, start + length)}
@@ -74,9 +78,8 @@ def check(first: int, count: int, hash_seeds: tuple[str, ...], mutant: str) -> l
                 wrong.append(seed)
                 if len(wrong) <= _SHOWN:
                     explain(seed, lines)
-        if wrong:
-            break
-    return wrong
+        start += length
+    return start - first, wrong
 
 
 def main() -> int:
@@ -86,6 +89,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--hash-seeds", type=int, default=2, choices=range(1, len(HASH_SEEDS) + 1))
     parser.add_argument("--mutant", default="", choices=["", *MUTANTS])
+    parser.add_argument("--seconds", type=float, default=3_600.0, help="begin no more after so long")
     parser.add_argument("--report", type=Path)
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -97,10 +101,11 @@ def main() -> int:
         return 0
     began = time.monotonic()
     hash_seeds = HASH_SEEDS[: options.hash_seeds]
-    wrong = check(options.seed, options.programs, hash_seeds, options.mutant)
+    ends_at = began + options.seconds
+    count, wrong = check(options.seed, options.programs, hash_seeds, options.mutant, ends_at)
     took = time.monotonic() - began
     text = (
-        f"{options.programs} programs from seed {options.seed}, hash seeds {', '.join(hash_seeds)}, replayed at every "
+        f"{count} programs from seed {options.seed}, hash seeds {', '.join(hash_seeds)}, replayed at every "
         f"activation: {len(wrong)} differ ({took:.0f} s, Python {sys.version.split()[0]})"
     )
     print(text)
