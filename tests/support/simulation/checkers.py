@@ -18,6 +18,7 @@ from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.ids import Ids
 from simulation.load import DONE, Books
+from simulation.talk_checkers import TalkChecks
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunContinued)
 
@@ -48,6 +49,7 @@ class Watcher:
         self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
         self.ids = Ids(self.violations)
+        self.talk = TalkChecks(self.violations, marks)
         self.runs: dict[tuple[int, str], Run] = {}
         self._retired: list[tuple[str, Run]] = []
         self._epochs: dict[int, int] = {}
@@ -102,6 +104,7 @@ class Watcher:
             found = decode(record.value)
         except UnreadableRecord:
             return
+        self.talk.asked(found)
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
             self.ids.asked(found)
@@ -145,6 +148,7 @@ class Watcher:
     def _on_event(self, record: Record, run: Run, found: History, event: Any) -> None:
         if run.terminal is not None:
             self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
+        self.talk.happened(found.run_id, event)
         match event:
             case e.RunStarted():
                 self._check_is_new(record, found.run_id, event.request_id)
@@ -171,6 +175,7 @@ class Watcher:
                 pass
         if isinstance(event, TERMINAL):
             run.terminal, run.ended_at_s = event, self._now_s()
+            self.talk.ended(found.run_id)
             self.ids.ended(run.workflow_id, event)
 
     def _on_reply(self, record: Record) -> None:
@@ -179,6 +184,7 @@ class Watcher:
         assert isinstance(found, Reply)
         self._told.add((found.request_id, found.kind))
         self.ids.answered(found)
+        self.talk.answered(found)
         if found.kind == "closed":
             known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
             ended = any(run_id == found.run_id and run.terminal is not None for run_id, run in known)
@@ -187,7 +193,7 @@ class Watcher:
             told = self._closed_replies.setdefault(found.run_id, (found.status, found.result))
             if told != (found.status, found.result):
                 self._fail(record, f"two ends of {found.workflow_id} were told")
-        elif found.kind == "refused" and found.request_id not in self.refused:
+        elif found.kind == "refused" and found.request_id not in self.refused | self.talk.queries:
             self._fail(record, "a refusal was told before it was durable")
 
     # At the end
@@ -207,6 +213,7 @@ class Watcher:
                 if isinstance(found, StartRun) and found.request_id not in self.accepted:
                     self._check_lost(record, found)
         self.ids.finish()
+        self.talk.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:

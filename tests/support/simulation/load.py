@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sagaline import ActivityError, Retry, activity, saga, workflow
-from sagaline._runtime.definitions import Registry
+from sagaline._runtime.definitions import Registry, WorkflowDefinition
 
 Plan = list[Any]
 _RETRY = Retry(attempts=3, first_interval="50ms", maximum_interval="1s")
@@ -113,9 +114,9 @@ async def undoing(plan: Plan, again: int = 0) -> int:
     return await perform(plan)
 
 
-def registry() -> Registry:
+def registry(others: Sequence[WorkflowDefinition] = ()) -> Registry:
     """What every worker knows."""
-    return Registry([plain.definition, undoing.definition], [act.definition])
+    return Registry([plain.definition, undoing.definition, *others], [act.definition])
 
 
 _WHATS = ["ok", "ok", "ok", "flaky", "fail", "refuse", "late"]

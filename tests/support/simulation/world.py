@@ -27,6 +27,7 @@ from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
 from simulation.starts import Starts
+from simulation.talk import DEFINITIONS, Talks
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -62,7 +63,7 @@ class World:
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
-        self.registry = load.registry()
+        self.registry = load.registry(DEFINITIONS)
         self.blobs = SimBlobs(self.broker)
         self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
@@ -193,6 +194,7 @@ class World:
             worker.start()
         starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in self.shape.without)
         starts.begin(self.shape.runs, FAULTS_S)
+        Talks(random.Random(self.seed), self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)
         if "clean" not in self.shape.without:
             self._clean(self.draw.choice([1.0, 10.0]))

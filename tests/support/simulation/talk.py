@@ -1,0 +1,117 @@
+"""Runs that are talked to: signals, queries and updates, some of them asked again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from sagaline import ApplicationError, Signal, workflow
+from sagaline._log import COMMANDS
+from sagaline._model.codec import encode
+from sagaline._model.keys import partition_of
+from sagaline._model.records import QueryRun, SignalRun, StartRun, UpdateRun
+from sagaline._runtime.definitions import WorkflowDefinition
+from simulation import load
+from simulation.broker import Broker
+
+told = Signal[int]("told")
+
+
+@workflow
+class Talker:
+    """Has handlers; returns the numbers it was told, in order."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.total = 0
+
+    @workflow.signal(name="told")
+    def tell(self, number: int) -> None:
+        self.numbers.append(number)
+
+    @workflow.query
+    def heard(self) -> list[int]:
+        return self.numbers
+
+    @workflow.update
+    async def add(self, number: int) -> int:
+        if number % 2:
+            await load.act("ok")
+        self.total += number
+        return self.total
+
+    @add.validator
+    def check(self, number: int) -> None:
+        if number % 5 == 0:
+            raise ApplicationError("no multiple of five", type="Five")
+
+    @workflow.run
+    async def run(self, seconds: float) -> list[int]:
+        await asyncio.sleep(seconds)
+        if seconds > 5:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.numbers
+
+
+@workflow(signals=[told])
+async def listener(seconds: float) -> list[int]:
+    """Receives what it is told, and looks once more before it returns."""
+    numbers: list[int] = []
+    try:
+        async with asyncio.timeout(seconds):
+            async for number in told:
+                numbers.append(number)
+    except TimeoutError:
+        pass
+    while told.waiting():
+        numbers.append(told.receive_nowait(0))
+    return numbers
+
+
+DEFINITIONS: list[WorkflowDefinition] = [Talker.run.definition, listener.definition]
+
+
+class Talks:
+    """Clients that talk to runs. ``draw`` is their own: other clients draw as they did before there were messages."""
+
+    def __init__(self, draw: random.Random, broker: Broker, repeats: bool) -> None:
+        self._draw, self._broker, self._repeats = draw, broker, repeats
+
+    def begin(self, within_s: float) -> None:
+        """Plans the runs and what they are told, in two of three worlds."""
+        draw = self._draw
+        for number in range(draw.choice([0, 2, 5])):
+            at = draw.uniform(0, within_s * 0.6)
+            definition = draw.choice(DEFINITIONS)
+            seconds = draw.choice([2, 10, 25])
+            workflow_id = f"talk-{number}"
+            start = StartRun(
+                f"{workflow_id}-start", workflow_id, definition.name, b"[%d]" % seconds, "client", 0, "closed"
+            )
+            self._send(at, start)
+            for message in range(draw.choice([0, 5, 40])):
+                self._say(at, workflow_id, f"{workflow_id}-{message}", message + 1, seconds)
+
+    def _say(self, at: float, workflow_id: str, name: str, number: int, seconds: float) -> None:
+        draw = self._draw
+        later = at + draw.choice([0.1, draw.uniform(0, seconds), draw.uniform(0, seconds * 1.1)])
+        argument = b"[%d]" % number
+        kind = draw.choice(["signal", "signal", "signal", "update", "query", "odd"])
+        request: Any
+        if kind == "signal":
+            request = SignalRun(name, workflow_id, "told", argument, "client", 0)
+        elif kind == "update":
+            when = draw.choice(["accepted", "completed"])
+            request = UpdateRun(name, workflow_id, f"u-{name}", "add", argument, "client", 0, "", when)
+        elif kind == "query":
+            request = QueryRun(name, workflow_id, "heard", b"[]", "client", 0)
+        else:
+            request = SignalRun(name, workflow_id, draw.choice(["told", "nothing"]), b'["no number"]', "client", 0)
+        self._send(later, request)
+        while draw.random() < 0.3 and self._repeats:
+            self._send(later + draw.uniform(0, 4), request)
+
+    def _send(self, at: float, request: Any) -> None:
+        partition = partition_of(request.workflow_id, self._broker.partitions)
+        self._broker.later(at, self._broker.land, COMMANDS, partition, request.workflow_id.encode(), encode(request))

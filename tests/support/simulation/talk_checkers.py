@@ -1,0 +1,116 @@
+"""What must hold of messages, by the raw log alone."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import msgspec
+
+from sagaline._model import events as e
+from sagaline._model.records import QueryRun, Reply, SignalRun, UpdateRun
+from sagaline._payloads import is_sealed
+
+
+class TalkChecks:
+    """A signal acknowledged is handled exactly once, in order; an update answered is in history; a query shows what was
+    acknowledged before it was asked, and nothing that is not in history."""
+
+    def __init__(self, violations: list[str], marks: Counter[str]) -> None:
+        self._violations, self._marks = violations, marks
+        self._numbers: dict[str, list[int]] = defaultdict(list)  # by run id: what it was told, in order
+        self._receivers: dict[str, str] = {}  # by message id
+        self._waiting: dict[str, dict[int, int]] = defaultdict(dict)  # by run id: place and number of what waits
+        self._acknowledged: dict[str, set[int]] = defaultdict(set)  # by workflow id
+        self._told_before: dict[str, set[int]] = {}  # by query: what was acknowledged when it was first asked
+        self._asked: dict[str, Any] = {}
+        self._updates: dict[str, e.UpdateCompleted | None] = {}
+        self._ended: set[str] = set()
+        self.queries: set[str] = set()  # what is refused to them needs no record
+
+    def asked(self, request: object) -> None:
+        """A request is in the log."""
+        if isinstance(request, SignalRun | UpdateRun | QueryRun):
+            self._asked[request.request_id] = request
+        if isinstance(request, QueryRun):
+            self.queries.add(request.request_id)
+            self._told_before.setdefault(request.request_id, set(self._acknowledged[request.workflow_id]))
+
+    def happened(self, run_id: str, event: object) -> None:
+        """A valid event."""
+        match event:
+            case e.SignalReceived():
+                self._receive(run_id, event.request_id)
+                number = msgspec.json.decode(event.input)[0]
+                self._numbers[run_id].append(number)
+                self._waiting[run_id][len(self._numbers[run_id])] = number
+            case e.SignalsHandled():
+                for place in event.numbers:
+                    if self._waiting[run_id].pop(place, None) is None:
+                        self._violations.append(f"signal {place} of {run_id} was handled twice, or never came")
+            case e.UpdateAccepted():
+                self._receive(run_id, event.update_id)
+                self._updates[event.update_id] = None
+            case e.UpdateCompleted():
+                if self._updates.get(event.update_id, event) is not None:
+                    self._violations.append(f"update {event.update_id} was answered twice, or never accepted")
+                self._updates[event.update_id] = event
+            case e.RunCompleted() if run_id in self._numbers and not is_sealed(event.result):
+                self._marks["talked"] += 1
+                if msgspec.json.decode(event.result) != self._numbers[run_id] or self._waiting[run_id]:
+                    self._violations.append(f"{run_id} was told {self._numbers[run_id]} but heard {event.result!r}")
+            case _:
+                pass
+
+    def ended(self, run_id: str) -> None:
+        """A run has ended, durably."""
+        self._ended.add(run_id)
+
+    def finish(self, refused: set[str]) -> None:
+        """Every signal and update that is in the log was received, or refused."""
+        for request_id, request in self._asked.items():
+            known = request.update_id if isinstance(request, UpdateRun) else request_id
+            if not isinstance(request, QueryRun) and known not in self._receivers and request_id not in refused:
+                self._violations.append(f"{request_id} was lost")
+
+    def _receive(self, run_id: str, message_id: str) -> None:
+        if message_id in self._receivers:
+            self._violations.append(f"{message_id} was received twice")
+        self._receivers[message_id] = run_id
+
+    def answered(self, reply: Reply) -> None:
+        """An answer is in the log."""
+        request = self._asked.get(reply.request_id)
+        if request is None or reply.kind == "refused":
+            self._marks["message refused"] += request is not None
+            return
+        if isinstance(request, SignalRun):
+            self._marks["signal"] += 1
+            if self._receivers.get(request.request_id) != reply.run_id:
+                self._violations.append(f"{request.request_id} was acknowledged before it was durable")
+            self._acknowledged[request.workflow_id].add(msgspec.json.decode(request.input)[0])
+        elif isinstance(request, UpdateRun):
+            self._check_update(request, reply)
+        elif reply.result is not None and not is_sealed(reply.result):
+            self._check_query(request, reply)
+
+    def _check_update(self, request: UpdateRun, reply: Reply) -> None:
+        self._marks[f"update {reply.kind}"] += 1
+        if self._receivers.get(request.update_id) != reply.run_id:
+            self._violations.append(f"{request.update_id} was answered before it was durable")
+        if reply.kind == "updated":
+            event = self._updates.get(request.update_id)
+            cut_off = event is None and reply.failure is not None and reply.run_id in self._ended
+            if not cut_off and (event is None or event.result != (reply.result or b"null")):
+                self._violations.append(
+                    f"{request.update_id} was answered with {reply.result!r}, and history has {event}"
+                )
+
+    def _check_query(self, request: QueryRun, reply: Reply) -> None:
+        self._marks["query"] += 1
+        shown = set(msgspec.json.decode(reply.result or b"[]"))
+        missing = self._told_before[request.request_id] - shown
+        if missing:
+            self._violations.append(f"{request.request_id} shows {sorted(shown)} without {sorted(missing)}")
+        if not shown <= set(self._numbers[reply.run_id]):
+            self._violations.append(f"{request.request_id} shows {sorted(shown)}, which is not durable")
