@@ -73,6 +73,11 @@ async def grow(text: str) -> str:
     return doubled
 
 
+@workflow
+async def measure(text: str) -> int:
+    return len(await double(text))
+
+
 @saga
 async def undo_all(text: str) -> str:
     await keep(text)
@@ -103,7 +108,7 @@ class Flaky(FileBlobs):
 
 
 def blobs_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in folder.rglob("[!.]*") if path.is_file()]  # not those being written
 
 
 async def describe_for_ever(handle: RunHandle[Any]) -> None:
@@ -154,6 +159,34 @@ async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, t
         with pytest.raises(RequestRefused, match="there is none"):
             await describe_for_ever(client.handle("big"))
         assert blobs_in(tmp_path) == []
+
+
+async def test_activities_clients_and_retention_reach_the_store_of_blobs_in_threads(url: str, tmp_path: Path) -> None:
+    """Fault 15. What a workflow's own code passes on is the exception: decision 0014."""
+    calls: set[tuple[str, int]] = set()
+
+    class Watched(FileBlobs):
+        def put(self, run_id: str, digest: str, data: bytes) -> None:
+            calls.add(("put", threading.get_ident()))
+            super().put(run_id, digest, data)
+
+        def get(self, run_id: str, digest: str) -> bytes:
+            calls.add(("get", threading.get_ident()))
+            return super().get(run_id, digest)
+
+        def delete_run(self, run_id: str) -> None:
+            calls.add(("delete_run", threading.get_ident()))
+            super().delete_run(run_id)
+
+    payloads = Payloads(blobs=Watched(tmp_path), threshold_bytes=1_000)
+    async with running(url, [measure], [double], payloads=payloads, retention="2s") as (_, client):
+        assert await client.execute(measure, "x" * 900, id="w") == 1_800
+        async with await Client.connect(url, payloads=payloads) as other:  # it has nothing in memory
+            await other.handle("w").history()
+        with pytest.raises(RequestRefused, match="there is none"):
+            await describe_for_ever(client.handle("w"))
+    assert {name for name, _ in calls} == {"put", "get", "delete_run"}
+    assert {name for name, thread in calls if thread == threading.get_ident()} == set()
 
 
 async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path: Path) -> None:

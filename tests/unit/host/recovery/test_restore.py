@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from virtual_time import virtual
 
-from sagaline._engine.meta import META_KEY, Meta, encode_meta
+from sagaline._engine.meta import FORMAT, META_KEY, Meta, encode_meta
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._host.recovery.restore import Recovery
@@ -63,6 +63,36 @@ def test_a_wipe_that_left_rows_is_not_believed(left: list[bytes]) -> None:
         await recovery.close()
 
     check()
+
+
+class Watched(MemoryStores):
+    """Remembers in which threads it was called, and closes nothing in the loop's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: dict[str, int] = {}
+
+    def open(self, partition: int, identity: Identity) -> MemoryStore:
+        self.threads["open"] = threading.get_ident()
+        store = super().open(partition, identity)
+        store.close = lambda: self.threads.update(close=threading.get_ident())  # type: ignore[method-assign]
+        return store
+
+    def wipe(self, partition: int) -> None:
+        self.threads["wipe"] = threading.get_ident()
+        super().wipe(partition)
+
+
+async def test_stores_are_opened_wiped_and_closed_in_other_threads() -> None:
+    log, stores = await log_of("threads"), Watched()
+    identity = Identity(log.identity, log.namespace, FORMAT)
+    stores.open(0, identity).write([(b"r/w", b"row"), (META_KEY, encode_meta(Meta(1_000)))])  # more than there is
+    stores.threads.clear()
+    recovery = Recovery(log, stores, 0, HostOptions("w"), Pools())
+    assert (await recovery.follow()).meta.next_offset == 0
+    await recovery.close()
+    assert stores.threads.keys() == {"open", "wipe", "close"}
+    assert threading.get_ident() not in stores.threads.values()
 
 
 class Slow(MemoryStores):
