@@ -7,7 +7,7 @@ between attempts. Activities are ordinary code and run in real time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -52,7 +52,7 @@ class Clock:
         self._now_ms = max(self._now_ms, to_ms)
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
+    async def held(self) -> AsyncGenerator[None, None]:
         """Nobody else moves it."""
         self._held += 1
         try:

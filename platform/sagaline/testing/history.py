@@ -103,7 +103,7 @@ def _other(kind: str, details: dict[str, Any]) -> str:
 
 
 def _failure(details: dict[str, Any]) -> str:
-    failure = details.get("failure") or {}
+    failure: dict[str, Any] = details.get("failure") or {}
     return _cut(f"{failure.get('type', 'Unknown')}: {failure.get('message', '')}")
 
 

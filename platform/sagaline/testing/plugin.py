@@ -74,5 +74,7 @@ class MakeEnvironment:
 @pytest.fixture
 def sagaline_env(pytestconfig: pytest.Config, tmp_path: Path) -> MakeEnvironment:
     """Makes environments for sagas under test: see sagaline.testing."""
-    option = pytestconfig.getoption
-    return MakeEnvironment(option(_LOG), option(_REPLAY), option(_SEEDS), tmp_path)
+    log: Any = pytestconfig.getoption(_LOG)
+    replay_always: Any = pytestconfig.getoption(_REPLAY)
+    seeds: Any = pytestconfig.getoption(_SEEDS)
+    return MakeEnvironment(log, replay_always, seeds, tmp_path)

@@ -64,7 +64,7 @@ class _Part:
     definition: ActivityDefinition
     fn: Callable[..., Any]
     is_real: bool = True
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list[Fault])
 
 
 class StandIns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from calendar import monthrange
 from datetime import UTC, date, datetime, time
 
 from sagaline import ActivityError, workflow
@@ -57,9 +58,4 @@ async def _sleep_until(day: date) -> None:
 def months_after(day: date, months: int) -> date:
     """The same day some months later, or the last one of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
