@@ -13,6 +13,7 @@ SAID = {
     "data_processing": r"10000 items done, 0 failed",
     "infrastructure": "blog is taken down: ann says no: too dear",
     "approval": "approved=False by='nobody' reason='no answer in time'\nafter 13 days",
+    "cluster_manager": "after 1439 looks in 29 runs",
 }
 
 
