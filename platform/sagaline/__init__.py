@@ -22,6 +22,7 @@ from sagaline.client import (
 from sagaline.errors import (
     ActivityError,
     ApplicationError,
+    ChildError,
     ClientClosed,
     ConfigurationError,
     FailureError,
@@ -44,13 +45,15 @@ from sagaline.errors import (
 from sagaline.handlers import QueryHandler, Signal, SignalHandler, UpdateHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
-from sagaline.workflow import Workflow, WorkflowInfo, workflow
+from sagaline.workflow import ChildHandle, Workflow, WorkflowInfo, workflow
 
 __all__ = [
     "Activity",
     "ActivityError",
     "ActivityInfo",
     "ApplicationError",
+    "ChildError",
+    "ChildHandle",
     "Client",
     "ClientClosed",
     "ConfigurationError",

@@ -6,9 +6,10 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from types import MethodType
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
-from sagaline._runtime import checks
+from sagaline._runtime import checks, children
+from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
 from sagaline._runtime.context import current_instance, require_instance
 from sagaline._runtime.continuing import continue_as_new
@@ -24,25 +25,51 @@ from sagaline.handlers import Signal
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
+ParentClose = Literal["terminate", "request_cancel", "abandon"]
+"""What becomes of a child when its parent ends first."""
+IdReuse = Literal["allow", "if_failed", "reject"]
+PARENT_CLOSE, ID_REUSE = ("terminate", "request_cancel", "abandon"), ("allow", "if_failed", "reject")
 
 
 class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
     """A decorated function. ``client.start`` runs it durably; a plain call runs it here and now, for unit tests."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        """Runs the function in this process, without durability.
+        """Inside a workflow that a worker runs: starts a run of its own, a child, and waits for its result. Elsewhere:
+        runs the function here and now, without durability.
 
-        Raises SagalineError inside a workflow that a worker runs: there it could mean a run of its own, or a part of
-        the caller. The second is ``inline``.
+        ``options`` says how the child is started, ``inline`` makes it a part of the caller instead, and
+        ``workflow.start_child`` does not wait. Cancelling the call cancels the child. Raises ChildError when the child
+        ends without a result or is refused, InvalidInput and PayloadTooLarge for arguments.
         """
         calls = current_instance()
         if calls is not None and WORKFLOWS_RUN_INLINE_ON_REQUEST in calls.run.flags:
-            raise SagalineError(
-                f"Expected {self.name} to be started by a client but workflow {calls.run.workflow.name} calls it "
-                f"({caller()}). To run it as a part of the caller, with its steps among the caller's: "
-                f"await {self.name}.inline(...)."
-            )
+            return self._as_child(calls, args, kwargs)
         return self.inline(*args, **kwargs)
+
+    async def _as_child(self, calls: Calls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        child = await children.start(calls, self._definition, args, kwargs)
+        result: R = await children.result(calls, child)
+        return result
+
+    def options(
+        self, *, id: str | None = None, parent_close: ParentClose | None = None, id_reuse: IdReuse | None = None
+    ) -> Workflow[P, R]:
+        """The same workflow with other options as a child: ``await pay.options(id="pay-42")(order)``.
+
+        ``id``: the child's workflow id, by default one of its own made of the parent's run and the step's number. When
+        a run of it is open the child is refused. ``parent_close``: what becomes of the child when its parent ends
+        first: it is terminated (the default), asked to stop ("request_cancel"), or goes on ("abandon"). ``id_reuse``:
+        what happens when the newest run of the id has ended, by default "allow". Raises ConfigurationError.
+        """
+        before, place = self._definition.child, caller()
+        changed = replace(
+            before,
+            id=before.id if id is None else checks.child_id(id, place),
+            parent_close=checks.one_of(parent_close or before.parent_close, PARENT_CLOSE, "parent_close", place),
+            id_reuse=checks.one_of(id_reuse or before.id_reuse, ID_REUSE, "id_reuse", place),
+        )
+        return type(self)(replace(self._definition, child=changed))
 
     def continue_as_new(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
         """As ``workflow.continue_as_new``, with the arguments' types checked: inside of this workflow alone."""

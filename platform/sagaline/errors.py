@@ -6,6 +6,7 @@
     ├── FailureError                 a failure that crosses the log; raised in workflows, it fails the run
     │   ├── ApplicationError         yours: raise it, or subclass it, in activities and workflows
     │   ├── ActivityError            an activity failed for good; ``.failure`` says why
+    │   ├── ChildError               a child of a workflow did not complete, or was refused; raised in its parent
     │   ├── RunError                 a run did not complete; raised by ``handle.result()``
     │   └── UpdateError              the handler of an update failed, or its run ended before it answered
     ├── RequestRefused               the owner answered a request with a refusal and its reason
@@ -31,6 +32,7 @@ from sagaline._model.failure import APPLICATION, Failure
 __all__ = [
     "ActivityError",
     "ApplicationError",
+    "ChildError",
     "ClientClosed",
     "ConfigurationError",
     "FailureError",
@@ -147,6 +149,27 @@ class UpdateError(FailureError):
     def failure(self) -> Failure:
         """Why it failed."""
         return self._failure
+
+
+class ChildError(FailureError):
+    """A child of a workflow has ended without a result, or was refused.
+
+    ``status`` is failed, compensated (it has undone what it had done), cancelled, terminated or refused; ``type`` the
+    name of the error by which it ended, or of the refusal ("IdInUse", "UnknownWorkflow"). ``failure`` has that as its
+    cause.
+    """
+
+    def __init__(self, workflow: str, workflow_id: str, status: str, failure: Failure | None) -> None:
+        cause = failure or Failure("Unknown", "no reason was given")
+        super().__init__(f"child {workflow} ({workflow_id}) {status}: {cause.type}: {cause.message}")
+        self.workflow, self.workflow_id, self.status = workflow, workflow_id, status
+        self.type = cause.type
+        self._cause = cause
+
+    @property
+    def failure(self) -> Failure:
+        """That the child has ended so, and why."""
+        return Failure("ChildError", str(self), APPLICATION, retryable=False, cause=self._cause)
 
 
 class RequestRefused(SagalineError):

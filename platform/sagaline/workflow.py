@@ -12,17 +12,17 @@ import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
-from sagaline._runtime import checks
+from sagaline._runtime import checks, children
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
 from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
+from sagaline.child_handle import ChildHandle
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
 from sagaline.handlers import (
@@ -34,8 +34,9 @@ from sagaline.handlers import (
     UpdateDecorator,
     UpdateHandler,
 )
+from sagaline.workflow_info import WorkflowInfo
 
-__all__ = ["Workflow", "WorkflowInfo", "workflow"]
+__all__ = ["ChildHandle", "Workflow", "WorkflowInfo", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,21 +44,6 @@ A = TypeVar("A")
 C = TypeVar("C")
 F = TypeVar("F", bound=Callable[..., Any])
 Ts = TypeVarTuple("Ts")
-
-
-@dataclass(frozen=True)
-class WorkflowInfo:
-    """The run that is running."""
-
-    workflow_id: str
-    run_id: str
-    workflow: str
-    started_at: datetime
-    is_replaying: bool
-    continued_from: str | None = None
-    """Id of the run that has continued as this one."""
-    continue_as_new_suggested: bool = False
-    """True when the run's history is long: ``workflow.continue_as_new`` begins a new one."""
 
 
 class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
@@ -261,6 +247,21 @@ class _WorkflowNamespace:
         """
         continue_as_new(_calls("continue_as_new"), args, {})
 
+    async def start_child(self, child: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildHandle[R]:
+        """Starts a child and returns when it runs; ``await`` the handle for its result.
+
+        ::
+
+            shipping = await workflow.start_child(ship.options(id=f"ship-{order.id}"), order)
+            ...
+            receipt = await shipping
+
+        Raises ChildError when it is refused: its id is in use ("IdInUse"), or no worker knows it ("UnknownWorkflow").
+        """
+        calls = _calls("start_child")
+        started = await children.start(calls, child.definition, args, kwargs)
+        return ChildHandle(calls, started, await children.begin(calls, started))
+
     def patched(self, id: str) -> bool:
         """Whether this run has a change of the code: True for runs that come here with the new code for the first time.
 
@@ -274,12 +275,12 @@ class _WorkflowNamespace:
         workflow. docs/versioning.md says when the old branch may go. Raises ConfigurationError for more than 200
         patches.
         """
-        return _calls("patched").patched(checks.patch_id(id))
+        return _calls("patched").commands.patched(checks.patch_id(id), deprecated=False)
 
     def deprecate_patch(self, id: str) -> None:
         """In place of ``patched(id)`` once no run without the patch is left: the old branch is gone, and code without
         this call can follow the runs that begin from now on. ``sagaline patches`` says when it may go too."""
-        _calls("deprecate_patch").patched(checks.patch_id(id), deprecated=True)
+        _calls("deprecate_patch").commands.patched(checks.patch_id(id), deprecated=True)
 
 
 def _calls(what: str) -> Calls:

@@ -6,7 +6,7 @@ import sagaline
 from sagaline import testing
 
 NAMES = """
-Activity ActivityError ActivityInfo ApplicationError Client ClientClosed ConfigurationError Description Failure
+Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError Description Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
 RunParkedError RunSummary SagalineError Signal SignalHandler StateDirectoryInUse Status TopicMismatch UpdateError

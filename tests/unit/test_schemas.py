@@ -66,6 +66,10 @@ def samples() -> dict[str, records.Record]:
         events.UpdateAccepted("update", "add", b"[1]"),
         events.UpdateCompleted("update", b"[1]"),
         events.UpdateCompleted("update", b"null", failure),
+        events.ChildRequested(7, "ship-1", "ship", b"[]", "terminate", "allow"),
+        events.ChildBegan(7, "run-3"),
+        events.ChildEnded(7, "failed", None, failure),
+        events.ChildCancelRequested(7, "why"),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -79,6 +83,7 @@ def samples() -> dict[str, records.Record]:
             "request", "order-1", "update", "add", b"[1]", "client", 2, "run", "accepted", 6_000
         ),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),
+        "child_report": records.ChildReport("order-1", "run", 7, "ship-1", "run-3", "completed", b"1"),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),
         "claim": records.Claim("worker", "claim", 1_764_000_000_123),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagaline._engine.emit import Emitter
+from sagaline._engine.family import report_refusal
 from sagaline._engine.held import hold
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow, new_run
@@ -64,6 +65,8 @@ def _keep_remnant(state: State, record: History, value: bytes) -> None:
 def apply_refusals(state: State, record: Refusals, number: int) -> None:
     """Applies a record of refusals."""
     state.refusals.put(record.epoch, number, record.at, record.refusals)
+    for refusal in record.refusals:
+        report_refusal(state, refusal)
     state.outbox.release(record.released)
 
 

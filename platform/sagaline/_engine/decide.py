@@ -8,7 +8,16 @@ from sagaline._engine.processors import PROCESSORS, Input
 from sagaline._engine.processors.decisions import Decision, Joined, ParkRun, Rejected, Replaced, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
 from sagaline._model.ids import run_id_of
-from sagaline._model.records import ActivityResult, CancelRun, RetryRun, SignalRun, StartRun, TerminateRun, UpdateRun
+from sagaline._model.records import (
+    ActivityResult,
+    CancelRun,
+    ChildReport,
+    RetryRun,
+    SignalRun,
+    StartRun,
+    TerminateRun,
+    UpdateRun,
+)
 
 __all__ = [
     "Decision",
@@ -29,7 +38,15 @@ def decide(state: ReadState, incoming: StartRun, now_ms: int) -> StartDecision: 
 @overload
 def decide(
     state: ReadState,
-    incoming: CancelRun | TerminateRun | RetryRun | SignalRun | UpdateRun | ActivityResult | TimerDue | ParkRun,
+    incoming: CancelRun
+    | TerminateRun
+    | RetryRun
+    | SignalRun
+    | UpdateRun
+    | ActivityResult
+    | ChildReport
+    | TimerDue
+    | ParkRun,
     now_ms: int,
 ) -> Decision: ...
 def decide(state: ReadState, incoming: Input, now_ms: int) -> StartDecision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.family import leave_children, report
 from sagaline._engine.state import State
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
@@ -35,6 +36,10 @@ def close_run(state: State, run: RunRow, status: str) -> None:
     """Ends the run with ``status``; whoever started it and waits for its end is told."""
     run.status = status
     run.closed_at = run.last_at
+    if run.open_steps:
+        leave_children(state, run)
+    if run.parent_run_id:
+        report(state, run)
     state.close_run(run)
     if run.reply_to and run.reply_when == "closed":
         send_reply(state, run, run.request_id, "closed")

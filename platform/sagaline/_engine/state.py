@@ -10,6 +10,7 @@ from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables.activities import Activities, ActivityRow, StartActivity
 from sagaline._engine.tables.attention import Attention
+from sagaline._engine.tables.children import Children, ChildRow, OpenChild
 from sagaline._engine.tables.closed import ClosedRuns, CloseRun
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.tables.invalid import InvalidRecords
@@ -45,6 +46,10 @@ class ReadState(Protocol):
         """Due time of a timer that has not fired, in milliseconds since 1970."""
         ...
 
+    def child(self, run_id: str, step: int) -> ChildRow | None:
+        """A child of a run that has not ended."""
+        ...
+
     def refusal(self, request_id: str) -> Refusal | None:
         """The recorded refusal of a request."""
         ...
@@ -71,6 +76,7 @@ class State:
         self.runs = Runs(changes, self.attention, cached_runs)
         self.activities = Activities(changes, self.timers, cached_runs)
         self.waits = Waits(changes, self.timers)
+        self.children = Children(changes)
         self.outbox = Outbox(changes, meta.released)
         self.history = RunHistory(changes)
         self.closed = ClosedRuns(changes)
@@ -107,6 +113,10 @@ class State:
         """Due time of a timer that has not fired, in milliseconds since 1970."""
         return self.waits.due_at(run_id, step)
 
+    def child(self, run_id: str, step: int) -> ChildRow | None:
+        """A child of a run that has not ended."""
+        return self.children.get(run_id, step)
+
     def refusal(self, request_id: str) -> Refusal | None:
         """The recorded refusal of a request."""
         return self.refusals.get(request_id)
@@ -120,9 +130,13 @@ class State:
         return self.updates.get(run_id, update_id)
 
     def open_steps(self, run: RunView) -> Iterator[StartActivity | SetTimer]:
-        """What a run waits for: attempts of activities, and timers of its code."""
+        """What a run waits for in this partition: attempts of activities, and timers of its code."""
         yield from self.activities.of(run.run_id)
         yield from self.waits.of(run)
+
+    def open_children(self, run: RunView) -> Iterator[OpenChild]:
+        """The runs that a run waits for."""
+        return self.children.of(run.run_id)
 
     # Writing that concerns several tables
 
@@ -145,6 +159,7 @@ class State:
         if run.open_steps:
             self.activities.drop_all(run)
             self.waits.drop_all(run)
+            self.children.drop_all(run)
             run.open_steps = 0
 
     def remove_run(self, run: RunRow) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 ACTIVITY = "activity"
 TIMER = "timer"
+CHILD = "child"
 
 
 class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,7 +20,7 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
     step: int
     kind: str
-    """``ACTIVITY`` or ``TIMER``."""
+    """``ACTIVITY``, ``TIMER`` or ``CHILD``, whose ``activity`` is its workflow id."""
     at_ms: int = 0
     """When the timer is due, or the next attempt starts; 0 for an attempt that may run now."""
     activity: str = ""

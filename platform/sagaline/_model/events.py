@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.children import ChildBegan as ChildBegan
+from sagaline._model.children import ChildCancelRequested as ChildCancelRequested
+from sagaline._model.children import ChildEnded as ChildEnded
+from sagaline._model.children import ChildRequested as ChildRequested
 from sagaline._model.failure import Failure, RetryPolicy
 
 
@@ -23,6 +27,9 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     reply_when: str
     continued_from: str = ""
     first_run_id: str = ""
+    parent_id: str = ""
+    parent_run_id: str = ""
+    parent_step: int = 0
     version: int = 1
 
 
@@ -221,6 +228,8 @@ Input = (
     | RunResumed
     | RunTerminated
     | RunReplaced
+    | ChildBegan
+    | ChildEnded
     | SignalReceived
     | UpdateAccepted
 )
@@ -236,6 +245,8 @@ Command = (
     | SignalsHandled
     | RunContinued
     | UpdateCompleted
+    | ChildRequested
+    | ChildCancelRequested
 )
 Event = Input | Command
 
@@ -264,6 +275,10 @@ EVENTS: tuple[type[Event], ...] = (
     RunContinued,
     UpdateAccepted,
     UpdateCompleted,
+    ChildRequested,
+    ChildBegan,
+    ChildEnded,
+    ChildCancelRequested,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -278,5 +293,7 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         SignalsHandled,
         RunContinued,
         UpdateCompleted,
+        ChildRequested,
+        ChildCancelRequested,
     }
 )

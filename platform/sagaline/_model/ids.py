@@ -32,6 +32,16 @@ def successor_of(run_id: str) -> str:
     return hashlib.blake2b(f"{run_id}\0continued".encode(), digest_size=16).hexdigest()
 
 
+def child_request_id(run_id: str, step: int) -> str:
+    """The id of the request by which a run starts its child: the receiver recognises a repeat by it."""
+    return f"child/{run_id}/{step}"
+
+
+def child_run_id(run_id: str, step: int, child_id: str) -> str:
+    """The id of the run that this request starts."""
+    return _run_id(child_id, child_request_id(run_id, step))
+
+
 def idempotency_key(run_id: str, step: int) -> str:
     """The key a participant sees: the same for every attempt of a step."""
     return f"{run_id}/{step}"

@@ -58,6 +58,8 @@ LONG_BYTES = 10_000_000
 """The same of the arguments and results in them."""
 PATCHES = 200
 """Patches that a run has asked for."""
+CHILDREN = 5_000
+"""Children of a run that have not ended."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3

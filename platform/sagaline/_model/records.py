@@ -32,6 +32,9 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     id_conflict: str = "join"
     id_reuse: str = "join"
     waits_ms: int = 0
+    parent_id: str = ""
+    parent_run_id: str = ""
+    parent_step: int = 0
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +132,19 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
 
 
+class ChildReport(msgspec.Struct, frozen=True, gc=False):
+    """How the child of a run stands: to that run, its parent."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    child_id: str
+    child_run_id: str
+    status: str
+    result: bytes | None = None
+    failure: Failure | None = None
+
+
 class Task(msgspec.Struct, frozen=True, gc=False):
     """One attempt of an activity, for a worker of a task queue."""
 
@@ -172,6 +188,9 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     request_id: str
     workflow_id: str
     failure: Failure
+    parent_id: str = ""
+    parent_run_id: str = ""
+    parent_step: int = 0
 
 
 class Refusals(msgspec.Struct, frozen=True, gc=False):
@@ -227,7 +246,7 @@ Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun |
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
-Record = Command | ActivityResult | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
+Record = Command | ActivityResult | ChildReport | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
@@ -238,6 +257,7 @@ RECORDS: dict[str, type[Record]] = {
     "query_run": QueryRun,
     "update_run": UpdateRun,
     "activity_result": ActivityResult,
+    "child_report": ChildReport,
     "task": Task,
     "reply": Reply,
     "claim": Claim,

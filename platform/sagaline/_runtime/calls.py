@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sagaline._model.failure import RetryPolicy
+from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.phases import FORWARD, ROLLED_BACK, ROLLING_BACK
@@ -51,6 +52,11 @@ class Calls(Protocol):
         ...
 
     @property
+    def commands(self) -> Commands:
+        """What the code has asked for in this activation, and its patches."""
+        ...
+
+    @property
     def is_replaying(self) -> bool:
         """True while history is replayed; loggers are silent then."""
         ...
@@ -87,10 +93,6 @@ class Calls(Protocol):
 
     def encode_result(self, value: Any) -> bytes:
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        ...
-
-    def patched(self, patch: str, deprecated: bool = False) -> bool:
-        """Whether the run has a patch; the answer is on record. Raises ConfigurationError when there are too many."""
         ...
 
     def live_tasks(self) -> list[asyncio.Task[Any]]:

@@ -71,6 +71,22 @@ def name_for(fn: Callable[..., Any], name: object, place: str) -> str:
     return str(name)
 
 
+def child_id(value: object, place: str) -> str:
+    """The workflow id of a child. Raises ConfigurationError when it is none."""
+    if not isinstance(value, str) or not value or size(value) > NAME_BYTES:
+        raise ConfigurationError(
+            f"Expected the id of a child to be 1 to {NAME_BYTES} bytes of text but got {shown(value)} ({place})."
+        )
+    return str(value)
+
+
+def one_of(value: object, words: tuple[str, ...], what: str, place: str) -> str:
+    """One of several words. Raises ConfigurationError when it is none of them."""
+    if value not in words:
+        raise ConfigurationError(f"Expected {what} to be one of {', '.join(words)} but got {shown(value)} ({place}).")
+    return str(value)
+
+
 def patch_id(value: object) -> str:
     """The id of a patch. Raises ConfigurationError when it is none."""
     if not isinstance(value, str) or not value.strip() or size(value) > NAME_BYTES or not value.isprintable():

@@ -81,6 +81,16 @@ class ActivityDefinition:
         return replace(self, options=replace(self.options, **changes))
 
 
+@dataclass(frozen=True)
+class ChildOptions:
+    """How a workflow is started by another. ``id``: "" for one of its own. ``parent_close``: what becomes of it when
+    the parent ends first."""
+
+    id: str = ""
+    parent_close: str = "terminate"
+    id_reuse: str = "allow"
+
+
 @dataclass(frozen=True, eq=False)
 class WorkflowDefinition:
     """A workflow: an async function of deterministic code. ``is_saga``: a failure undoes what its steps have done."""
@@ -95,6 +105,7 @@ class WorkflowDefinition:
     takes_input: bool = False
     """The class's constructor takes the arguments of the run."""
     handlers: Handlers = NO_HANDLERS
+    child: ChildOptions = ChildOptions()
 
     @property
     def place(self) -> str:

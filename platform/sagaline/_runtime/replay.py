@@ -124,7 +124,9 @@ def _identity(event: Event) -> tuple[object, ...]:
         return type(event), event.update_id, None
     if isinstance(event, events.SignalsHandled):
         return type(event), event.numbers, None
-    name = event.activity if isinstance(event, events.ActivityScheduled) else None
+    name: object = event.activity if isinstance(event, events.ActivityScheduled) else None
+    if isinstance(event, events.ChildRequested):
+        name = (event.workflow, event.child_id)
     return type(event), getattr(event, "step", None), name
 
 
@@ -136,6 +138,7 @@ def describe(event: Event | None) -> str:
         events.TimerStarted: "a timer",
         events.TimerCancelled: "the end of a timer",
         events.ActivityCancelRequested: "the cancellation of an activity",
+        events.ChildCancelRequested: "the cancellation of a child",
         events.RunCompleted: "the run's completion",
         events.RunFailed: "the run's failure",
         events.RunCancelled: "the run's cancellation",
@@ -146,6 +149,8 @@ def describe(event: Event | None) -> str:
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):
         return f"activity {event.activity!r} as step {step}"
+    if isinstance(event, events.ChildRequested):
+        return f"child {event.workflow!r} ({event.child_id}) as step {step}"
     if isinstance(event, events.PatchMarked):
         return f"patch {event.patch!r}"
     text = words.get(type(event), type(event).__name__)

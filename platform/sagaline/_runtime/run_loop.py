@@ -125,10 +125,6 @@ class RunLoop(DeterministicLoop):
         """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
         return encode_result(self.setup, self.run.workflow, value)
 
-    def patched(self, patch: str, deprecated: bool = False) -> bool:
-        """Whether the run has a patch."""
-        return self.commands.patched(patch, deprecated)
-
     # What a rollback asks for
 
     def allow_calls(self, count: int | None) -> None:

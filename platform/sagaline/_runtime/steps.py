@@ -43,13 +43,14 @@ class Step:
 class Steps:
     """Activities and timers of a run, numbered together; and its mailbox."""
 
-    __slots__ = ("activities", "count", "mailbox", "open", "timers")
+    __slots__ = ("activities", "children", "count", "mailbox", "open", "timers")
 
     def __init__(self) -> None:
         self.count = 0
         self.activities: dict[int, Step] = {}  # by number, in the order they started
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
+        self.children: dict[int, Any] = {}  # ``children.Child`` by number
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:
@@ -101,6 +102,7 @@ class Steps:
         self.activities.clear()
         self.open.clear()
         self.timers.clear()
+        self.children.clear()
         if self.mailbox is not None:
             self.mailbox.clear()
 

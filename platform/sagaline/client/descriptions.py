@@ -16,6 +16,7 @@ from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import Description, OpenStep, RunSummary, Status
 
 _description = msgspec.json.Decoder(wire.RunDescription)
+_KINDS: dict[str, Literal["activity", "timer", "child"]] = {wire.TIMER: "timer", wire.CHILD: "child"}
 _summary = msgspec.json.Decoder(wire.RunSummary)
 
 
@@ -69,7 +70,7 @@ def summary_of(record: bytes) -> RunSummary:
 
 def _open_step(shown: wire.OpenStep) -> OpenStep:
     failure = Failure(shown.failure_type, shown.failure_message) if shown.failure_type else None
-    kind: Literal["activity", "timer"] = "timer" if shown.kind == wire.TIMER else "activity"
+    kind = _KINDS.get(shown.kind, "activity")
     return OpenStep(
         shown.step, kind, shown.activity, max(1, shown.attempt), failure, _time(shown.at_ms or None), shown.compensates
     )

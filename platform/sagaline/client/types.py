@@ -64,14 +64,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class OpenStep:
-    """Something that a run waits for: an activity (``name`` says which) or a timer.
+    """Something that a run waits for: an activity (``name`` says which), a timer, or a child (``name`` is its id).
 
     ``attempt`` is the one that runs or comes next, ``failure`` why the one before it failed. ``due_at`` is when the
     next attempt begins or the timer fires; None while an attempt is under way.
     """
 
     step: int
-    kind: Literal["activity", "timer"]
+    kind: Literal["activity", "timer", "child"]
     name: str
     attempt: int = 1
     failure: Failure | None = None

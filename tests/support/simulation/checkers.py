@@ -35,6 +35,8 @@ class Run:
     scheduled: dict[int, e.ActivityScheduled] = field(default_factory=dict)
     outcomes: dict[int, Any] = field(default_factory=dict)
     timers: dict[int, int] = field(default_factory=dict)
+    parent: tuple[str, int] = ("", 0)
+    children: dict[int, Any] = field(default_factory=dict)  # by step: how each has ended, or None
     parked: bool = False
     ended_at_s: float = 0.0
 
@@ -155,7 +157,13 @@ class Watcher:
                 self.marks["continued"] += bool(event.continued_from)
                 self.ids.began(found.workflow_id, found.run_id, event)
                 self.accepted.setdefault(event.request_id, run.workflow_id)
-                self._promised[event.request_id] = event.reply_when
+                run.parent = (event.parent_run_id, event.parent_step)
+                if event.reply_to:
+                    self._promised[event.request_id] = event.reply_when
+            case e.ChildRequested():
+                run.children[event.step] = None
+            case e.ChildEnded():
+                self._on_child(record, run, found.run_id, event)
             case e.ActivityScheduled():
                 run.scheduled[event.step] = event
                 self.books.scheduled.add((found.run_id, event.step))
@@ -177,6 +185,17 @@ class Watcher:
             run.terminal, run.ended_at_s = event, self._now_s()
             self.talk.ended(found.run_id)
             self.ids.ended(run.workflow_id, event)
+
+    def _on_child(self, record: Record, run: Run, run_id: str, event: e.ChildEnded) -> None:
+        """A child's end reaches its parent once, and not before it is durable."""
+        self.marks["child ended"] += 1
+        if run.children.get(event.step, event) is not None:
+            self._fail(record, f"a second or unasked end of child {event.step} of {run.workflow_id}")
+        run.children[event.step] = event
+        known = [*self.runs.values(), *(retired for _, retired in self._retired)]
+        ends = [child.terminal for child in known if child.parent == (run_id, event.step)]
+        if event.status != "refused" and not any(end and not isinstance(end, e.RunContinued) for end in ends):
+            self._fail(record, f"the end of child {event.step} of {run.workflow_id} was told before it was durable")
 
     def _on_reply(self, record: Record) -> None:
         assert record.value is not None

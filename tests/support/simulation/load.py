@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sagaline import ActivityError, Retry, activity, saga, workflow
+from sagaline import ActivityError, ChildError, Retry, activity, saga, workflow
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 
 Plan = list[Any]
@@ -77,7 +77,8 @@ async def undo(what: str, done: str | None) -> None:
 
 
 async def perform(plan: Plan) -> int:
-    """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["all", plans], ["within", ms, plan]."""
+    """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["all", plans], ["within", ms, plan],
+    ["child", is_saga, again, plan], ["leave", policy, plan]."""
     count = 0
     for kind, *args in plan:
         if kind == "act":
@@ -91,6 +92,14 @@ async def perform(plan: Plan) -> int:
             await asyncio.sleep(args[0] / 1000)
         elif kind == "all":
             count += sum(await asyncio.gather(*(perform(one) for one in args[0])))
+        elif kind == "child":
+            is_saga, again, rest = args
+            try:
+                count += await (undoing if is_saga else plain)(rest, again)
+            except ChildError:
+                count += 1_000
+        elif kind == "leave":
+            await workflow.start_child(plain.options(parent_close=args[0]), args[1])
         elif kind == "within":
             try:
                 async with asyncio.timeout(args[0] / 1000):
@@ -126,11 +135,19 @@ def make_plan(draw: random.Random, depth: int = 0) -> Plan:
     """A random plan."""
     plan: Plan = []
     for _ in range(draw.randint(1, 4 if depth == 0 else 2)):
-        kind = draw.choice(["act", "act", "act", "try", "sleep"] + (["all", "within"] if depth < 2 else []))
+        kind = draw.choice(
+            ["act", "act", "act", "try", "sleep"] + (["all", "within", "child", "leave"] if depth < 2 else [])
+        )
         if kind in ("act", "try"):
             plan.append([kind, draw.choice(_WHATS)])
         elif kind == "sleep":
             plan.append([kind, draw.choice([1, 50, 3_000])])
+        elif kind == "child":
+            again = draw.choice([0, 0, 1])
+            plan.append([kind, draw.random() < 0.5, again, make_plan(draw, depth + 1)])
+        elif kind == "leave":
+            policy = draw.choice(["terminate", "request_cancel", "abandon"])
+            plan.append([kind, policy, make_plan(draw, depth + 1)])
         elif kind == "all":
             plan.append([kind, [make_plan(draw, depth + 1) for _ in range(draw.randint(1, 3))]])
         else:

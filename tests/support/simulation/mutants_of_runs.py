@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagaline._engine import replies
+from sagaline._engine.tables.children import Children
 from sagaline._host.runs.activations import Activations
 from simulation.mutant_registry import Patch, mutant
 
@@ -26,3 +28,13 @@ def frees_the_id_between_two_runs_of_a_chain() -> list[Patch]:
             self._state.remove_run(run)  # type: ignore[arg-type]
 
     return [(Activations, "begin_pending", begin)]
+
+
+@mutant
+def tells_a_parent_nothing_of_an_end() -> list[Patch]:
+    return [(replies, "report", lambda state, run: None)]
+
+
+@mutant
+def records_a_childs_end_twice() -> list[Patch]:
+    return [(Children, "drop", lambda self, run, step: None)]

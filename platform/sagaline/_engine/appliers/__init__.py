@@ -12,6 +12,10 @@ from sagaline._engine.appliers import (
     activity_failed,
     activity_scheduled,
     cancel_requested,
+    child_began,
+    child_cancel_requested,
+    child_ended,
+    child_requested,
     patch_marked,
     run_cancelled,
     run_completed,
@@ -62,6 +66,10 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunContinued, 1): run_continued.apply,
     (events.UpdateAccepted, 1): update_accepted.apply,
     (events.UpdateCompleted, 1): update_completed.apply,
+    (events.ChildRequested, 1): child_requested.apply,
+    (events.ChildBegan, 1): child_began.apply,
+    (events.ChildEnded, 1): child_ended.apply,
+    (events.ChildCancelRequested, 1): child_cancel_requested.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

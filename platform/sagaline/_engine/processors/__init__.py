@@ -8,6 +8,7 @@ from typing import Any
 from sagaline._engine.processors import (
     activity_result,
     cancel,
+    child_report,
     park,
     retry,
     signal,
@@ -18,9 +19,29 @@ from sagaline._engine.processors import (
 )
 from sagaline._engine.processors.decisions import ParkRun, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
-from sagaline._model.records import ActivityResult, CancelRun, RetryRun, SignalRun, StartRun, TerminateRun, UpdateRun
+from sagaline._model.records import (
+    ActivityResult,
+    CancelRun,
+    ChildReport,
+    RetryRun,
+    SignalRun,
+    StartRun,
+    TerminateRun,
+    UpdateRun,
+)
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | SignalRun | UpdateRun | ActivityResult | TimerDue | ParkRun
+Input = (
+    StartRun
+    | CancelRun
+    | TerminateRun
+    | RetryRun
+    | SignalRun
+    | UpdateRun
+    | ActivityResult
+    | ChildReport
+    | TimerDue
+    | ParkRun
+)
 Processor = Callable[[ReadState, Any, int], StartDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
@@ -31,6 +52,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     SignalRun: signal.process,
     UpdateRun: update.process,
     ActivityResult: activity_result.process,
+    ChildReport: child_report.process,
     TimerDue: timer_due.process,
     ParkRun: park.process,
 }

@@ -89,4 +89,7 @@ def started_by(request: StartRun) -> RunStarted:
         request.reply_to,
         request.reply_partition,
         request.reply_when,
+        parent_id=request.parent_id,
+        parent_run_id=request.parent_run_id,
+        parent_step=request.parent_step,
     )

@@ -11,6 +11,7 @@ its table:
 | ``u/`` | attention | open runs that an owner looks at when it starts |
 | ``h/`` | history | a run's records, for replay |
 | ``a/`` | activities | activities without an outcome |
+| ``k/`` | children | children of runs that have not ended |
 | ``w/`` | waits | timers that a run's code waits for |
 | ``t/`` | timers | the index of due times, of waits and of retries |
 | ``o/`` | outbox | messages that are not known to have left |

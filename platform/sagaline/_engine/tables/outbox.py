@@ -10,11 +10,13 @@ import msgspec
 from sagaline._engine.changes import Changes, Effect
 
 PREFIX = b"o/"
+BY_KEY = -1
 _KEYS = 5_000
 
 
 class OutboxRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message that leaves once the record that made it is durable."""
+    """A message that leaves once the record that made it is durable. ``partition`` is that of its key when it is
+    ``BY_KEY``."""
 
     topic: str
     partition: int

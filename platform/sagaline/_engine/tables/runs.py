@@ -65,6 +65,9 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     continued_to: str = ""
     first_run_id: str = ""  # of the runs that went on one as the other; "" for a run that is the first
     inherits: bool = False  # signals of the run before that had not been handled, and are not received yet
+    parent_id: str = ""
+    parent_run_id: str = ""
+    parent_step: int = 0
 
     @property
     def closed(self) -> bool:
@@ -116,6 +119,9 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
         status=RUNNING,
         continued_from=started.continued_from,
         first_run_id=started.first_run_id,
+        parent_id=started.parent_id,
+        parent_run_id=started.parent_run_id,
+        parent_step=started.parent_step,
     )
 
 
@@ -137,6 +143,9 @@ def successor(run: RunRow) -> RunRow:
         continued_from=run.run_id,
         first_run_id=run.first_run_id or run.run_id,
         inherits=run.signals_waiting > 0,
+        parent_id=run.parent_id,
+        parent_run_id=run.parent_run_id,
+        parent_step=run.parent_step,
     )
 
 

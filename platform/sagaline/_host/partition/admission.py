@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
 from sagaline._host.runs.instances import Instances
@@ -9,8 +11,8 @@ from sagaline._model import limits
 from sagaline._model.codec import decode
 from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.records import History, StartRun
-from sagaline._payloads import Sealer, input_of, is_sealed
+from sagaline._model.records import ChildReport, History, StartRun
+from sagaline._payloads import Sealer, input_of, is_sealed, result_of, step_result
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
@@ -39,6 +41,18 @@ class Admission:
             return began == self._payloads.open(input_of(run_id_of(request)), request.input)
         except PayloadUnavailable:
             return False
+
+    def own_result(self, child: ChildReport) -> ChildReport:
+        """A child's result as it is recorded in its parent: payloads are bound to their run. One that cannot be opened
+        parks the run that would open it. Raises BlobsUnavailable."""
+        payloads = self._payloads
+        if child.result is None or not (is_sealed(child.result) or payloads.touches(child.result)):
+            return child
+        try:
+            plain = payloads.open(result_of(child.child_run_id), child.result)
+        except PayloadUnavailable:
+            return child
+        return msgspec.structs.replace(child, result=payloads.seal(step_result(child.run_id, child.step), plain))
 
     def why_not(self, request: StartRun) -> Failure | None:
         """The reason to refuse a start, or None."""

@@ -29,6 +29,7 @@ from sagaline._model.records import (
     RUNNING,
     ActivityResult,
     CancelRun,
+    ChildReport,
     QueryRun,
     ReadRun,
     Reply,
@@ -41,7 +42,7 @@ from sagaline._model.records import (
 
 Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
-RunInput = CancelRun | TerminateRun | ActivityResult | TimerDue
+RunInput = CancelRun | TerminateRun | ActivityResult | ChildReport | TimerDue
 
 
 class Outside(NamedTuple):
@@ -105,7 +106,7 @@ class Deciding:
         failure = decision.unless_same
         if failure is not None and not self._admission.is_same(request, decision.run_id):
             self._refuse(request, failure)
-        else:
+        elif request.reply_to:
             self._outside.ask(request, decision.run_id)
 
     def _replace(self, request: StartRun, decision: Replaced) -> None:
@@ -151,9 +152,12 @@ class Deciding:
         if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
             self._outside.ask(request, request.run_id or run.run_id)
 
-    def result(self, result: ActivityResult) -> None:
-        """What an attempt that another worker made came to."""
-        self._decide(result.workflow_id, [bounded_result(result)])
+    def result(self, result: ActivityResult | ChildReport) -> None:
+        """What an attempt that another worker made came to, or a run that one of this partition has started."""
+        if isinstance(result, ChildReport):
+            self._decide(result.workflow_id, [self._admission.own_result(result)])
+        else:
+            self._decide(result.workflow_id, [bounded_result(result)])
 
     def retry(self, request: RetryRun) -> None:
         """A person asks for a parked run to be tried again, e.g. when what it lacked is there now."""
@@ -178,7 +182,7 @@ class Deciding:
 
     def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """The request is a dead letter: whoever waits for an answer is told so."""
-        if isinstance(request, ActivityResult) or not is_answerable(request):
+        if isinstance(request, ActivityResult | ChildReport) or not is_answerable(request):
             return
         message = f"Expected a request that can be handled but it was put aside as a dead letter: {cause}"
         failure = Failure("DeadLetter", limits.cut(message), retryable=False)
@@ -278,4 +282,5 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     TerminateRun: Deciding.stop,
     RetryRun: Deciding.retry,
     ActivityResult: Deciding.result,
+    ChildReport: Deciding.result,
 }

@@ -21,6 +21,7 @@ from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import (
     ActivityResult,
     CancelRun,
+    ChildReport,
     QueryRun,
     ReadRun,
     RetryRun,
@@ -30,9 +31,9 @@ from sagaline._model.records import (
     UpdateRun,
 )
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult
+Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult | ChildReport
 _INPUTS: frozenset[type] = frozenset(
-    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, SignalRun, QueryRun, UpdateRun)
+    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, ChildReport, SignalRun, QueryRun, UpdateRun)
 )
 _SIGNALS = 1_000
 """Signals that are collected before they are handed on."""

@@ -14,7 +14,7 @@ from sagaline._model.failure import Failure
 from sagaline._model.records import CancelRun, Refusal, Reply, RetryRun, SignalRun, StartRun, TerminateRun, UpdateRun
 
 Refusable = StartRun | CancelRun | TerminateRun | RetryRun | SignalRun | UpdateRun
-_OVERHEAD_BYTES = 200
+_OVERHEAD_BYTES = 300
 _RECORD_BYTES = limits.RECORD_BYTES // 2
 """Refusals of one record; their answers weigh as much again on their way out."""
 _REFUSALS = 500
@@ -49,10 +49,20 @@ class Refused:
         failure = rejected.failure
         if limits.size(failure.message) > limits.MESSAGE_BYTES:
             failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
-        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
+        parent = (
+            (request.parent_id, request.parent_run_id, request.parent_step) if isinstance(request, StartRun) else ()
+        )
+        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure, *parent)
         told = (type(request).__name__, rejected.workflow_id, limits.cut(failure.message, limits.LOGGED_BYTES))
         _log.warning("Refused: %s of %s: %s", *told)
-        texts = (refusal.request_id, refusal.workflow_id, failure.type, failure.message, failure.stack)
+        texts = (
+            refusal.request_id,
+            refusal.workflow_id,
+            failure.type,
+            failure.message,
+            failure.stack,
+            refusal.parent_id,
+        )
         size = _OVERHEAD_BYTES + sum(map(limits.size, texts))
         self._waiting.append(_Waiting(refusal, request, self._progress.settled, size))
 

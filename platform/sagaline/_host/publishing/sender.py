@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 
 from sagaline._engine.effects import Publish
+from sagaline._engine.tables.outbox import BY_KEY
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard, describe
@@ -58,7 +59,9 @@ class Sender:
                 self._guard.run(self._retry, message, error)
 
         try:
-            self._log.publish(row.topic, row.partition, row.key, row.value, on_done)
+            self._log.publish(
+                row.topic, None if row.partition == BY_KEY else row.partition, row.key, row.value, on_done
+            )
         except Exception as error:
             self._retry(message, f"{type(error).__name__}: {describe(error)}")
 
@@ -80,7 +83,7 @@ class Sender:
     def _bury(self, message: Message, error: str) -> None:
         """It cannot be published, e.g. for its topic is gone: a dead letter keeps it, with the reason."""
         row = message.entry.row
-        record = Record(row.topic, row.partition, message.entry.number[0], row.key, row.value)
+        record = Record(row.topic, max(0, row.partition), message.entry.number[0], row.key, row.value)
         cause = f"A message that history asked for at this offset could not be published: {error}"
 
         def on_done(failed: str | None) -> None:

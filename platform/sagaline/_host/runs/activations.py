@@ -103,7 +103,11 @@ class Activations:
             _log.warning("Run of %s failed: %s: %s", *told)
         self._recorder.activation(emitter, positions=positions)
         if emitter.run.continued_to:
-            asyncio.get_running_loop().call_soon(self._guard.run, self.begin_pending, emitter.run.workflow_id)
+            asyncio.get_running_loop().call_soon(self._guard.run, self.begin_next, emitter.run.workflow_id)
+
+    def begin_next(self, workflow_id: str) -> None:
+        """In a turn of the loop of its own, so that a run that goes on at once, for ever, holds nobody up."""
+        self.begin_pending(workflow_id)
 
     def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
         """Begins the run as which another goes on, if it has not begun, and gives it the signals that waited for that

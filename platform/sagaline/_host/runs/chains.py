@@ -51,6 +51,9 @@ def _first_event(state: State, run: RunView) -> RunStarted:
         run.reply_when,
         run.continued_from,
         run.first_run_id,
+        run.parent_id,
+        run.parent_run_id,
+        run.parent_step,
     )
 
 

@@ -11,6 +11,8 @@ from sagaline._host.runs.weights import PAYLOADS
 from sagaline._model.events import (
     ActivityCompleted,
     ActivityScheduled,
+    ChildEnded,
+    ChildRequested,
     Command,
     Event,
     RunCompleted,
@@ -21,6 +23,7 @@ from sagaline._model.events import (
     UpdateCompleted,
 )
 from sagaline._model.failure import BUG, Failure
+from sagaline._model.ids import child_run_id
 from sagaline._model.records import ActivityResult, History
 from sagaline._payloads import Place, Sealer, input_of, message_input, result_of, step_input, step_result, update_result
 from sagaline._runtime.bugs import WorkflowBug
@@ -29,6 +32,8 @@ from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
+_OF_OTHERS = (ChildRequested, RunContinued)
+"""Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
 def place_of(run_id: str, event: object) -> Place:
@@ -36,6 +41,10 @@ def place_of(run_id: str, event: object) -> Place:
     match event:
         case RunStarted():
             return input_of(run_id)
+        case ChildRequested():  # as that of the run that it starts
+            return input_of(child_run_id(run_id, event.step, event.child_id))
+        case ChildEnded():
+            return step_result(run_id, event.step)
         case RunContinued():  # as that of the run that begins with it
             return input_of(event.run_id)
         case RunCompleted():
@@ -83,7 +92,9 @@ def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
 
 def _open(sealer: Sealer, run_id: str, event: E) -> E:
     name = PAYLOADS.get(type(event))
-    if name is None or sealer.is_open(payload := getattr(event, name)):
+    if name is None or (payload := getattr(event, name)) is None or sealer.is_open(payload):
+        return event
+    if isinstance(event, _OF_OTHERS):
         return event
     try:
         return msgspec.structs.replace(event, **{name: sealer.open(place_of(run_id, event), payload)})

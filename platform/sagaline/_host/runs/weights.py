@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from sagaline._model import events, limits
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, SignalRun
+from sagaline._model.records import ActivityResult, ChildReport, SignalRun
 
 _OVERHEAD_BYTES = 300
 _FAILURE_BYTES = 60
@@ -25,6 +25,8 @@ PAYLOADS: dict[type[Any], str] = {
     events.RunContinued: "input",
     events.UpdateAccepted: "input",
     events.UpdateCompleted: "result",
+    events.ChildRequested: "input",
+    events.ChildEnded: "result",
     ActivityResult: "result",
     SignalRun: "input",
 }
@@ -39,7 +41,9 @@ def weight(event: object) -> int:
 
 
 def _started(event: events.RunStarted) -> int:
-    return len(event.input) + 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to) + 64)
+    return len(event.input) + 4 * (
+        len(event.workflow) + len(event.request_id) + len(event.reply_to) + len(event.parent_id) + 96
+    )
 
 
 def _scheduled(event: events.ActivityScheduled) -> int:
@@ -53,11 +57,13 @@ def _result(event: events.ActivityCompleted | events.RunCompleted) -> int:
     return len(event.result)
 
 
-def _outcome(result: ActivityResult) -> int:
+def _outcome(result: ActivityResult | ChildReport | events.ChildEnded) -> int:
     return len(result.result or b"") + _failure(result.failure)
 
 
-def _reason(event: events.CancelRequested | events.RunCancelled | events.RunTerminated) -> int:
+def _reason(
+    event: events.CancelRequested | events.ChildCancelRequested | events.RunCancelled | events.RunTerminated,
+) -> int:
     return 4 * len(event.reason)
 
 
@@ -79,6 +85,10 @@ def _handled(event: events.SignalsHandled) -> int:
 
 def _continued(event: events.RunContinued) -> int:
     return len(event.input)
+
+
+def _child(event: events.ChildRequested) -> int:
+    return len(event.input) + 4 * (len(event.child_id) + len(event.workflow))
 
 
 def _patch(event: events.PatchMarked) -> int:
@@ -113,6 +123,10 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
     events.RunContinued: _continued,
+    events.ChildRequested: _child,
+    events.ChildEnded: _outcome,
+    events.ChildCancelRequested: _reason,
+    ChildReport: _outcome,
     events.SignalReceived: _signal,
     SignalRun: _signal,
     events.SignalsHandled: _handled,

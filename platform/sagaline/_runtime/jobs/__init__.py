@@ -15,6 +15,8 @@ from sagaline._runtime.jobs import (
     activity_completed,
     activity_failed,
     cancel_requested,
+    child_began,
+    child_ended,
     run_started,
     signal_received,
     timer_fired,
@@ -28,6 +30,8 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.ActivityFailed: activity_failed.apply,
     events.TimerFired: timer_fired.apply,
     events.CancelRequested: cancel_requested.apply,
+    events.ChildBegan: child_began.apply,
+    events.ChildEnded: child_ended.apply,
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
 }

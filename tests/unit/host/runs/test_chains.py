@@ -120,8 +120,7 @@ async def test_a_crash_between_the_two_runs_leaves_no_gap(ask: str, monkeypatch:
     """The record that ends the first is durable, its worker dies, and the next worker begins the second before it
     hears of anything else; so does a live worker that is asked first."""
     where = url()
-    lazily = Activations.begin_pending
-    monkeypatch.setattr(Activations, "begin_pending", lambda self, workflow_id, positions=None: None)
+    monkeypatch.setattr(Activations, "begin_next", lambda self, workflow_id: None)
     async with running(where, WORKFLOWS, [note]) as (_, client):
         handle = await client.start(counts, 1, 2, id="a")
         await eventually_status(handle, "continued")
@@ -129,7 +128,6 @@ async def test_a_crash_between_the_two_runs_leaves_no_gap(ask: str, monkeypatch:
         assert (pending.status, pending.events) == (Status.RUNNING, 0)
         with pytest.raises(RequestRefused, match="that has not ended"):
             await client.start(counts, 2, 2, id="a", id_conflict="fail")
-        monkeypatch.setattr(Activations, "begin_pending", lazily)
         if ask == "cancel":
             await handle.cancel("late")
         elif ask == "terminate":
@@ -207,18 +205,13 @@ async def drains(seen: list[int], last: int) -> list[int]:
 async def test_signals_that_wait_go_on_with_the_chain_in_order_and_once(
     crash: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where, lazily = url(), Activations.begin_pending
-
-    def only_when_asked(self: Activations, workflow_id: str, positions: Any = None) -> None:
-        if positions is not None:
-            lazily(self, workflow_id, positions)
-
+    where = url()
     if crash:
-        monkeypatch.setattr(Activations, "begin_pending", only_when_asked)
+        monkeypatch.setattr(Activations, "begin_next", lambda self, workflow_id: None)
     async with running(where, [drains]) as (_, client):
         handle = await client.start(drains, [], 1_300, id="a")
         await asyncio.gather(*(handle.signal(tasks, number) for number in range(700)))
-        monkeypatch.setattr(Activations, "begin_pending", lazily)
+        monkeypatch.undo()
     async with running(where, [drains]) as (_, client):
         handle = client.handle("a", handle.run_id)
         await asyncio.gather(*(handle.signal(tasks, number) for number in range(700, 1_301)))

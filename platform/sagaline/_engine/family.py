@@ -1,0 +1,94 @@
+"""What runs and the runs that they start tell each other. It leaves through the outbox, so it is never lost; whoever
+receives it recognises a repeat: a request by its id, a report by the state of the step that it is for."""
+
+from __future__ import annotations
+
+from sagaline._engine.state import State
+from sagaline._engine.tables.children import ChildRow, OpenChild
+from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
+from sagaline._engine.tables.runs import RunRow, RunView
+from sagaline._model.children import ChildRequested
+from sagaline._model.codec import encode
+from sagaline._model.ids import child_request_id, child_run_id
+from sagaline._model.records import CancelRun, ChildReport, Command, Refusal, StartRun, TerminateRun
+
+REFUSED = "refused"
+TERMINATE, REQUEST_CANCEL, ABANDON = "terminate", "request_cancel", "abandon"
+_COMMANDS, _RESULTS = "commands", "results"
+
+
+def start_child(state: State, run: RunView, event: ChildRequested) -> None:
+    """Asks for the child."""
+    request = StartRun(
+        child_request_id(run.run_id, event.step),
+        event.child_id,
+        event.workflow,
+        event.input,
+        id_conflict="fail",
+        id_reuse=event.id_reuse,
+        parent_id=run.workflow_id,
+        parent_run_id=run.run_id,
+        parent_step=event.step,
+    )
+    _send(state, event.child_id, request)
+
+
+def cancel_child(state: State, run: RunView, step: int, row: ChildRow, reason: str) -> None:
+    """Asks a child that is known to run to stop."""
+    request_id = f"{child_request_id(run.run_id, step)}/cancel"
+    _send(state, row.child_id, CancelRun(request_id, row.child_id, reason, "", 0, row.run_id))
+
+
+def leave_children(state: State, run: RunView) -> None:
+    """The run ends: its children that have not ended are stopped or not, as the code has said."""
+    for child in state.children.of(run.run_id):
+        request = _farewell(run, child)
+        if request is not None:
+            _send(state, child.row.child_id, request)
+
+
+def _farewell(run: RunView, child: OpenChild) -> Command | None:
+    step, row = child
+    request_id = f"{child_request_id(run.run_id, step)}/close"
+    child_run = child_run_id(run.run_id, step, row.child_id)
+    reason = f"The run of {run.workflow_id} that has started it has ended ({run.status})."
+    if row.cancel_reason is not None:  # it stops already, or does when it hears of this
+        return None if row.run_id else CancelRun(request_id, row.child_id, row.cancel_reason, "", 0, child_run)
+    if row.parent_close == TERMINATE:
+        return TerminateRun(request_id, row.child_id, reason, "", 0, child_run)
+    if row.parent_close == REQUEST_CANCEL:
+        return CancelRun(request_id, row.child_id, reason, "", 0, child_run)
+    return None
+
+
+def report(state: State, run: RunRow) -> None:
+    """Tells the run's parent, if it has one, how it stands."""
+    if run.parent_run_id:
+        _tell(
+            state,
+            ChildReport(
+                run.parent_id,
+                run.parent_run_id,
+                run.parent_step,
+                run.workflow_id,
+                run.run_id,
+                run.status,
+                run.result,
+                run.failure,
+            ),
+        )
+
+
+def report_refusal(state: State, refusal: Refusal) -> None:
+    """The same for a child that was refused."""
+    if refusal.parent_run_id:
+        place = (refusal.parent_id, refusal.parent_run_id, refusal.parent_step)
+        _tell(state, ChildReport(*place, refusal.workflow_id, "", REFUSED, None, refusal.failure))
+
+
+def _send(state: State, workflow_id: str, command: Command) -> None:
+    state.send(OutboxRow(_COMMANDS, BY_KEY, workflow_id.encode(), encode(command)))
+
+
+def _tell(state: State, child: ChildReport) -> None:
+    state.send(OutboxRow(_RESULTS, BY_KEY, child.workflow_id.encode(), encode(child)))

@@ -1,0 +1,23 @@
+"""A child of a run is running, has ended, or was refused."""
+
+from __future__ import annotations
+
+from sagaline._engine.family import REFUSED
+from sagaline._engine.processors.decisions import Decision
+from sagaline._engine.state import ReadState
+from sagaline._model.events import ChildBegan, ChildEnded, Event
+from sagaline._model.records import PARKED, RUNNING, ChildReport
+
+
+def process(state: ReadState, child: ChildReport, now_ms: int) -> Decision:
+    """Empty when it was recorded before, or the run has ended. Reports may come in any order: an end says that the
+    child has begun, too."""
+    row = state.child(child.run_id, child.step)
+    if row is None:
+        return []
+    events: list[Event] = []
+    if not row.run_id and child.status != REFUSED:
+        events.append(ChildBegan(child.step, child.child_run_id))
+    if child.status not in (RUNNING, PARKED):
+        events.append(ChildEnded(child.step, child.status, child.result, child.failure))
+    return events

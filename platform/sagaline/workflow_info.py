@@ -1,0 +1,21 @@
+"""What a run knows of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class WorkflowInfo:
+    """The run that is running."""
+
+    workflow_id: str
+    run_id: str
+    workflow: str
+    started_at: datetime
+    is_replaying: bool
+    continued_from: str | None = None
+    """Id of the run that has continued as this one."""
+    continue_as_new_suggested: bool = False
+    """True when the run's history is long: ``workflow.continue_as_new`` begins a new one."""
