@@ -43,6 +43,7 @@ from sagaline.workflow import Workflow
 __all__ = ["Worker", "WorkerOptions"]
 
 _log = logging.getLogger("sagaline.worker")
+_REPLAY_ALWAYS = "SAGALINE_REPLAY_ALWAYS"
 _RECONNECT_S = 2.0
 
 
@@ -118,8 +119,10 @@ class Worker:
     def _host_options(self, running: Running, marks: Marks) -> HostOptions:
         options = self._options
         share = options.memory_mb * 1_000_000 // 8
+        replays = options.replay_always or os.environ.get(_REPLAY_ALWAYS) == "1"
         return HostOptions(
             self._id or self._default_id(),
+            cached_instances=0 if replays else HostOptions.cached_instances,
             concurrent_activities=options.concurrent_activities,
             activity_threads=options.activity_threads,
             stop_grace_s=seconds(options.stop_grace, least_ms=0),

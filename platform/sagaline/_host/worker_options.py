@@ -48,6 +48,9 @@ class WorkerOptions:
     """End the process then, with exit code 75, so that its supervisor starts another. ``sagaline worker`` does."""
     check_code: bool = True
     """Look at the code of the workflows at start, as ``sagaline check`` does, and log what would differ on replay."""
+    replay_always: bool = False
+    """Keep no run in memory: each activation replays its run from history, so that code which is not deterministic
+    parks at once. For tests and rehearsals; SAGALINE_REPLAY_ALWAYS=1 in the environment does the same."""
 
     def __post_init__(self) -> None:
         for name, least, most in _WHOLE_NUMBERS:
@@ -62,6 +65,7 @@ class WorkerOptions:
             )
         _require_bool(self.end_when_stalled, "end_when_stalled")
         _require_bool(self.check_code, "check_code")
+        _require_bool(self.replay_always, "replay_always")
 
     def stall_bounds(self) -> StallBounds:
         """When the watchdog acts."""

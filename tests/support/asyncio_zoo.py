@@ -1,0 +1,173 @@
+"""Everything of asyncio in one workflow, on a real worker: normally, with a cache of zero, and killed after each record.
+
+python -m asyncio_zoo       # prints what each mode made of it: the same, whatever the seed of hashes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import Counter
+from typing import Any
+
+from harness import events_of, make_namespace, running
+
+from sagaline import ActivityError, ApplicationError, activity, workflow
+from sagaline._log.memory.broker import MemoryBroker
+from sagaline._log.memory.log import _brokers
+from sagaline._log.topics import HISTORY
+from sagaline._model.events import ActivityScheduled
+
+effects: Counter[str] = Counter()
+"""How often each idempotency key was seen: an attempt may repeat, under its key."""
+
+
+@activity
+async def echo(text: str) -> str:
+    effects[activity.info().idempotency_key] += 1
+    await asyncio.sleep(0)
+    return text
+
+
+@activity(timeout="30s")
+async def hang(text: str) -> str:
+    await asyncio.sleep(1_000)
+    return text
+
+
+class Refused(ApplicationError):
+    retryable = False
+
+
+@activity(refusals=(Refused,))
+async def refuse(text: str) -> str:
+    raise Refused(text)
+
+
+async def branches(seen: list[str]) -> None:
+    """gather, TaskGroup with a failure, wait, as_completed."""
+    seen += await asyncio.gather(*(echo(f"gather {n}") for n in range(3)))
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hang("beside"))
+            group.create_task(refuse("group"))
+    except* ActivityError as errors:
+        seen.append(f"group: {len(errors.exceptions)}")
+    tasks = [asyncio.create_task(echo(f"wait {n}")) for n in range(4)]
+    done, _ = await asyncio.wait(tasks)
+    seen += [task.result() for task in done]
+    seen += sorted([await each for each in asyncio.as_completed([echo(f"completed {n}") for n in "abc"])])
+
+
+async def limits(seen: list[str]) -> None:
+    """timeout, wait_for, shield, nested cancellation."""
+    try:
+        async with asyncio.timeout(0.01):
+            await hang("timeout")
+    except TimeoutError:
+        seen.append("timeout")
+    try:
+        await asyncio.wait_for(hang("wait_for"), 0.01)
+    except TimeoutError:
+        seen.append("wait_for")
+    kept = asyncio.ensure_future(echo("kept"))
+
+    async def outer() -> None:
+        try:
+            await asyncio.shield(kept)
+        finally:
+            seen.append(await echo("tidy"))
+
+    task = asyncio.create_task(outer())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    seen.append(f"{await kept}, cancelled: {task.cancelled()}")
+
+
+async def locks(seen: list[str]) -> None:
+    """Lock, Semaphore, Queue, Event, Condition, Barrier."""
+    lock, semaphore, event, condition = asyncio.Lock(), asyncio.Semaphore(2), asyncio.Event(), asyncio.Condition()
+    queue: asyncio.Queue[str] = asyncio.Queue(1)
+    barrier, taken = asyncio.Barrier(3), list[str]()
+
+    async def produce(number: int) -> None:
+        await barrier.wait()
+        async with semaphore, lock:
+            await queue.put(await echo(f"item {number}"))
+
+    async def consume() -> None:
+        for _ in range(3):
+            taken.append(await queue.get())
+        event.set()
+        async with condition:
+            condition.notify_all()
+
+    async def notice() -> None:
+        async with condition:
+            await condition.wait_for(event.is_set)
+
+    await asyncio.gather(notice(), consume(), *(produce(number) for number in range(3)))
+    seen += sorted(taken)
+
+
+@workflow
+async def zoo() -> list[str]:
+    seen: list[str] = []
+    await branches(seen)
+    await limits(seen)
+    await locks(seen)
+    await workflow.wait_condition(lambda: len(seen) > 10)
+    return seen
+
+
+WORKFLOWS, ACTIVITIES = [zoo], [echo, hang, refuse]
+
+
+async def run(url: str, **options: Any) -> dict[str, Any]:
+    """Runs it, or goes on with it; returns its result and what it has asked for."""
+    async with running(url, WORKFLOWS, ACTIVITIES, check_code=False, **options) as (_, client):
+        result = await client.execute(zoo, id="zoo", timeout=60)
+        asked = [event for event in await events_of(client, "zoo") if isinstance(event, ActivityScheduled)]
+        return {"result": result, "asked": sorted((event.activity, event.input.decode()) for event in asked)}
+
+
+async def run_and_crash() -> list[dict[str, Any]]:
+    """Runs it once; then from each prefix of its history on, as after a crash just there. Returns all outcomes."""
+    name = f"zoo{uuid.uuid4().hex}"
+    effects.clear()
+    outcomes = [await run(f"memory://{name}?partitions=1")]
+    whole = next(broker for (place, _), broker in _brokers.items() if place == name)
+    for length in range(1, len(whole.records[HISTORY, 0])):
+        copy = f"{name}-{length}"
+        await make_namespace(f"memory://{copy}?partitions=1")
+        broker = next(broker for (place, _), broker in _brokers.items() if place == copy)
+        cut_after(whole, broker, length)
+        outcomes.append(await run(f"memory://{copy}?partitions=1"))
+    steps = sum(activity == "echo" for activity, _ in outcomes[0]["asked"])
+    if len(effects) != steps:
+        raise AssertionError(f"Expected {steps} steps with an effect, however often they were tried, but {effects}.")
+    return outcomes
+
+
+def cut_after(whole: MemoryBroker, copy: MemoryBroker, length: int) -> None:
+    """The copy has all that was sent, and so many records of history."""
+    for (topic, partition), records in whole.records.items():
+        for record in records[: length if topic == HISTORY else None]:
+            copy.write(topic, partition, record.key or b"", record.value)
+
+
+async def main() -> None:
+    """Prints the outcome of each mode."""
+    outcomes = {
+        "normal": await run(f"memory://normal{uuid.uuid4().hex}?partitions=1"),
+        "cache of zero": await run(f"memory://zero{uuid.uuid4().hex}?partitions=1", replay_always=True),
+    }
+    crashes = await run_and_crash()
+    outcomes |= {f"crash after record {number}": outcome for number, outcome in enumerate(crashes)}
+    print(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
