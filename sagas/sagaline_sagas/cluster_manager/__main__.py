@@ -14,7 +14,7 @@ async def main() -> None:
     async with Environment(workflows=[Cluster], activities=[start_node, stop_node, check_node]) as env:
         handle = await env.client.start(Cluster.run, ClusterState(name="eu"), id="eu")
         await env.advance("12h")
-        await env.client.handle("eu").signal("resize", 5)
+        print(await env.client.handle("eu").execute_update(Cluster.resize, 5))
         env.stand_in(check_node, lambda cluster, name: name != "node-2")
         await env.advance("12h")
         cluster = env.client.handle("eu")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from sagaline import ActivityError, workflow
+from sagaline import ActivityError, ApplicationError, workflow
 
 from .activities import check_node, start_node, stop_node
 from .models import ClusterState, Node
 
 ROUNDS = 50
 """After so many looks a run hands over to the next: a history is replayed when it is not in memory."""
+MOST = 100
 _LOOK_EVERY = "1m"
 _FAILURES = 2
 
@@ -23,10 +24,18 @@ class Cluster:
         self.state = state
         self.shutting_down = False
 
-    @workflow.signal
-    def resize(self, wanted: int) -> None:
-        """How many machines there should be from now on."""
-        self.state.wanted = max(0, wanted)
+    @workflow.update
+    async def resize(self, wanted: int) -> list[str]:
+        """How many machines there should be from now on; answers with their names when it is so."""
+        self.state.wanted = wanted
+        await workflow.wait_condition(lambda: len(self.state.nodes) == self.state.wanted)
+        return [node.name for node in self.state.nodes]
+
+    @resize.validator
+    def check_size(self, wanted: int) -> None:
+        """Refuses what makes no sense, before it is in the history."""
+        if not 0 <= wanted <= MOST:
+            raise ApplicationError(f"Expected 0 to {MOST} machines but got {wanted}.", type="WrongSize")
 
     @workflow.signal
     def shut_down(self) -> None:
@@ -49,6 +58,7 @@ class Cluster:
             await self._pause()
             await self._replace_sick_nodes()
             self.state.rounds += 1
+        await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(self.state)
 
     async def _pause(self) -> None:

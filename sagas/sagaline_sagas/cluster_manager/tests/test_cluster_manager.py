@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sagaline import RunHandle
+from sagaline import RequestRefused, RunHandle
 from sagaline.testing import Environment
 from sagaline.testing.plugin import MakeEnvironment
 
@@ -34,13 +34,19 @@ async def test_it_grows_and_shrinks_as_it_is_told(env: Environment) -> None:
     async with env:
         cluster = await started(env)
         assert await names(cluster) == ["node-1", "node-2", "node-3"]
-        await cluster.signal(Cluster.resize, 5)
-        await env.advance("1s")
-        assert len(await names(cluster)) == 5
-        await cluster.signal(Cluster.resize, 1)
-        await env.advance("1s")
-        assert await names(cluster) == ["node-1"]
+        assert len(await cluster.execute_update(Cluster.resize, 5)) == 5
+        assert await cluster.execute_update(Cluster.resize, 1) == ["node-1"]
         assert len(env.calls(stop_node)) == 4
+
+
+async def test_a_size_that_makes_no_sense_is_refused_and_leaves_no_trace(env: Environment) -> None:
+    async with env:
+        cluster = await started(env)
+        before = (await cluster.describe()).events
+        with pytest.raises(RequestRefused, match="Expected 0 to 100 machines but got 1000") as caught:
+            await cluster.execute_update(Cluster.resize, 1_000)
+        assert caught.value.type == "WrongSize"
+        assert (await cluster.describe()).events == before
 
 
 async def test_a_machine_that_is_sick_twice_is_replaced(env: Environment) -> None:
@@ -58,7 +64,7 @@ async def test_it_lives_through_many_runs_and_loses_nothing(env: Environment) ->
     async with env:
         cluster = await started(env)
         await env.advance("3h")
-        await cluster.signal(Cluster.resize, 4)
+        await cluster.execute_update(Cluster.resize, 4)
         await env.restart()
         await env.advance("1h")
         runs = await env.client.runs(workflow="Cluster")
