@@ -42,6 +42,7 @@ __all__ = ["QueryHandler", "Signal", "SignalHandler", "UpdateHandler"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
 
@@ -58,25 +59,25 @@ class SignalHandler(HandlerDeclaration, Generic[*Ts]):
         return self if instance is None else MethodType(self._definition.fn, instance)
 
 
-class QueryHandler(HandlerDeclaration, Generic[R, *Ts]):
+class QueryHandler(HandlerDeclaration, Generic[R_co, *Ts]):
     """A method with ``@workflow.query``. ``await handle.query(Order.status)`` asks it; called on an object it is the
     method that was written."""
 
     @overload
-    def __get__(self, instance: None, owner: type) -> QueryHandler[R, *Ts]: ...
+    def __get__(self, instance: None, owner: type) -> QueryHandler[R_co, *Ts]: ...
     @overload
-    def __get__(self, instance: object, owner: type) -> Callable[[*Ts], R]: ...
+    def __get__(self, instance: object, owner: type) -> Callable[[*Ts], R_co]: ...
     def __get__(self, instance: object, owner: type) -> Any:
         """The handler itself, or the method of an object."""
         return self if instance is None else MethodType(self._definition.fn, instance)
 
 
-class UpdateHandler(HandlerDeclaration, Generic[R, *Ts]):
+class UpdateHandler(HandlerDeclaration, Generic[R_co, *Ts]):
     """A method with ``@workflow.update``. ``await handle.execute_update(Order.add, item)`` calls it; called on an
     object it is the method that was written."""
 
     @overload
-    def __get__(self, instance: None, owner: type) -> UpdateHandler[R, *Ts]: ...
+    def __get__(self, instance: None, owner: type) -> UpdateHandler[R_co, *Ts]: ...
     @overload
     def __get__(self, instance: object, owner: type) -> Callable[[*Ts], Any]: ...
     def __get__(self, instance: object, owner: type) -> Any:

@@ -44,6 +44,7 @@ async def use(sagaline_env: MakeEnvironment) -> None:
         assert_type(replay(history, fulfil), None)
         replay(Path("x.history.json"), fulfil)
         await env.advance("30d")
+        print(await env.execute(fulfil, Order("1")))
 
         async def begin() -> RunHandle[Any]:
             return await env.start(fulfil, Order("1"))

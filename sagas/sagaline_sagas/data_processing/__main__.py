@@ -1,4 +1,4 @@
-"""Ten thousand items through a window of a hundred: ``python -m sagaline_sagas.data_processing``."""
+"""Ten thousand items in pages of a hundred, ten at once: ``python -m sagaline_sagas.data_processing``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from sagaline import Client, Worker
 
-from . import Batch, list_items, process_all, process_item, store_report
+from . import Batch, count_items, process_all, process_item, process_page, store_report
 
 URL = "memory://data-processing"
 
@@ -15,7 +15,7 @@ URL = "memory://data-processing"
 async def main() -> None:
     """Processes one batch."""
     async with (
-        Worker(URL, workflows=[process_all], activities=[list_items, process_item, store_report]),
+        Worker(URL, workflows=[process_all, process_page], activities=[count_items, process_item, store_report]),
         await Client.connect(URL) as client,
     ):
         begun = time.monotonic()

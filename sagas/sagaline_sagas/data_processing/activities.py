@@ -16,9 +16,9 @@ class BadItem(ApplicationError):
 
 
 @activity
-async def list_items(source: str) -> list[int]:
-    """The items of a source: ids, not the data itself, which would fill the history."""
-    return list(range(ITEMS))
+async def count_items(source: str) -> int:
+    """How many items the source has; pass ids between steps, not the data itself, which would fill the history."""
+    return ITEMS
 
 
 @activity(timeout="30s", retry=Retry(attempts=5), refusals=(BadItem,))

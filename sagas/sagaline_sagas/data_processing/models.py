@@ -1,4 +1,4 @@
-"""What the workflow and its activities tell each other."""
+"""What the workflows and their activities tell each other."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from pydantic import BaseModel
 
 
 class Batch(BaseModel):
-    """So many items, so many of them at once."""
+    """What is to be processed: in pages, so many of them at once."""
 
     source: str
-    window: int = 100
+    page_size: int = 100
+    window: int = 10
+
+
+class Page(BaseModel):
+    """A part of a batch: a run of its own."""
+
+    source: str
+    items: list[int]
 
 
 class Report(BaseModel):
-    """What came of a batch."""
+    """What came of a page, or of all."""
 
     done: int
     failed: list[int]

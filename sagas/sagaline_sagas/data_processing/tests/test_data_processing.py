@@ -10,16 +10,16 @@ import pytest
 from sagaline.testing import Environment
 from sagaline.testing.plugin import MakeEnvironment
 
-from .. import Batch, list_items, process_all, process_item, store_report
+from .. import Batch, count_items, process_all, process_item, process_page, store_report
 from ..activities import BadItem
 
-BATCH = Batch(source="digits", window=10)
+BATCH = Batch(source="digits", page_size=20, window=3)
 
 
 @pytest.fixture
 def env(sagaline_env: MakeEnvironment) -> Environment:
-    env = sagaline_env(workflows=[process_all], activities=[list_items, process_item, store_report])
-    env.stand_in(list_items, lambda source: list(range(300)))
+    env = sagaline_env(workflows=[process_all, process_page], activities=[process_item, store_report])
+    env.stand_in(count_items, lambda source: 300)
     return env
 
 
@@ -38,7 +38,8 @@ async def test_all_items_are_done_and_never_more_at_once_than_the_window_is_wide
     async with env:
         env.stand_in(process_item, slow)
         assert (await env.execute(process_all, BATCH)).done == 300
-    assert widest == 10
+        assert len(await env.client.runs(workflow="process_page")) == 15
+    assert widest == 30, "three pages at once, ten items of each"
 
 
 async def test_bad_items_are_reported_and_stop_nothing(env: Environment) -> None:
