@@ -42,7 +42,7 @@ from sagaline.errors import (
     TopicMismatch,
     UpdateError,
 )
-from sagaline.handlers import QueryHandler, Signal, SignalHandler, UpdateHandler
+from sagaline.handlers import QueryHandler, Signal, SignalCall, SignalHandler, UpdateHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import ChildHandle, Workflow, WorkflowInfo, workflow
@@ -81,6 +81,7 @@ __all__ = [
     "RunSummary",
     "SagalineError",
     "Signal",
+    "SignalCall",
     "SignalHandler",
     "StateDirectoryInUse",
     "Status",

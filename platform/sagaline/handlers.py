@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, get_args, overload
 
@@ -38,7 +38,7 @@ from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, UPDATE, HandlerDe
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
-__all__ = ["QueryHandler", "Signal", "SignalHandler", "UpdateHandler"]
+__all__ = ["QueryHandler", "Signal", "SignalCall", "SignalHandler", "UpdateHandler"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,9 +46,21 @@ R_co = TypeVar("R_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
 
+@dataclass(frozen=True)
+class SignalCall:
+    """A signal with its arguments, as ``Order.approve.of(...)`` and ``approved.of(...)`` make it."""
+
+    signal: HandlerDeclaration
+    args: tuple[Any, ...]
+
+
 class SignalHandler(HandlerDeclaration, Generic[*Ts]):
     """A method with ``@workflow.signal``. ``handle.signal(Order.approve, ...)`` sends it; called on an object it is the
     method that was written."""
+
+    def of(self, *args: *Ts) -> SignalCall:
+        """The signal with these arguments, for a start: ``client.start(..., signal=Order.approve.of("Ann"))``."""
+        return SignalCall(self, args)
 
     @overload
     def __get__(self, instance: None, owner: type) -> SignalHandler[*Ts]: ...
@@ -199,6 +211,10 @@ class Signal(HandlerDeclaration, Generic[T]):
                 )
             self._made = HandlerDefinition(SIGNAL, self._name, receive, _signature(kinds[0], self._name), False, True)
         return self._made
+
+    def of(self, value: T) -> SignalCall:
+        """The signal with this value, to be sent with a start: ``client.start(..., signal=approved.of("Ann"))``."""
+        return SignalCall(self, (value,))
 
     async def receive(self) -> T:
         """The next signal, when it has come. One that is cancelled or times out takes none.

@@ -168,6 +168,8 @@ class Shipping:
 async def send(client: Client) -> None:
     basket = await client.start(Basket.run, "Ann", id="b")
     assert_type(await basket.result(), int)
+    await client.start(Basket.run, "Ann", id="b", signal=Basket.add.of(Order("1"), 2), id_conflict="use_existing")
+    assert_type(await client.execute(receives, id="r", signal=approved.of(Order("1"))), Order)
     assert_type(await client.execute(Shipping.run, id="s"), None)
     await basket.signal(Basket.add, Order("1"), 2)
     await basket.signal(Basket.close, timeout="5s")

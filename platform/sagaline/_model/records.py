@@ -35,6 +35,8 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     parent_id: str = ""
     parent_run_id: str = ""
     parent_step: int = 0
+    signal: str = ""
+    signal_input: bytes = b""
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):

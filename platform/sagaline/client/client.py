@@ -26,6 +26,7 @@ from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.types import IdConflict, IdReuse, OnParked, PatchUse, RunSummary, Status
+from sagaline.handlers import SignalCall
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -40,6 +41,7 @@ class StartOptions(TypedDict, total=False):
     id: Required[str]
     id_conflict: IdConflict
     id_reuse: IdReuse
+    signal: SignalCall | None
     timeout: Duration | None
 
 
@@ -126,6 +128,7 @@ class Client:
         id: str,
         id_conflict: IdConflict = "join",
         id_reuse: IdReuse = "join",
+        signal: SignalCall | None = None,
         timeout: Duration | None = DEFAULT_TIMEOUT,
     ) -> RunHandle[Any]:
         """Starts a run and returns when it has begun. Arguments are given by position.
@@ -135,6 +138,8 @@ class Client:
             id_conflict: what happens when a run of the id is open; see IdConflict. By default a start with the same
                 workflow and input is given that run, any other is refused.
             id_reuse: what happens when the newest run of the id has ended; see IdReuse.
+            signal: one that the run receives with its start, as in ``signal=Order.approve.of("Ann")``: before anything
+                else of it, once. A start that is answered with a run that is there sends it to that run.
             timeout: how long to wait for a worker's answer; None for as long as it takes.
 
         A call that is cancelled or times out may have started the run: make it again with the same id and arguments.
@@ -147,7 +152,7 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse)
+        request = start_request(self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse, signal)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), definition)
 
     @overload
@@ -191,6 +196,7 @@ class Client:
         id: str,
         id_conflict: IdConflict = "join",
         id_reuse: IdReuse = "join",
+        signal: SignalCall | None = None,
         timeout: Duration | None = None,
         on_parked: OnParked = "wait",
     ) -> Any:
@@ -201,7 +207,7 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, "closed", definition.name, payload, id, id_conflict, id_reuse)
+        request = start_request(self._link, "closed", definition.name, payload, id, id_conflict, id_reuse, signal)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), definition)
 
     async def start_by_name(

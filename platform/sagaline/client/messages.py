@@ -12,6 +12,7 @@ from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.requests import new_id
 from sagaline.errors import RequestRefused, RequestTimeout
+from sagaline.handlers import SignalCall
 
 
 async def send_signal(
@@ -32,6 +33,12 @@ async def send_signal(
         await link.payloads.forget_message(sealed)
         raise
     await link.payloads.forget_message(sealed)  # the run keeps a copy of its own
+
+
+def called(call: Any) -> tuple[str, bytes]:
+    """The name of a signal that is sent with a start, and its arguments. Raises InvalidInput, ConfigurationError."""
+    checks.instance(call, SignalCall, "signal to be one with its arguments, as in signal=Order.approve.of(...)")
+    return named(call.signal, call.args, SIGNAL)
 
 
 async def ask_query(

@@ -50,10 +50,18 @@ class ClientPayloads:
             except BlobsUnavailable as error:
                 raise PayloadUnavailable(f"Expected the store of blobs to take the input but {error}.") from error
             request = msgspec.structs.replace(request, input=sealed)
-        if len(request.input) > PAYLOAD_BYTES:
+        if request.signal and self._sealer.touches(request.signal_input):
+            try:
+                place = sent_message(run_id_of(request))
+                sealed = await self._threads.run(self._sealer.seal, place, request.signal_input)
+            except BlobsUnavailable as error:
+                raise PayloadUnavailable(f"Expected the store of blobs to take the arguments but {error}.") from error
+            request = msgspec.structs.replace(request, signal_input=sealed)
+        size = len(request.input) + len(request.signal_input)
+        if size > PAYLOAD_BYTES:
             raise PayloadTooLarge(
                 f"Expected an input of {request.workflow} of at most {PAYLOAD_BYTES} bytes but it has "
-                f"{len(request.input)}: store the data elsewhere and pass a reference, or configure a store of blobs "
+                f"{size}: store the data elsewhere and pass a reference, or configure a store of blobs "
                 f"(docs/operations.md)."
             )
         return request

@@ -10,19 +10,29 @@ from sagaline._payloads import is_sealed
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.link import Link
+from sagaline.client.messages import called
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
 from sagaline.client.types import OnParked
 from sagaline.client.waiting import EndOfRun, Terms
 from sagaline.errors import RequestRefused, RequestTimeout
+from sagaline.handlers import SignalCall
 
 
 def start_request(
-    link: Link, reply_when: str, workflow: str, payload: bytes, id: str, id_conflict: str, id_reuse: str
+    link: Link,
+    reply_when: str,
+    workflow: str,
+    payload: bytes,
+    id: str,
+    id_conflict: str,
+    id_reuse: str,
+    signal: SignalCall | None = None,
 ) -> StartRun:
     """The request for a run, checked; it is answered when the run is ``accepted`` or ``closed``. Raises InvalidInput,
     ConfigurationError."""
     link.requests.check_open()
     reply_to, reply_partition = link.requests.address
+    name, arguments = ("", b"") if signal is None else called(signal)
     return StartRun(
         new_id(),
         checks.text_id(id),
@@ -34,6 +44,8 @@ def start_request(
         checks.word(id_conflict, checks.ID_CONFLICT, "id_conflict"),
         checks.word(id_reuse, checks.ID_REUSE, "id_reuse"),
         FIRST_WAIT_MS,
+        signal=name,
+        signal_input=arguments,
     )
 
 

@@ -115,6 +115,9 @@ class Basket:
 async def send(client: Client) -> None:
     basket = await client.start(Basket.run, "Ann", id="b")
     await client.start(Basket.run, 1, id="b")  # wrong
+    await client.start(Basket.run, "Ann", id="b", signal=Basket.add.of("1"))  # wrong
+    await client.start(Basket.run, "Ann", id="b", signal=approved.of("1"))  # wrong
+    await client.start(Basket.run, "Ann", id="b", signal=approved)  # wrong
     await basket.signal(Basket.add, Order("1"))  # wrong
     await basket.signal(Basket.add, Order("1"), "2")  # wrong
     await basket.signal(Basket.add, Order("1"), 2, 3)  # wrong

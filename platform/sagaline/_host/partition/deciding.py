@@ -12,6 +12,7 @@ from sagaline._engine.tables.runs import RunView, new_run
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Input
+from sagaline._host.partition.messages import Messages
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
@@ -50,7 +51,7 @@ class Outside(NamedTuple):
 
     ask: Callable[[Question, str], None]
     query: Callable[[QueryRun], None]
-    update: Callable[[UpdateRun], None]
+    messages: Messages
     attempts: Attempts
     releasing: Releasing
     progress: Progress
@@ -97,19 +98,23 @@ class Deciding:
             self._recorder.refuse(decision, request)
         elif (failure := self._admission.why_not(request)) is not None:
             self._refuse(request, failure)
+        elif isinstance(received := self._outside.messages.of_start(request), Rejected):
+            self._recorder.refuse(received, request)
         elif isinstance(decision, Replaced):
-            self._replace(request, decision)
+            self._replace(request, decision, received)
         else:
-            self._begin(request, decision)
+            self._begin(request, [*decision, *received])
 
     def _join(self, request: StartRun, decision: Joined) -> None:
         failure = decision.unless_same
         if failure is not None and not self._admission.is_same(request, decision.run_id):
             self._refuse(request, failure)
+        elif (refusal := self._outside.messages.of_joined(request, decision.run_id)) is not None:
+            self._recorder.refuse(refusal, request)
         elif request.reply_to:
             self._outside.ask(request, decision.run_id)
 
-    def _replace(self, request: StartRun, decision: Replaced) -> None:
+    def _replace(self, request: StartRun, decision: Replaced, received: Sequence[Event]) -> None:
         """Two records of one input: the first carries the positions from before it, for a crash between them."""
         run = self._decided.run(request.workflow_id)
         if run is None:
@@ -120,7 +125,7 @@ class Deciding:
         emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
         emitter.emit(decision.replaced)
         self._activations.activate(emitter, self._outside.progress.before)
-        self._begin(request, [decision.started])
+        self._begin(request, [decision.started, *received])
 
     def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
         self._recorder.refusals()
@@ -143,7 +148,7 @@ class Deciding:
 
     def message(self, request: QueryRun | UpdateRun) -> None:
         """Asks a run's code a question, or to change something and to answer."""
-        self._outside.query(request) if isinstance(request, QueryRun) else self._outside.update(request)
+        self._outside.query(request) if isinstance(request, QueryRun) else self._outside.messages.update(request)
 
     def stop(self, request: CancelRun | TerminateRun) -> None:
         """Cancels or terminates a run."""

@@ -11,9 +11,11 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sagaline._engine.decide import Rejected, decide
+from sagaline._engine.decide import Rejected, decide, run_id_of
 from sagaline._engine.emit import Emitter
+from sagaline._engine.processors.start import started_by
 from sagaline._engine.tables.messages import update_message
+from sagaline._engine.tables.runs import new_run
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.message_admission import MessageAdmission
 from sagaline._host.partition.progress import InputOffsets
@@ -23,8 +25,9 @@ from sagaline._host.partition.rows import Rows
 from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.weights import in_parts, weight
 from sagaline._log import Record
+from sagaline._model.events import Event, SignalReceived
 from sagaline._model.limits import SIGNALS_AT_ONCE
-from sagaline._model.records import SignalRun, UpdateRun
+from sagaline._model.records import SignalRun, StartRun, UpdateRun
 
 
 class Ask(Protocol):
@@ -42,6 +45,10 @@ class Mail(NamedTuple):
 
 def _weight(mail: Mail) -> int:
     return weight(mail.request)
+
+
+def _signal_of(start: StartRun) -> SignalRun:
+    return SignalRun(start.request_id, start.workflow_id, start.signal, start.signal_input)
 
 
 class Code(NamedTuple):
@@ -113,6 +120,36 @@ class Messages:
         if request.reply_to:
             message_id = update_message(request.update_id)
             self._ask(request, self._decided.receiver(request.workflow_id, message_id) or "", bool(decision))
+
+    def of_start(self, request: StartRun) -> list[Event] | Rejected:
+        """What a run receives with its start: nothing, a signal, or the refusal of it, and with that of the start."""
+        if not request.signal:
+            return []
+        run_id, signal = run_id_of(request), _signal_of(request)
+        run = new_run(request.workflow_id, run_id, started_by(request), 0)
+        admitted = self._admission.message(signal, run)
+        if isinstance(admitted, Rejected):
+            return admitted
+        return [SignalReceived(request.request_id, request.signal, admitted)]
+
+    def of_joined(self, request: StartRun, run_id: str) -> Rejected | None:
+        """The same for a run that was there before; the refusal when it cannot receive the signal."""
+        if not request.signal:
+            return None
+        self._recorder.refusals()
+        self._activations.begin_pending(request.workflow_id, self._before())
+        signal, now = msgspec.structs.replace(_signal_of(request), run_id=run_id), self._clock()
+        decision = decide(self._decided, signal, now)
+        run = self._decided.run_by_id(request.workflow_id, run_id)
+        if isinstance(decision, Rejected) or not decision or run is None:
+            return decision if isinstance(decision, Rejected) else None
+        admitted = self._admission.message(signal, run)
+        if isinstance(admitted, Rejected):
+            return admitted
+        emitter = Emitter(self._decided, run, max(now, run.last_at))
+        emitter.emit(SignalReceived(request.request_id, request.signal, admitted))
+        self._activations.activate(emitter)
+        return None
 
     def _of_run(self, workflow_id: str, requests: Sequence[SignalRun]) -> None:
         self._recorder.refusals()

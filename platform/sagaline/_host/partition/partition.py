@@ -184,7 +184,7 @@ class _Rooms:
         queries = Queries(rows.decided, services.registry, self.instances, options, self._ask)
         code = Code(admitted, activations, lambda: progress.before)
         messages = Messages(rows, recorder, code, quarantine, self._ask_recorded, guard, clock)
-        outside = Outside(self._ask, queries.ask, messages.update, attempts, releasing, progress)
+        outside = Outside(self._ask, queries.ask, messages, attempts, releasing, progress)
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming

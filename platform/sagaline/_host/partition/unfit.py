@@ -18,7 +18,7 @@ def unfit(request: object) -> str | None:
     """Why an input cannot be taken, or None. What may have any length, such as a reason, is cut by ``bounded``."""
     names: tuple[str, ...]
     if isinstance(request, StartRun):
-        names = (request.workflow_id, request.request_id, request.reply_to, request.workflow)
+        names = (request.workflow_id, request.request_id, request.reply_to, request.workflow, request.signal)
     elif isinstance(request, SignalRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.signal)
     elif isinstance(request, UpdateRun):

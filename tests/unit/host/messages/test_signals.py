@@ -16,7 +16,7 @@ from sagaline._host.runs.instances import Instances
 from sagaline._log import COMMANDS
 from sagaline._model import events as e
 from sagaline._model.codec import encode
-from sagaline._model.records import SignalRun
+from sagaline._model.records import SignalRun, StartRun
 
 
 @pytest.fixture
@@ -163,3 +163,44 @@ async def test_a_signal_without_a_worker_waits_for_one(url: str) -> None:
         async with running(url, WORKFLOWS, ACTIVITIES):
             await sending
             assert await client.handle("a").result(10) == 3
+
+
+async def test_a_signal_with_a_start_is_in_the_first_record_and_is_handled_first(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        assert await client.execute(adds, 1, id="a", signal=numbers.of(5)) == 5
+        kinds = [type(event).__name__ for event in await events_of(client, "a")]
+        assert kinds == ["RunStarted", "SignalReceived", "SignalsHandled", "RunCompleted"]
+        basket = await client.start(Basket.run, id="b", signal=Basket.add.of(Item("a", 2)))
+        assert await basket.query(Basket.count) == 2
+
+
+async def test_a_start_that_meets_a_run_sends_its_signal_there_once(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        first = await client.start(Basket.run, id="b")
+        for _ in range(2):
+            call = Basket.add.of(Item("a"))
+            again = await client.start(Basket.run, id="b", id_conflict="use_existing", signal=call)
+            assert again.run_id == first.run_id
+        assert await first.query(Basket.count) == 2
+        start = StartRun(
+            "same", "b", "Basket", b"[]", id_conflict="use_existing", signal="add-many", signal_input=b'["x",5]'
+        )
+        for _ in range(3):
+            client._requests.log.publish(COMMANDS, None, b"b", encode(start))
+        await first.signal(Basket.close)
+        assert await first.result(10) == ["a:1", "a:1", "x:5"]
+
+
+async def test_a_signal_that_is_refused_refuses_the_start(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        with pytest.raises(RequestRefused) as caught:
+            await client.start(Strict.run, 1, id="s", signal=numbers.of(5))
+        assert caught.value.type == "UnknownSignal"
+        with pytest.raises(RequestRefused, match="there is none"):
+            await client.handle("s").describe()
+        assert await client.execute(adds, 1, id="a", signal=numbers.of(5)) == 5
+        with pytest.raises(RequestRefused) as caught:
+            await client.start(adds, 1, id="a", signal=numbers.of(6))
+        assert caught.value.type == "RunEnded"
+        with pytest.raises(ConfigurationError, match="Expected signal to be one with its arguments"):
+            await client.start(adds, 1, id="z", signal=numbers)  # type: ignore[arg-type]
