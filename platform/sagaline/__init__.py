@@ -42,7 +42,7 @@ from sagaline.errors import (
     TopicMismatch,
     UpdateError,
 )
-from sagaline.handlers import QueryHandler, Signal, SignalCall, SignalHandler, UpdateHandler
+from sagaline.handlers import QueryHandler, Signal, SignalCall, SignalHandler, Token, UpdateHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import ChildHandle, Workflow, WorkflowInfo, workflow
@@ -85,6 +85,7 @@ __all__ = [
     "SignalHandler",
     "StateDirectoryInUse",
     "Status",
+    "Token",
     "TopicMismatch",
     "UpdateError",
     "UpdateHandle",

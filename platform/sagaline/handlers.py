@@ -31,14 +31,19 @@ from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, get_args, overload
 
+import msgspec
+
+from sagaline._model.tokens import Token as TokenId
 from sagaline._runtime import checks
+from sagaline._runtime.carried import Misfit
+from sagaline._runtime.codecs import codec_of
 from sagaline._runtime.context import require_instance
 from sagaline._runtime.frames import caller
 from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, UPDATE, HandlerDeclaration, HandlerDefinition
 from sagaline._runtime.signatures import Signature
-from sagaline.errors import ConfigurationError
+from sagaline.errors import ApplicationError, ConfigurationError, InvalidInput
 
-__all__ = ["QueryHandler", "Signal", "SignalCall", "SignalHandler", "UpdateHandler"]
+__all__ = ["QueryHandler", "Signal", "SignalCall", "SignalHandler", "Token", "UpdateHandler"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -236,6 +241,42 @@ class Signal(HandlerDeclaration, Generic[T]):
         """One after the other, without end."""
         while True:
             yield await self.receive()
+
+
+class Token(Generic[T]):
+    """A value that somebody outside gives: ``workflow.token(str)``. Hand its ``id`` on, then ``await token.result()``.
+
+    A webhook, another service or a person resolves it by ``client.complete_token(id, value)``, or rejects it by
+    ``client.reject_token(id, message)``: whoever comes first, once.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        calls = require_instance("workflow.token()")
+        run = calls.run
+        self._token = TokenId(run.workflow_id, run.run_id, calls.mailbox.next_token())
+        self._codec = codec_of(kind)
+        self._outcome: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """What resolves it from outside; it says nothing secret, and is no proof of anything."""
+        return self._token.id
+
+    async def result(self) -> T:
+        """The value, when somebody has given it; the same at every call.
+
+        Raises ApplicationError, of the type that was given, when it was rejected; InvalidInput for one of another type.
+        """
+        if self._outcome is None:
+            mailbox = require_instance("Token.result()").mailbox
+            self._outcome = await mailbox.receive(self._token.signal)
+        outcome = self._outcome or {}
+        if "value" not in outcome:
+            raise ApplicationError(str(outcome.get("message", "")), type=str(outcome.get("type") or "TokenRejected"))
+        try:
+            return self._codec.decode(msgspec.json.encode(outcome["value"]))  # type: ignore[no-any-return]
+        except Misfit as misfit:
+            raise InvalidInput(f"Expected the value of a token of its type but {misfit.text('value')}.") from misfit
 
 
 def receive(value: Any) -> None:

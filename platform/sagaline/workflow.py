@@ -31,6 +31,7 @@ from sagaline.handlers import (
     Signal,
     SignalDecorator,
     SignalHandler,
+    Token,
     UpdateDecorator,
     UpdateHandler,
 )
@@ -154,6 +155,10 @@ class _WorkflowNamespace:
         """
         decorator = UpdateDecorator(DYNAMIC if dynamic else name)
         return decorator if fn is None else decorator(fn)
+
+    def token(self, kind: type[A]) -> Token[A]:
+        """A value of that type that somebody outside gives, by the id of the token."""
+        return Token(kind)
 
     def all_handlers_finished(self) -> bool:
         """True when no handler is at work: ask before the run returns, for what is at work then is cut off."""

@@ -21,6 +21,7 @@ from sagaline import (
     RunSummary,
     Signal,
     Status,
+    Token,
     UpdateHandle,
     Worker,
     activity,
@@ -119,6 +120,14 @@ async def receives() -> Order:
     return await approved.receive()
 
 
+@workflow
+async def waits_outside() -> str:
+    token = workflow.token(Order)
+    assert_type(token, Token[Order])
+    assert_type(await token.result(), Order)
+    return token.id
+
+
 @workflow(retention="1d")
 class Basket:
     @workflow.init
@@ -184,6 +193,8 @@ async def send(client: Client) -> None:
     assert_type(update, UpdateHandle[int])
     assert_type(await update.result("5s"), int)
     await basket.execute_update("rename", {"id": "1"}, "x")
+    await client.complete_token("t", {"id": "1"})
+    await client.reject_token("t", "no", type="No", timeout="5s")
     await client.handle("b").signal(approved, Order("1"), timeout=None)
     Worker("memory://x", workflows=[Basket, Shipping, receives])
 

@@ -9,7 +9,7 @@ NAMES = """
 Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError Description Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
-RunParkedError RunSummary SagalineError Signal SignalCall SignalHandler StateDirectoryInUse Status TopicMismatch UpdateError
+RunParkedError RunSummary SagalineError Signal SignalCall SignalHandler StateDirectoryInUse Status Token TopicMismatch UpdateError
 UpdateHandle UpdateHandler Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sagaline._model.limits import DEPTH, cut
+from sagaline._model.tokens import PREFIX
 from sagaline._runtime.carried import Misfit
 from sagaline._runtime.checks import place_of
 from sagaline._runtime.codecs import check_depth
@@ -74,6 +75,13 @@ class HandlerDeclaration:
         return self._definition
 
 
+def resolve(outcome: dict[str, Any]) -> None:
+    """What resolves a token: ``{"value": ...}``, or ``{"type": ..., "message": ...}`` of a failure."""
+
+
+_RESOLVE = Signature(resolve, "a token")
+
+
 @dataclass(frozen=True, eq=False)
 class Handlers:
     """The handlers of one workflow, by name."""
@@ -93,7 +101,9 @@ class Handlers:
         return self.updates.get(name) or self.updates.get(DYNAMIC)
 
     def signal(self, name: str) -> HandlerDefinition | None:
-        """Who handles a signal of that name."""
+        """Who handles a signal of that name; of one that resolves a token, whoever waits for that."""
+        if name.startswith(PREFIX):
+            return HandlerDefinition(SIGNAL, name, resolve, _RESOLVE, is_channel=True)
         return self.signals.get(name) or self.signals.get(DYNAMIC)
 
     def all(self) -> Iterable[HandlerDefinition]:

@@ -25,6 +25,7 @@ from sagaline.client.requests import Requests
 from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
+from sagaline.client.tokens import rejection_of, resolve, value_of
 from sagaline.client.types import IdConflict, IdReuse, OnParked, PatchUse, RunSummary, Status
 from sagaline.handlers import SignalCall
 
@@ -240,6 +241,27 @@ class Client:
         name = checks.workflow_name(workflow)
         request = start_request(self._link, "closed", name, checks.json_array(args), id, id_conflict, id_reuse)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), None)
+
+    async def complete_token(
+        self, token_id: str, value: Any = None, *, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Gives a run the value that it waits for by a token (``workflow.token``). Returns when that is on record.
+
+        ``value`` is a value of JSON. Raises RequestRefused when somebody was first ("TokenUsed") or the run has ended
+        ("RunEnded"), InvalidInput when ``token_id`` is none, RequestTimeout.
+        """
+        await resolve(self._link, token_id, value_of(value), checks.seconds(timeout))
+
+    async def reject_token(
+        self,
+        token_id: str,
+        message: str,
+        *,
+        type: str = "TokenRejected",
+        timeout: Duration | None = DEFAULT_TIMEOUT,
+    ) -> None:
+        """The same with a failure: the run gets an ApplicationError with this message and type."""
+        await resolve(self._link, token_id, rejection_of(message, type), checks.seconds(timeout))
 
     def handle(self, workflow_id: str, run_id: str | None = None) -> RunHandle[Any]:
         """A run by its ids, whoever started it; without a ``run_id`` the newest of the workflow id. Nothing is sent:

@@ -22,8 +22,13 @@ async def send_signal(
 
     Raises InvalidInput, RequestRefused, RequestTimeout.
     """
-    link.requests.check_open()
     name, payload = named(signal, args, SIGNAL)
+    await send_named(link, ids, name, payload, timeout_s)
+
+
+async def send_named(link: Link, ids: tuple[str, str], name: str, payload: bytes, timeout_s: float | None) -> None:
+    """The same with the name and the arguments as they are sent."""
+    link.requests.check_open()
     workflow_id, run_id = ids
     request = SignalRun(new_id(), workflow_id, name, payload, *link.requests.address, run_id)
     sealed = await link.payloads.seal_message(request)

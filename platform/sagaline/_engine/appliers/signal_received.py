@@ -6,6 +6,7 @@ from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.tables.signals import SignalRow
 from sagaline._model.events import SignalReceived
+from sagaline._model.tokens import PREFIX, message_of
 
 
 def apply(state: State, run: RunRow, event: SignalReceived) -> None:
@@ -14,3 +15,5 @@ def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     if run.inherits:
         state.signals.pass_on(run)
     state.messages.put(run.workflow_id, run.run_id, event.request_id)
+    if event.signal.startswith(PREFIX):
+        state.messages.put(run.workflow_id, run.run_id, message_of(run.run_id, event.signal))

@@ -8,6 +8,7 @@ from sagaline._engine.state import ReadState
 from sagaline._model.events import SignalReceived
 from sagaline._model.limits import SIGNALS_WAITING, SIGNALS_WAITING_BYTES
 from sagaline._model.records import SignalRun
+from sagaline._model.tokens import PREFIX, message_of
 
 
 def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
@@ -21,6 +22,11 @@ def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
     run = addressed(state, request)
     if isinstance(run, Rejected):
         return run
+    if request.signal.startswith(PREFIX):
+        used = state.receiver(request.workflow_id, message_of(run.run_id, request.signal))
+        if used is not None:
+            message = f"Expected a token that nobody has resolved but this one of {request.workflow_id!r} is used."
+            return rejected(request.request_id, request.workflow_id, "TokenUsed", message)
     if run.signals_waiting >= SIGNALS_WAITING or run.signal_bytes + len(request.input) > SIGNALS_WAITING_BYTES:
         message = (
             f"Expected at most {SIGNALS_WAITING:,} signals, of {SIGNALS_WAITING_BYTES:,} bytes, to wait for the run of "

@@ -74,6 +74,7 @@ class Mailbox:
         self._early: list[_Waiting] = []
         self._channels: dict[str, _Channel] = {}
         self._received = 0
+        self._tokens = 0
         self.handled: list[int] = []
         self.running: dict[asyncio.Task[Any], str] = {}
 
@@ -133,6 +134,11 @@ class Mailbox:
         number, value = channel.waiting.popleft()
         self.handled.append(number)
         return value
+
+    def next_token(self) -> int:
+        """The number of a new token."""
+        self._tokens += 1
+        return self._tokens
 
     def waiting(self, name: str) -> int:
         """How many signals wait in a channel."""
