@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def main() -> int:
     if options.mutant:
         MUTANTS[options.mutant]()
     warnings.simplefilter("ignore", RuntimeWarning)  # coroutines of anyio's tasks that never started, in evicted runs
+    logging.disable()  # signals that nobody receives, many times
     if options.worker:
         worker(*map(int, options.worker.split("-")))
         return 0

@@ -43,6 +43,7 @@ class World:
     now_ms: int = 1_764_086_400_000
     open: list[e.ActivityScheduled] = field(default_factory=list)
     timers: dict[int, int] = field(default_factory=dict)
+    signals: int = 0
     cancelled: bool = False
     end: str = ""
 
@@ -68,6 +69,9 @@ class World:
                 step = min(self.timers, key=lambda number: (self.timers[number], number))
                 self.now_ms = max(self.now_ms, self.timers.pop(step))
                 jobs.append(e.TimerFired(step))
+        while self.draw.random() < 0.15:
+            self.signals += 1
+            jobs.append(e.SignalReceived(f"request {self.signals}", "ticks", b"[%d]" % self.signals))
         if not self.cancelled and self.draw.random() < 0.02:
             self.cancelled = True
             jobs.append(e.CancelRequested("enough", "somebody"))

@@ -83,6 +83,8 @@ LEAVES: dict[str, Maker] = {
     "meet": lambda g, _: [g.milliseconds()],
     "chance": lambda g, _: [],
     "names": lambda g, _: [],
+    "receive": lambda g, _: [g.milliseconds()],
+    "look": lambda g, _: [],
     "fail": lambda g, _: [],
 }
 """Kinds without branches, each with what draws its arguments."""

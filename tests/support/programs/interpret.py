@@ -12,9 +12,10 @@ import anyio
 from script import fetch, store
 
 from programs.generate import COUNTERS, EVENTS, LOCKS, QUEUES, SEMAPHORES, Body
-from sagaline import ApplicationError, FailureError, saga, workflow
+from sagaline import ApplicationError, FailureError, Signal, saga, workflow
 
 _name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="none")
+ticks = Signal[int]("ticks")
 _KEPT = (FailureError, TimeoutError)
 
 
@@ -100,6 +101,12 @@ class Interpreter:
 
     async def do_names(self) -> None:
         self.note(sorted(task.get_name() for task in asyncio.all_tasks()))
+
+    async def do_receive(self, milliseconds: int) -> None:
+        await self._patiently(milliseconds, ticks.receive())
+
+    async def do_look(self) -> None:
+        self.note(ticks.waiting(), ticks.receive_nowait(-1))
 
     async def do_fail(self) -> None:
         raise Refusal("no")
@@ -259,13 +266,13 @@ def _kind(outcome: object) -> str:
     return type(outcome).__name__
 
 
-@workflow
+@workflow(signals=[ticks])
 async def plain(body: list[Any]) -> int:
     """A program without rollback."""
     return await Interpreter().run(body)
 
 
-@saga
+@saga(signals=[ticks])
 async def undoing(body: list[Any]) -> int:
     """A program whose stores are undone when it fails."""
     return await Interpreter().run(body)

@@ -20,7 +20,6 @@ def sets_by_address() -> None:
     for module in (asyncio.tasks, asyncio.taskgroups):
         vars(module).pop("set")
     mock.patch.object(WorkflowTask, "__hash__", object.__hash__).start()
-    mock.patch.object(DeterministicLoop, "_forget_task", return_value=None).start()
 
 
 def coroutines_by_address() -> None:
