@@ -42,6 +42,17 @@ def is_step(value: Value | None, evaluator: Evaluator) -> bool:
     return isinstance(value, Function) and kind_of(value, evaluator) in _STEPS
 
 
+def handler_word(function: Function, evaluator: Evaluator) -> str:
+    """``query``, ``signal``, ``update``, ``validator``, ``run`` or ``init``; nothing for what is no handler."""
+    for decorator in function.decorators:
+        value = evaluator.value(plain(decorator), around(function))
+        if isinstance(value, External) and value.name in _HANDLERS:
+            return value.name.rpartition(".")[2]
+        if _kind_by(value, evaluator) is Kind.HANDLER:
+            return "validator"
+    return ""
+
+
 def is_saga(function: Function, evaluator: Evaluator) -> bool:
     """Whether a function is decorated with ``@saga``."""
     return function.made_by == SAGA or any(

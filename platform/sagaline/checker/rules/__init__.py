@@ -18,6 +18,8 @@ from sagaline.checker.rules import (
     sgl301_missing_await,
     sgl302_cancellation,
     sgl303_endless,
+    sgl304_asking,
+    sgl305_called_workflow,
     sgl401_uncompensated,
     sgl402_undone_by_hand,
 )
@@ -41,6 +43,8 @@ RULES: tuple[Rule, ...] = (
     sgl301_missing_await.RULE,
     sgl302_cancellation.RULE,
     sgl303_endless.RULE,
+    sgl304_asking.RULE,
+    sgl305_called_workflow.RULE,
     sgl401_uncompensated.RULE,
     sgl402_undone_by_hand.RULE,
 )

@@ -9,16 +9,13 @@ from sagaline.checker.bodies import Body
 from sagaline.checker.findings import Severity
 from sagaline.checker.kinds import is_step
 from sagaline.checker.rules.rule import Match, Rule
+from sagaline.checker.rules.stores import MUTATORS, Storing, base_of, changed_parts, changes_of_self, targets_of
 from sagaline.checker.sources import text_of
-from sagaline.checker.symbols import Class, Definition, Function, Module, own_nodes
+from sagaline.checker.symbols import Class, Definition, Function, Module
 from sagaline.checker.values import External, Instance
 
 _FIX = "keep it in the workflow's own variables, or in an activity's database"
 _CONTAINERS = ("builtins.list", "builtins.dict", "builtins.set")
-_MUTATORS = set(
-    "append extend insert remove pop popitem clear add discard update setdefault sort reverse appendleft popleft "
-    "extendleft rotate subtract move_to_end difference_update intersection_update symmetric_difference_update".split()
-)
 _LOOP_BOUND = {
     f"asyncio.{name}"
     for name in "Lock Event Condition Semaphore BoundedSemaphore Barrier Queue PriorityQueue LifoQueue Future".split()
@@ -27,18 +24,13 @@ _LOOP_BOUND = {
 
 def _check(body: Body) -> Iterator[Match]:
     for node in body.nodes:
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For | ast.AsyncFor):
-            for target in _targets(node):
+        if isinstance(node, Storing):
+            for target in targets_of(node):
                 yield from _stored(body, target)
         elif isinstance(node, ast.Call):
             yield from _called(body, node)
     for reference in body.references():
         yield from _read(body, reference)
-
-
-def _targets(node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete | ast.For | ast.AsyncFor) -> list[ast.expr]:
-    targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
-    return [part for target in targets for part in (target.elts if isinstance(target, ast.Tuple) else [target])]
 
 
 def _stored(body: Body, target: ast.expr) -> Iterator[Match]:
@@ -59,16 +51,16 @@ def _called(body: Body, call: ast.Call) -> Iterator[Match]:
         yield Match(call, what, "count in a variable of the workflow")
     if not isinstance(call.func, ast.Attribute):
         return
-    base = _base(call.func.value)
+    base = base_of(call.func.value)
     shared = _shared(body, call.func.value)
     if not shared:
         return
     value = body.value(base)
     is_container = isinstance(value, Instance) and isinstance(value.type, External) and value.type.name in _CONTAINERS
     method = body.value(call.func)
-    if call.func.attr in _MUTATORS and (is_container or isinstance(value, Class)):
-        yield Match(call.func, f"{shared}.{call.func.attr}() changes what all runs of the process share", _FIX)
-    elif isinstance(value, Instance) and isinstance(method, Function) and _changes_self(method):
+    if call.func.attr in MUTATORS and (is_container or isinstance(value, Class)):
+        yield Match(call.func, f"{text_of(call.func)}() changes what all runs of the process share", _FIX)
+    elif isinstance(value, Instance) and isinstance(method, Function) and any(changes_of_self(method)):
         yield Match(call.func, f"{method.qualified_name} changes {shared}, which all runs of the process share", _FIX)
 
 
@@ -90,13 +82,6 @@ def _read(body: Body, reference: ast.Name | ast.Attribute) -> Iterator[Match]:
             )
 
 
-def _base(expression: ast.expr) -> ast.expr:
-    """The object that a chain of attributes and subscripts begins with, as far as it is an object's."""
-    while isinstance(expression, ast.Attribute | ast.Subscript):
-        expression = expression.value
-    return expression
-
-
 def _shared(body: Body, expression: ast.expr) -> str:
     """The variable of a module, or the class, that an expression is a part of; nothing when it is the run's own."""
     while True:
@@ -106,21 +91,6 @@ def _shared(body: Body, expression: ast.expr) -> str:
         if not isinstance(expression, ast.Attribute | ast.Subscript):
             return ""
         expression = expression.value
-
-
-def _changes_self(method: Function) -> bool:
-    arguments = getattr(method.node, "args", None)
-    first = arguments.args[0].arg if isinstance(arguments, ast.arguments) and arguments.args else ""
-    for node in own_nodes(method.node):
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete):
-            bases = [_base(target) for target in _targets(node) if not isinstance(target, ast.Name)]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
-            bases = [_base(node.func.value)]
-        else:
-            continue
-        if any(isinstance(base, ast.Name) and base.id == first for base in bases):
-            return True
-    return False
 
 
 def _writer(body: Body, module: Module, name: str) -> Function | None:
@@ -134,24 +104,13 @@ def _writer(body: Body, module: Module, name: str) -> Function | None:
                 names = body.evaluator.names(function)
                 if name in names.declared and name in names.bindings:
                     return function
-                if is_step(function, body.evaluator) and name not in names.bindings and _changes(function, name):
+                if (
+                    is_step(function, body.evaluator)
+                    and name not in names.bindings
+                    and any(changed_parts(function, name))
+                ):
                     return function
     return None
-
-
-def _changes(function: Function, name: str) -> bool:
-    for node in own_nodes(function.node):
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
-            parts = [target for target in _targets(node) if isinstance(target, ast.Attribute | ast.Subscript)]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
-            parts = [node.func]
-        else:
-            continue
-        for part in parts:
-            base = _base(part)
-            if isinstance(base, ast.Name) and base.id == name:
-                return True
-    return False
 
 
 RULE = Rule("SGL105", "Shared state", Severity.ERROR, _check)
