@@ -6,7 +6,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class VersionNotFound(Exception):
 
 
 @contextmanager
-def earlier_files(version: str, targets: Sequence[Path]) -> Iterator[list[Path]]:
+def earlier_files(version: str, targets: Sequence[Path]) -> Generator[list[Path]]:
     """The Python files of an earlier version: a folder or file, or the targets as git has them at a commit.
 
     Raises VersionNotFound.
