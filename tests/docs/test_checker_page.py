@@ -59,4 +59,4 @@ def test_the_patched_example_goes_on_with_runs_of_the_one_before(tmp_path: Path)
 def test_the_example_of_an_allowed_finding_is_allowed(tmp_path: Path) -> None:
     (allowed,) = [block for block in blocks(PAGE) if "allow[" in block]
     assert codes(allowed, tmp_path) == set()
-    assert codes(allowed.replace("# sagaline", "# "), tmp_path) == {"SGL101"}
+    assert codes(allowed.replace("# sagaline", "# "), tmp_path) == {"SGL106"}

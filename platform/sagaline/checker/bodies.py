@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from sagaline.checker.evaluator import Evaluator, Variable, module_of
-from sagaline.checker.library import SIDE_EFFECT
+from sagaline.checker.library import UNCHECKED
 from sagaline.checker.symbols import Function, FunctionNode, Module, body_of, children_of
 from sagaline.checker.values import External, Value
 
@@ -25,7 +25,7 @@ class Use(NamedTuple):
 class Body:
     """A function, how it was reached, and its own nodes: without annotations, without functions written in it.
 
-    What ``workflow.side_effect`` is given is left out: it runs once. So are types: in ``except`` and ``isinstance``.
+    What ``with workflow.unchecked()`` is around is left out; so are types, in ``except`` and ``isinstance``.
     """
 
     def __init__(self, function: Function, path: tuple[str, ...], evaluator: Evaluator) -> None:
@@ -104,13 +104,17 @@ class Body:
             return list(node.body)
         if isinstance(node, ast.Call):
             name = self.external(node.func)
-            if name == SIDE_EFFECT:
-                return [node.func]
             if name in ("builtins.isinstance", "builtins.issubclass"):
                 return [node.func, *node.args[:1]]
+        if isinstance(node, ast.With) and self._is_unchecked(node):
+            return []
         if isinstance(node, ast.If) and self.external(node.test) == "typing.TYPE_CHECKING":
             return list(node.orelse)
         return children_of(node)
+
+    def _is_unchecked(self, node: ast.With) -> bool:
+        contexts = [item.context_expr for item in node.items]
+        return any(isinstance(call, ast.Call) and self.external(call.func) == UNCHECKED for call in contexts)
 
 
 def own_label(function: Function, root: Function) -> str:

@@ -6,7 +6,8 @@ SAGALINE = "sagaline"
 WORKFLOW, SAGA, ACTIVITY = "sagaline.workflow", "sagaline.saga", "sagaline.activity"
 HANDLERS = ("run", "init", "signal", "query", "update")
 """Methods of a workflow class: ``@workflow.run`` and the rest."""
-SIDE_EFFECT = "sagaline.workflow.side_effect"
+UNCHECKED = "sagaline.workflow.unchecked"
+"""``with workflow.unchecked()``: what is forbidden and meant."""
 
 _SAME = {
     "sagaline.workflow.workflow": WORKFLOW,

@@ -27,7 +27,7 @@ _COROUTINES = (
         )
         for name in names.split()
     }
-    | {f"sagaline.workflow.{name}" for name in ("sleep", "wait_condition", "side_effect")}
+    | {f"sagaline.workflow.{name}" for name in ("sleep", "wait_condition")}
     | {"anyio.sleep", "sagaline.Signal.receive"}
 )
 

@@ -20,7 +20,7 @@ TIMERS = {
     "anyio.sleep",
     f"{WORKFLOW}.sleep",
 }
-_ASKED = ("now", "random", "uuid4", "uuid7", "info", "all_handlers_finished", "wait_condition", "logger")
+_ASKED = ("now", "random", "uuid4", "uuid7", "info", "all_handlers_finished", "wait_condition", "logger", "unchecked")
 
 
 def is_command(name: str) -> bool:
