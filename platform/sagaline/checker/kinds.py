@@ -8,7 +8,7 @@ from enum import Enum
 from sagaline.checker.evaluator import Evaluator, around
 from sagaline.checker.library import ACTIVITY, HANDLERS, SAGA, WORKFLOW
 from sagaline.checker.symbols import Class, Function
-from sagaline.checker.values import External, Member, Value
+from sagaline.checker.values import External, Instance, Member, Value
 
 
 class Kind(Enum):
@@ -51,6 +51,19 @@ def handler_word(function: Function, evaluator: Evaluator) -> str:
         if _kind_by(value, evaluator) is Kind.HANDLER:
             return "validator"
     return ""
+
+
+def is_child(node: ast.expr, value: Value | None, owner: Value | None, evaluator: Evaluator) -> bool:
+    """Whether calling an expression starts a child: a workflow, unless ``.inline`` makes it a part of the caller.
+
+    ``owner`` is what the expression is an attribute of: through its class, ``Order.run`` is a workflow, on an object a
+    method.
+    """
+    if not isinstance(value, Function) or (isinstance(node, ast.Attribute) and node.attr == "inline"):
+        return False
+    if value.cls is not None:
+        return not isinstance(owner, Instance) and handler_word(value, evaluator) == "run"
+    return kind_of(value, evaluator) is Kind.WORKFLOW
 
 
 def is_saga(function: Function, evaluator: Evaluator) -> bool:

@@ -1,4 +1,4 @@
-"""Rules about handlers, and about workflows among one another."""
+"""Rules about handlers."""
 
 from __future__ import annotations
 
@@ -94,20 +94,3 @@ def test_who_asks_may_compute(check_code: Check, handler: str, body: str) -> Non
 def test_signals_and_updates_change_what_they_like(check_code: Check) -> None:
     body = "self.count = 1; self.items.append(item); self.helper(); self.done.set()"
     assert codes(check_code, signal=body, update=f"{body}; await ship()") == []
-
-
-@pytest.mark.parametrize(
-    ("call", "expected"),
-    [
-        ("await pay(1)", ["SGL305"]),
-        ("await asyncio.gather(pay(1))", ["SGL305"]),
-        ("await pay.inline(1)", []),
-        ("return pay.name", []),
-    ],
-)
-def test_a_workflow_is_no_function(check_code: Check, call: str, expected: list[str]) -> None:
-    report = check_code(
-        main=f"import asyncio\nfrom sagaline import workflow\n@workflow\nasync def pay(x): ...\n"
-        f"@workflow\nasync def order():\n    {call}\n"
-    )
-    assert [finding.code for finding in report.findings] == expected

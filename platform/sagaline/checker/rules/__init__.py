@@ -19,7 +19,6 @@ from sagaline.checker.rules import (
     sgl302_cancellation,
     sgl303_endless,
     sgl304_asking,
-    sgl305_called_workflow,
     sgl401_uncompensated,
     sgl402_undone_by_hand,
 )
@@ -44,7 +43,6 @@ RULES: tuple[Rule, ...] = (
     sgl302_cancellation.RULE,
     sgl303_endless.RULE,
     sgl304_asking.RULE,
-    sgl305_called_workflow.RULE,
     sgl401_uncompensated.RULE,
     sgl402_undone_by_hand.RULE,
 )

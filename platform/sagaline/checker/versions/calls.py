@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from sagaline.checker.evaluator import Evaluator
 from sagaline.checker.findings import Place
-from sagaline.checker.kinds import Kind, kind_of
+from sagaline.checker.kinds import Kind, is_child, kind_of
 from sagaline.checker.library import WORKFLOW
 from sagaline.checker.symbols import Function, FunctionNode
-from sagaline.checker.values import External
+from sagaline.checker.values import External, Member
 from sagaline.checker.versions.expressions import Expressions
 from sagaline.checker.versions.items import Exit, Item, Loop, Step, has_steps
 from sagaline.checker.versions.reach import CONDITION, TIMERS, Reach, is_command
@@ -104,8 +104,14 @@ class Calls:
             inner += self.expression(argument.value if isinstance(argument, ast.Starred) else argument)
         if isinstance(callee, External):
             return inner + self._library(callee.name, node)
+        if isinstance(callee, Member) and callee.name == "continue_as_new":
+            return inner + self._step(callee.name, callee.name, self._texts(node), node)
         if not isinstance(callee, Function):
             return inner
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        owner_value = None if owner is None else self._evaluator.value(owner, self._function)
+        if is_child(node.func, callee, owner_value, self._evaluator):
+            return inner + self._step("child", workflow_name(callee), self._texts(node), node)
         if self._kind(callee) in (Kind.ACTIVITY, Kind.COMPENSATION):
             return inner + self._step("activity", step_name(callee), self._texts(node), node)
         return inner + (self._follow(callee, self._arguments(callee, node)) if self._reach.has_steps(callee) else ())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from sagaline.checker.evaluator import Evaluator
-from sagaline.checker.kinds import is_step
+from sagaline.checker.kinds import Kind, is_step, kind_of
 from sagaline.checker.library import WORKFLOW
 from sagaline.checker.symbols import Function, own_nodes
-from sagaline.checker.values import External
+from sagaline.checker.values import External, Member, Value
 
 CONDITION = f"{WORKFLOW}.wait_condition"
 """A timer when it has a time-out."""
@@ -57,7 +57,7 @@ class Reach:
         for node in own_nodes(function.node):
             if isinstance(node, ast.Name | ast.Attribute):
                 value = self._evaluator.value(node, function)
-                if is_step(value, self._evaluator):
+                if is_step(value, self._evaluator) or _may_be_recorded(value, self._evaluator):
                     return True, callees
                 if isinstance(value, Function):
                     callees.add(value)
@@ -66,3 +66,10 @@ class Reach:
                 ):
                     return True, callees
         return False, callees
+
+
+def _may_be_recorded(value: Value | None, evaluator: Evaluator) -> bool:
+    """A workflow, that may be called as a child; an attribute of one, such as ``continue_as_new``."""
+    if isinstance(value, Function):
+        return kind_of(value, evaluator) in (Kind.WORKFLOW, Kind.HANDLER)
+    return isinstance(value, Member)

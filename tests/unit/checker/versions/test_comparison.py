@@ -29,6 +29,16 @@ async def pay(item):
     return await charge_card(item)
 
 @workflow
+async def part(item):
+    return await charge_card(item)
+
+@workflow(name="rest")
+async def rest_of_it(item): ...
+
+async def start_part(item):
+    return await part(item)
+
+@workflow
 async def order(order, other):
 """
 SAME = [
@@ -56,8 +66,17 @@ SAME = [
         "await ship(order)",
     ),
     ("workflow.deprecate_patch('a')\nawait ship(order)", "await ship(order)"),
+    ("await charge_card(order)", "await part.inline(order)"),
+    ("await part(order)", "await start_part(order)"),
+    ("await part(order)", "await part.options(parent_close='abandon')(order)"),
 ]
 OTHER = [
+    ("await charge_card(order)", "await part(order)", "child part comes here, where activity charge came before"),
+    ("await part(order)", "await rest_of_it(order)", "child rest comes here, where child part came before"),
+    ("await part(order)", "await part(other)", "child part is given"),
+    ("await workflow.start_child(part, order)", "await part(order)", "child part comes here, where start_child"),
+    ("await ship(order)", "await ship(order)\npart.continue_as_new(order)", "continue_as_new is new here"),
+    ("await ship(order)", "await ship(order)\nworkflow.continue_as_new(order)", "continue_as_new is new here"),
     ("await ship(order)", "await pay(order)", "activity charge comes here, where activity ship came before"),
     ("await ship(order)", "await ship(order)\nawait pay(order)", "activity charge is new here"),
     ("await ship(order)\nawait pay(order)", "await ship(order)", "activity charge is gone, which came next"),
