@@ -48,13 +48,15 @@ class Recorder:
         if not emitter.events:
             return
         run, progress = emitter.run, self._progress
+        commands_position, results_position = positions or progress.settled
         record = History(
             self.epoch,
             run.last_at,
             run.workflow_id,
             run.run_id,
             emitter.first_event_id,
-            *(positions or progress.settled),
+            commands_position,
+            results_position,
             progress.released,
             CURRENT if emitter.first_event_id == 1 else (),
             more,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import TypeVarTuple
 
 from sagaline._engine.decide import ParkRun, decide
 from sagaline._engine.effects import Effect
@@ -32,7 +32,7 @@ from sagaline._runtime.jobs import JOBS
 
 _log = logging.getLogger("sagaline.partition")
 QUARANTINED = "quarantined"
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 
 
 class Activations:
@@ -72,13 +72,12 @@ class Activations:
         self,
         emitter: Emitter,
         positions: InputOffsets | None,
-        code: Callable[P, list[Command]],
-        *args: P.args,
-        **more: P.kwargs,
+        code: Callable[[*Args], list[Command]],
+        *args: *Args,
     ) -> None:
         """Runs workflow code and records what it asks for; a bug in it parks the run."""
         try:
-            commands = seal_commands(self._options.payloads, emitter.run.run_id, code(*args, **more))
+            commands = seal_commands(self._options.payloads, emitter.run.run_id, code(*args))
         except WorkflowBug as bug:
             self._park(emitter, bug)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
@@ -24,7 +24,7 @@ from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _log = logging.getLogger("sagaline.partition")
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 _EVENTS_A_REPLAY = 20
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
@@ -136,12 +136,12 @@ class Instances:
                 "Run of %s, put away: %s\n%s", instance.info.workflow_id, blocked.failure.message, blocked.failure.stack
             )
 
-    def _in_code(self, workflow_id: str, run_id: str, code: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    def _in_code(self, workflow_id: str, run_id: str, code: Callable[[*Args], T], *args: *Args) -> T:
         """Calls workflow code, watched. Raises WorkflowBug when it had to be interrupted, whatever came of it."""
         running = self._options.running
         running.begin((workflow_id, run_id, ""))
         try:
-            return code(*args, **more)
+            return code(*args)
         finally:
             running.leave()
             if running.interrupted:
