@@ -70,6 +70,7 @@ def samples() -> dict[str, records.Record]:
         events.ChildBegan(7, "run-3"),
         events.ChildEnded(7, "failed", None, failure),
         events.ChildCancelRequested(7, "why"),
+        events.RunTimedOut(),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),

@@ -14,6 +14,9 @@ from sagaline._model.children import ChildCancelRequested as ChildCancelRequeste
 from sagaline._model.children import ChildEnded as ChildEnded
 from sagaline._model.children import ChildRequested as ChildRequested
 from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.lives import PatchMarked as PatchMarked
+from sagaline._model.lives import RunContinued as RunContinued
+from sagaline._model.lives import RunTimedOut as RunTimedOut
 
 
 class RunStarted(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +33,8 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     parent_id: str = ""
     parent_run_id: str = ""
     parent_step: int = 0
+    delay_ms: int = 0
+    deadline: int = 0
     version: int = 1
 
 
@@ -166,15 +171,6 @@ class RunReplaced(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
-class PatchMarked(msgspec.Struct, frozen=True, gc=False):
-    """The code has asked for a patch for the first time, and has it from now on. It stands before everything else that
-    the activation asked for. ``deprecated``: code may forget the patch."""
-
-    patch: str
-    deprecated: bool = False
-    version: int = 1
-
-
 class SignalReceived(msgspec.Struct, frozen=True, gc=False):
     """A signal has come; it waits until the code handles it."""
 
@@ -188,14 +184,6 @@ class SignalsHandled(msgspec.Struct, frozen=True, gc=False):
     """The code has begun to handle signals, by their place among all that the run has received."""
 
     numbers: tuple[int, ...]
-    version: int = 1
-
-
-class RunContinued(msgspec.Struct, frozen=True, gc=False):
-    """The run has ended, and goes on as run ``run_id`` of the same workflow id, which begins with this input."""
-
-    run_id: str
-    input: bytes
     version: int = 1
 
 
@@ -230,6 +218,7 @@ Input = (
     | RunReplaced
     | ChildBegan
     | ChildEnded
+    | RunTimedOut
     | SignalReceived
     | UpdateAccepted
 )
@@ -279,6 +268,7 @@ EVENTS: tuple[type[Event], ...] = (
     ChildBegan,
     ChildEnded,
     ChildCancelRequested,
+    RunTimedOut,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

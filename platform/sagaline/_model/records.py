@@ -37,6 +37,8 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     parent_step: int = 0
     signal: str = ""
     signal_input: bytes = b""
+    delay_ms: int = 0
+    run_timeout_ms: int = 0
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from sagaline._model import events
 from sagaline._model.events import Command, Event, PatchMarked
+from sagaline._model.failure import TIMEOUT, Failure
 from sagaline._model.ids import successor_of
 from sagaline._model.limits import cut
 from sagaline._runtime import set_order, watching
@@ -221,6 +222,9 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     if end == CONTINUED:
         return events.RunContinued(successor_of(loop.run.run_id), next_input(error))
     rolled_back = loop.phase == ROLLED_BACK
+    if end == CANCELLED and loop.run.timed_out:
+        message = "The run has not ended by its deadline."
+        return events.RunFailed(Failure("RunTimeout", message, TIMEOUT, retryable=False), rolled_back)
     if end == CANCELLED:
         return events.RunCancelled(loop.cancel_reason or "", rolled_back)
     return events.RunFailed(failure_from(error), rolled_back)

@@ -29,6 +29,10 @@ def start(
     id_reuse: Annotated[
         str, typer.Option(help="When the newest run of the id has ended: join, allow, if-failed or reject.")
     ] = "join",
+    delay: Annotated[str | None, typer.Option(help="The run's code begins so much later.")] = None,
+    run_timeout: Annotated[
+        str | None, typer.Option(help="So long after that it is cancelled, and has failed or is compensated.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result, and say live what happens.")] = False,
     timeout: Annotated[str, options.TIMEOUT] = "5m",
     on_parked: Annotated[str, typer.Option(help="With --wait, when the run parks: wait, or raise.")] = "wait",
@@ -43,6 +47,7 @@ def start(
     set_up_logging(verbose=False)
     values = arguments_of(argument, arguments)
     words: dict[str, Any] = {"id_conflict": id_conflict.replace("-", "_"), "id_reuse": id_reuse.replace("-", "_")}
+    words |= {"delay": delay, "run_timeout": run_timeout}
 
     async def run() -> None:
         async with connected(Link(log, payloads)) as client:

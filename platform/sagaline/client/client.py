@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Required, TypedDict, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from sagaline._log import Log, open_log
 from sagaline._payloads import NO_CODECS, Payloads
@@ -26,7 +26,17 @@ from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.tokens import rejection_of, resolve, value_of
-from sagaline.client.types import IdConflict, IdReuse, OnParked, PatchUse, RunSummary, Status
+from sagaline.client.types import (
+    ExecuteOptions,
+    IdConflict,
+    IdReuse,
+    OnParked,
+    PatchUse,
+    RunSummary,
+    StartOptions,
+    Status,
+    TimeOptions,
+)
 from sagaline.handlers import SignalCall
 
 A = TypeVar("A")
@@ -34,22 +44,6 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 R = TypeVar("R")
-
-
-class StartOptions(TypedDict, total=False):
-    """The options of ``Client.start``."""
-
-    id: Required[str]
-    id_conflict: IdConflict
-    id_reuse: IdReuse
-    signal: SignalCall | None
-    timeout: Duration | None
-
-
-class ExecuteOptions(StartOptions, total=False):
-    """The options of ``Client.execute``."""
-
-    on_parked: OnParked
 
 
 class Client:
@@ -131,6 +125,7 @@ class Client:
         id_reuse: IdReuse = "join",
         signal: SignalCall | None = None,
         timeout: Duration | None = DEFAULT_TIMEOUT,
+        **times: Unpack[TimeOptions],
     ) -> RunHandle[Any]:
         """Starts a run and returns when it has begun. Arguments are given by position.
 
@@ -142,6 +137,7 @@ class Client:
             signal: one that the run receives with its start, as in ``signal=Order.approve.of("Ann")``: before anything
                 else of it, once. A start that is answered with a run that is there sends it to that run.
             timeout: how long to wait for a worker's answer; None for as long as it takes.
+            delay, run_timeout: when the run's code begins, and how long it may take; see TimeOptions.
 
         A call that is cancelled or times out may have started the run: make it again with the same id and arguments.
 
@@ -153,7 +149,9 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse, signal)
+        request = start_request(
+            self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse, times, signal
+        )
         return RunHandle(self._link, id, await begin(self._link, request, timeout), definition)
 
     @overload
@@ -200,6 +198,7 @@ class Client:
         signal: SignalCall | None = None,
         timeout: Duration | None = None,
         on_parked: OnParked = "wait",
+        **times: Unpack[TimeOptions],
     ) -> Any:
         """Starts a run and waits for its result, with one request and one answer.
 
@@ -208,7 +207,9 @@ class Client:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(self._link, "closed", definition.name, payload, id, id_conflict, id_reuse, signal)
+        request = start_request(
+            self._link, "closed", definition.name, payload, id, id_conflict, id_reuse, times, signal
+        )
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), definition)
 
     async def start_by_name(
@@ -220,10 +221,11 @@ class Client:
         id_conflict: IdConflict = "join",
         id_reuse: IdReuse = "join",
         timeout: Duration | None = DEFAULT_TIMEOUT,
+        **times: Unpack[TimeOptions],
     ) -> RunHandle[Any]:
         """As ``start``, for a workflow whose code is not here: its worker checks the arguments, values of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, "accepted", name, checks.json_array(args), id, id_conflict, id_reuse)
+        request = start_request(self._link, "accepted", name, checks.json_array(args), id, id_conflict, id_reuse, times)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), None)
 
     async def execute_by_name(
@@ -236,10 +238,11 @@ class Client:
         id_reuse: IdReuse = "join",
         timeout: Duration | None = None,
         on_parked: OnParked = "wait",
+        **times: Unpack[TimeOptions],
     ) -> Any:
         """As ``execute``, for a workflow whose code is not here; the result is a value of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, "closed", name, checks.json_array(args), id, id_conflict, id_reuse)
+        request = start_request(self._link, "closed", name, checks.json_array(args), id, id_conflict, id_reuse, times)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), None)
 
     async def complete_token(

@@ -19,9 +19,11 @@ from sagaline.client.types import HistoryEvent
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 _INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
-_OPTIONAL = frozenset({"continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step"})
+_OPTIONAL = frozenset(
+    {"continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"}
+)
 """Left out where they say nothing."""
-_TIMES = frozenset({"due_at", "retry_at"})
+_TIMES = frozenset({"due_at", "retry_at", "deadline"})
 
 
 async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> list[HistoryEvent]:
@@ -54,8 +56,8 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
             continue
         if name in _TIMES:
             details[name] = at_ms(value)
-        elif name == "timeout_ms":
-            details["timeout_s"] = value / 1_000
+        elif name.endswith("_ms"):
+            details[f"{name[:-3]}_s"] = value / 1_000
         elif isinstance(value, bytes):
             details[name] = await payloads.shown(place_of(run_id, event), value)
         elif isinstance(value, Failure):

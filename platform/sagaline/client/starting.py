@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
 from sagaline._payloads import is_sealed
-from sagaline._runtime.durations import Duration
+from sagaline._runtime.durations import Duration, milliseconds
 from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.messages import called
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
-from sagaline.client.types import OnParked
+from sagaline.client.types import OnParked, TimeOptions
 from sagaline.client.waiting import EndOfRun, Terms
 from sagaline.errors import RequestRefused, RequestTimeout
 from sagaline.handlers import SignalCall
@@ -26,6 +26,7 @@ def start_request(
     id: str,
     id_conflict: str,
     id_reuse: str,
+    times: TimeOptions,
     signal: SignalCall | None = None,
 ) -> StartRun:
     """The request for a run, checked; it is answered when the run is ``accepted`` or ``closed``. Raises InvalidInput,
@@ -46,7 +47,13 @@ def start_request(
         FIRST_WAIT_MS,
         signal=name,
         signal_input=arguments,
+        delay_ms=_milliseconds(times.get("delay"), "delay"),
+        run_timeout_ms=_milliseconds(times.get("run_timeout"), "run_timeout"),
     )
+
+
+def _milliseconds(value: Duration | None, what: str) -> int:
+    return 0 if value is None else milliseconds(value, what)
 
 
 async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Required, TypedDict
 
 from sagaline._model.failure import Failure
+from sagaline._runtime.durations import Duration
+from sagaline.handlers import SignalCall
 
 __all__ = [
     "Description",
@@ -34,6 +36,31 @@ the same, else it is refused; ``allow``: a new run begins; ``if_failed``: a new 
 OnParked = Literal["wait", "raise"]
 """What waiting for a result does when the run parks: ``wait`` until somebody takes it up again, or ``raise``
 RunParkedError at once."""
+
+
+class TimeOptions(TypedDict, total=False):
+    """When a run begins and how long it may take. ``delay``: its code begins so long after the start; the id is taken
+    at once. ``run_timeout``: so long after that it is cancelled and has failed, or is compensated; of runs that
+    continue as new it is the time of all together."""
+
+    delay: Duration | None
+    run_timeout: Duration | None
+
+
+class StartOptions(TimeOptions, total=False):
+    """The options of ``Client.start``."""
+
+    id: Required[str]
+    id_conflict: IdConflict
+    id_reuse: IdReuse
+    signal: SignalCall | None
+    timeout: Duration | None
+
+
+class ExecuteOptions(StartOptions, total=False):
+    """The options of ``Client.execute``."""
+
+    on_parked: OnParked
 
 
 class Status(StrEnum):

@@ -26,6 +26,7 @@ from sagaline._engine.appliers import (
     run_resumed,
     run_started,
     run_terminated,
+    run_timed_out,
     signal_received,
     signals_handled,
     timer_cancelled,
@@ -70,6 +71,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.ChildBegan, 1): child_began.apply,
     (events.ChildEnded, 1): child_ended.apply,
     (events.ChildCancelRequested, 1): child_cancel_requested.apply,
+    (events.RunTimedOut, 1): run_timed_out.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

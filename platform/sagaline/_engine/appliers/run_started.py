@@ -6,6 +6,7 @@ from sagaline._engine.family import report
 from sagaline._engine.replies import send_reply
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.tables.waits import DEADLINE
 from sagaline._model.events import RunStarted
 
 
@@ -13,6 +14,8 @@ def apply(state: State, run: RunRow, event: RunStarted) -> None:
     """Contract: ``run`` was made from this event (``runs.new_run``); the caller writes it."""
     run.started_at = run.last_at  # that of a pending run was a guess
     state.runs.begin(run)
+    if event.deadline:
+        state.waits.put(run, DEADLINE, event.deadline)
     if event.parent_run_id and not event.continued_from:
         report(state, run)
     if event.reply_to and event.reply_when == "accepted":

@@ -42,24 +42,24 @@ def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
     if newest is None:
-        return [started_by(request)]
-    return _while_closed(request, newest) if newest.closed else _while_open(request, newest)
+        return [started_by(request, now_ms)]
+    return _while_closed(request, newest, now_ms) if newest.closed else _while_open(request, newest, now_ms)
 
 
-def _while_open(request: StartRun, run: RunView) -> StartDecision:
+def _while_open(request: StartRun, run: RunView, now_ms: int) -> StartDecision:
     if request.id_conflict == "use_existing":
         return Joined(run.workflow_id, run.run_id)
     if request.id_conflict == "terminate_existing" and request.id_reuse != "reject" and not run.held:
-        return Replaced(RunReplaced(request.request_id, run_id_of(request)), started_by(request))
+        return Replaced(RunReplaced(request.request_id, run_id_of(request)), started_by(request, now_ms))
     in_use = _conflict("IdInUse", request, run, "that has not ended")
     return in_use if request.id_conflict != "join" else _joined(request, run, in_use)
 
 
-def _while_closed(request: StartRun, run: RunView) -> StartDecision:
+def _while_closed(request: StartRun, run: RunView, now_ms: int) -> StartDecision:
     if run.ended_by == request.request_id:
-        return [started_by(request)]
+        return [started_by(request, now_ms)]
     if request.id_reuse == "allow" or (request.id_reuse == "if_failed" and run.status != COMPLETED):
-        return [started_by(request)]
+        return [started_by(request, now_ms)]
     used = _conflict("IdUsed", request, run, f"that has ended ({run.status})")
     return used if request.id_reuse == "reject" else _joined(request, run, used)
 
@@ -80,7 +80,7 @@ def _conflict(name: str, request: StartRun, run: RunView, state: str) -> Rejecte
     return rejected(request.request_id, request.workflow_id, name, message)
 
 
-def started_by(request: StartRun) -> RunStarted:
+def started_by(request: StartRun, now_ms: int) -> RunStarted:
     """The first event of the run that a request asks for."""
     return RunStarted(
         request.workflow,
@@ -92,4 +92,6 @@ def started_by(request: StartRun) -> RunStarted:
         parent_id=request.parent_id,
         parent_run_id=request.parent_run_id,
         parent_step=request.parent_step,
+        delay_ms=request.delay_ms,
+        deadline=now_ms + request.delay_ms + request.run_timeout_ms if request.run_timeout_ms else 0,
     )

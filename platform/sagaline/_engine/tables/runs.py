@@ -68,6 +68,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     parent_id: str = ""
     parent_run_id: str = ""
     parent_step: int = 0
+    deadline: int = 0  # of all the runs that go on one as the other; 0 is none
 
     @property
     def closed(self) -> bool:
@@ -122,6 +123,7 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
         parent_id=started.parent_id,
         parent_run_id=started.parent_run_id,
         parent_step=started.parent_step,
+        deadline=started.deadline,
     )
 
 
@@ -146,6 +148,7 @@ def successor(run: RunRow) -> RunRow:
         parent_id=run.parent_id,
         parent_run_id=run.parent_run_id,
         parent_step=run.parent_step,
+        deadline=run.deadline,
     )
 
 

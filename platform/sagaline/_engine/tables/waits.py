@@ -9,6 +9,8 @@ from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._engine.tables.timers import SetTimer, Timers
 
 PREFIX = b"w/"
+DEADLINE = 0
+"""The step of the timer that is no timer of the code's: the run's deadline."""
 
 
 def wait_key(run_id: str, step: int) -> bytes:

@@ -126,7 +126,7 @@ class Messages:
         if not request.signal:
             return []
         run_id, signal = run_id_of(request), _signal_of(request)
-        run = new_run(request.workflow_id, run_id, started_by(request), 0)
+        run = new_run(request.workflow_id, run_id, started_by(request, 0), 0)
         admitted = self._admission.message(signal, run)
         if isinstance(admitted, Rejected):
             return admitted

@@ -54,6 +54,7 @@ def _first_event(state: State, run: RunView) -> RunStarted:
         run.parent_id,
         run.parent_run_id,
         run.parent_step,
+        deadline=run.deadline,
     )
 
 

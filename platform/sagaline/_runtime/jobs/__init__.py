@@ -18,6 +18,7 @@ from sagaline._runtime.jobs import (
     child_began,
     child_ended,
     run_started,
+    run_timed_out,
     signal_received,
     timer_fired,
     update_accepted,
@@ -32,6 +33,7 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.CancelRequested: cancel_requested.apply,
     events.ChildBegan: child_began.apply,
     events.ChildEnded: child_ended.apply,
+    events.RunTimedOut: run_timed_out.apply,
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
 }

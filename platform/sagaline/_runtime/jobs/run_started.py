@@ -18,6 +18,8 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     run.continued_from = job.continued_from or None
     body = loop.body or read_input(loop, job.input)
     loop.body = None
+    if job.delay_ms:
+        body = partial(_delayed, body, job.delay_ms / 1_000)
     loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(loop, body), name="main")
 
 
@@ -26,6 +28,12 @@ def read_input(loop: RunLoop, payload: bytes) -> Body:
     workflow = loop.run.workflow
     args, kwargs = workflow.signature.decode_input(payload)
     return partial(workflow.fn if workflow.cls is None else partial(_of_object, loop), *args, **kwargs)
+
+
+async def _delayed(body: Body, delay_s: float) -> Any:
+    """A durable timer comes before everything else."""
+    await asyncio.sleep(delay_s)
+    return await body()
 
 
 async def _of_object(loop: RunLoop, *args: Any, **kwargs: Any) -> Any:

@@ -1,0 +1,28 @@
+"""Events of runs that live long: over changes of their code, as one run after the other, or too long."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PatchMarked(msgspec.Struct, frozen=True, gc=False):
+    """The code has asked for a patch for the first time, and has it from now on. It stands before everything else that
+    the activation asked for. ``deprecated``: code may forget the patch."""
+
+    patch: str
+    deprecated: bool = False
+    version: int = 1
+
+
+class RunContinued(msgspec.Struct, frozen=True, gc=False):
+    """The run has ended, and goes on as run ``run_id`` of the same workflow id, which begins with this input."""
+
+    run_id: str
+    input: bytes
+    version: int = 1
+
+
+class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
+    """The run has not ended by its deadline: it is stopped, and a saga rolls back."""
+
+    version: int = 1
