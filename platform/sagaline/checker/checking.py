@@ -61,8 +61,8 @@ def _order(finding: Finding) -> tuple[Place, str]:
 def _findings(body: Body) -> Iterable[Finding]:
     is_code = is_plain_function(body.function)
     for rule in RULES:
-        if is_code or rule.in_variables:
-            for match in rule.check(body):
+        for match in rule.check(body):
+            if is_code or rule.in_variables or body.is_in_lambda(match.node):  # a lambda runs when it is called
                 yield _finding(rule, match, body)
 
 

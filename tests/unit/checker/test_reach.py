@@ -29,6 +29,22 @@ def test_a_value_of_the_module_is_of_the_process(check_code: Check) -> None:
     assert report.findings[0].place.line == 2
 
 
+def test_a_lambda_of_the_module_runs_in_the_workflow_and_what_is_around_it_does_not(check_code: Check) -> None:
+    report = check_code(
+        main="""
+        import threading, time
+        from sagaline import workflow
+
+        CALLS = {"sleep": (lambda: time.sleep(1), time.sleep(0)), "lock": threading.Lock()}
+
+        @workflow
+        async def order(name):
+            return CALLS[name][0]()
+        """
+    )
+    assert [(finding.code, finding.place.column) for finding in report.findings] == [("SGL202", 28)]
+
+
 def test_what_is_meant_is_left_alone(check_code: Check) -> None:
     report = check_code(
         main="""
