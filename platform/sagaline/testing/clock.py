@@ -10,17 +10,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sagaline._host.host import Host
 from sagaline._log import COMMANDS, RESULTS, Log
 from sagaline._model.limits import cut
 from sagaline._model.records import PARKED
 from sagaline.client.requests import Asking
+from sagaline.testing.watched_log import WatchedLog
 
 _TURNS = 3
 _PAUSE_S = {"memory": 0.0, "sqlite": 0.01}
 _PAUSE_ELSEWHERE_S = 0.15
-"""Seconds between the two looks that both have to find nothing to do: what is on its way to another process shows."""
+"""Seconds between the two looks that both have to find nothing to do."""
 _LOOK_AGAIN_S = 0.001
 _STUCK_S = 2.0
 _PARKED_S = 0.1
@@ -66,24 +68,25 @@ class Clock:
         return self._held > 0
 
 
+class Outside(NamedTuple):
+    """What is not the worker: the kind of log, requests without an answer, and the log as the client sees it."""
+
+    scheme: str
+    unanswered: Callable[[], set[Asking]]
+    log: WatchedLog
+
+
 class World:
     """What there may be to do in an environment: its worker, and what its client has asked."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        log: Log,
-        scheme: str,
-        unanswered: Callable[[], set[Asking]],
-        host: Callable[[], Host | None],
-    ) -> None:
-        self._clock, self._log, self._unanswered, self._host = clock, log, unanswered, host
-        self._pause_s = _PAUSE_S.get(scheme, _PAUSE_ELSEWHERE_S)
+    def __init__(self, clock: Clock, log: Log, outside: Outside, host: Callable[[], Host | None]) -> None:
+        self._clock, self._log, self._outside, self._host = clock, log, outside, host
+        self._pause_s = _PAUSE_S.get(outside.scheme, _PAUSE_ELSEWHERE_S)
 
     @property
     def waiting(self) -> set[Asking]:
         """Requests without their answer."""
-        return self._unanswered()
+        return self._outside.unanswered()
 
     async def is_still(self) -> bool:
         """True when nothing goes on, and nothing did a moment ago."""
@@ -123,7 +126,7 @@ class World:
 
     async def _has_nothing_to_do(self) -> bool:
         host = self._host()
-        if host is None or self.busy():
+        if host is None or self.busy() or not await self._outside.log.is_still():
             return False
         for partition in host.live:
             ends = [(await self._log.bounds(topic, partition.number))[1] for topic in (COMMANDS, RESULTS)]

@@ -32,10 +32,11 @@ from sagaline.activity import Activity
 from sagaline.client import Client, RunHandle, checks
 from sagaline.client.requests import Asking
 from sagaline.errors import SagalineError
-from sagaline.testing.clock import Clock, World, drive, give_up
+from sagaline.testing.clock import Clock, Outside, World, drive, give_up
 from sagaline.testing.hash_seeds import replay_under, seeds_in
 from sagaline.testing.history import History
 from sagaline.testing.stand_ins import Call, Fault, StandIns, attempts_in
+from sagaline.testing.watched_log import WatchedLog
 from sagaline.testing.worker import HostedWorker
 from sagaline.workflow import Workflow
 
@@ -98,10 +99,12 @@ class Environment:
             stack.push_async_callback(_close, log)
             await self._worker.start(log, self._registry)
             stack.push_async_callback(self._worker.stop)
-            client = _Client(open_log(url), self._payloads)
+            watched = WatchedLog(open_log(url))
+            client = _Client(watched.as_log(), self._payloads)
             await client.connected()
             stack.push_async_callback(client.close)
-            world = World(self._clock, log, parse_url(url).scheme, client.unanswered, lambda: self._worker.host)
+            outside = Outside(parse_url(url).scheme, client.unanswered, watched)
+            world = World(self._clock, log, outside, lambda: self._worker.host)
             driver = asyncio.ensure_future(drive(self._clock, world, self._worker.jump))
             driver.add_done_callback(partial(give_up, world))
             stack.callback(driver.cancel)

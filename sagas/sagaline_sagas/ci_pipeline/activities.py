@@ -34,7 +34,7 @@ async def run_job(job: Job) -> JobResult:
         said, _ = await process.communicate()
     except asyncio.CancelledError:
         process.kill()
-        await process.wait()
+        await process.communicate()
         raise
     output = said.decode(errors="replace")[-_SHOWN:]
     if process.returncode != 0:

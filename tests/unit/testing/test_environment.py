@@ -135,3 +135,15 @@ async def test_payload_types_are_checked_between_stand_in_and_workflow(sagaline_
         env.stand_in(answer, lambda: "no number")  # type: ignore[arg-type, return-value]
         with pytest.raises(RunError, match="Expected answer to return int but it returned 'no number'"):
             await env.execute(ask)
+
+
+@pytest.mark.parametrize("log", ["memory", "sqlite"])
+async def test_the_clock_does_not_move_while_requests_are_on_their_way(log: str, tmp_path) -> None:
+    options = EnvironmentOptions(f"sqlite:///{tmp_path / 'kit.db'}" if log == "sqlite" else log)
+    async with Environment(workflows=[fulfil], activities=ACTIVITIES, options=options) as env:
+        handle = await env.start(fulfil, ORDER)
+        await env.advance("1h")
+        before = env.now
+        for _ in range(30):
+            assert (await handle.describe()).status == "running"
+        assert env.now == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -70,12 +71,12 @@ async def test_a_cloud_that_fails_for_an_hour_costs_an_hour(env: Environment, cl
 
 async def test_wherever_it_fails_nothing_is_left_that_costs_money(env: Environment, cloud: Cloud) -> None:
     async with env:
+        ids = (f"stack-{number}" for number in count())
+        yes = Approval(by="ann", granted=True)
 
         async def begin() -> RunHandle[Provisioned]:
             cloud.clear()
-            handle = await env.start(provision, STACK)
-            await handle.signal(go_live, Approval(by="ann", granted=True))
-            return handle
+            return await env.client.start(provision, STACK, id=next(ids), signal=go_live.of(yes))
 
         def check(trial: Trial) -> None:
             assert cloud.resources == {}
