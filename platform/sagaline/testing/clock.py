@@ -164,8 +164,9 @@ async def drive(clock: Clock, world: World, jump: Callable[[int], None]) -> None
     loop = asyncio.get_running_loop()
     still_since: float | None = None
     while True:
-        if clock.is_held or not world.waiting or not await world.is_still() or clock.is_held:
-            still_since = None
+        waited_before = world.waiting
+        if not waited_before or not await world.is_still() or clock.is_held or not waited_before & world.waiting:
+            still_since = None  # or nobody waits any more for what was asked before
             await asyncio.sleep(_LOOK_AGAIN_S)
             continue
         due_ms = world.next_due_ms()
