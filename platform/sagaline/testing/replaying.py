@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from sagaline._host import forbidden
 from sagaline._host.runs.sealing import open_record, setup_of
 from sagaline._model.limits import cut
 from sagaline._payloads import NO_CODECS, BlobsUnavailable, Payloads, Sealer
@@ -59,6 +60,7 @@ class Replayer:
     def __init__(self, workflows: Iterable[Workflow[Any, Any] | type[Any]], payloads: Payloads = NO_CODECS) -> None:
         registry = registry_of(workflows, [])
         registry.activities = _EveryActivity()
+        forbidden.watch(registry)
         self._sealer = Sealer(payloads)
         self._setup = setup_of(registry, self._sealer)
         self.workflows = dict(registry.workflows)
