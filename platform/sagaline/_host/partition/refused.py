@@ -49,10 +49,16 @@ class Refused:
         failure = rejected.failure
         if limits.size(failure.message) > limits.MESSAGE_BYTES:
             failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
-        parent = (
-            (request.parent_id, request.parent_run_id, request.parent_step) if isinstance(request, StartRun) else ()
-        )
-        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure, *parent)
+        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
+        if isinstance(request, StartRun) and request.parent_run_id:
+            refusal = Refusal(
+                rejected.request_id,
+                rejected.workflow_id,
+                failure,
+                request.parent_id,
+                request.parent_run_id,
+                request.parent_step,
+            )
         told = (type(request).__name__, rejected.workflow_id, limits.cut(failure.message, limits.LOGGED_BYTES))
         _log.warning("Refused: %s of %s: %s", *told)
         texts = (

@@ -102,7 +102,7 @@ class Activations:
             _log.warning("Run of %s failed: %s: %s", *told)
         self._recorder.activation(emitter, positions=positions)
         if emitter.run.continued_to:
-            asyncio.get_running_loop().call_soon(self._guard.run, self.begin_next, emitter.run.workflow_id)
+            asyncio.get_running_loop().call_soon(self._guard.wrap(self.begin_next), emitter.run.workflow_id)
 
     def begin_next(self, workflow_id: str) -> None:
         """In a turn of the loop of its own, so that a run that goes on at once, for ever, holds nobody up."""
