@@ -165,8 +165,8 @@ async def drive(clock: Clock, world: World, jump: Callable[[int], None]) -> None
     still_since: float | None = None
     while True:
         waited_before = world.waiting
-        if not waited_before or not await world.is_still() or clock.is_held or not waited_before & world.waiting:
-            still_since = None  # or nobody waits any more for what was asked before
+        if not waited_before or not await world.is_still() or clock.is_held or waited_before != world.waiting:
+            still_since = None  # or something was asked or answered meanwhile
             await asyncio.sleep(_LOOK_AGAIN_S)
             continue
         due_ms = world.next_due_ms()
