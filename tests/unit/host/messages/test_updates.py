@@ -198,3 +198,49 @@ async def test_a_client_says_what_does_not_fit_before_anything_is_sent(url: str)
         for wrong in (5, Account.close, Account):
             with pytest.raises(ConfigurationError, match=r"Expected a method with @workflow\.update"):
                 await handle.execute_update(wrong)  # type: ignore[call-overload]
+
+
+async def test_a_run_that_goes_on_as_another_cuts_handlers_off_and_the_next_takes_updates(url: str) -> None:
+    @workflow
+    class Chain:
+        def __init__(self, number: int) -> None:
+            self.number, self.next = number, asyncio.Event()
+
+        @workflow.update
+        async def hang(self) -> None:
+            await asyncio.sleep(1_000)
+
+        @workflow.update
+        def ask(self) -> int:
+            return self.number
+
+        @workflow.signal
+        def go_on(self) -> None:
+            self.next.set()
+
+        @workflow.query
+        def stands(self) -> int:
+            return self.number
+
+        @workflow.run
+        async def run(self, number: int) -> int:
+            await self.next.wait()
+            if number < 2:
+                Chain.run.continue_as_new(number + 1)
+            return number
+
+    async with running(url, [Chain]) as (_, client):
+        await client.start(Chain.run, 0, id="c")
+        handle = client.handle("c")
+        assert await handle.execute_update(Chain.ask, id="first") == 0
+        update = await handle.start_update(Chain.hang)
+        await handle.signal(Chain.go_on)
+        with pytest.raises(UpdateError) as caught:
+            await update.result(10)
+        assert caught.value.type == "RunEnded"
+        assert await handle.execute_update(Chain.ask) == 1
+        assert await handle.execute_update(Chain.ask, id="first") == 0, "it counts once, also over the chain"
+        assert await handle.query(Chain.stands) == 1
+        await handle.signal(Chain.go_on)
+        await handle.signal(Chain.go_on)
+        assert await handle.result(10) == 2
