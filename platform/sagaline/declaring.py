@@ -135,7 +135,7 @@ def define(subject: Any, options: Options) -> Any:
 
 def _define_class(cls: type, options: Options) -> type:
     """The class itself; its method that runs is the workflow."""
-    runs = {
+    runs: dict[str, RunMethod[Any, Any]] = {
         name: member
         for name, member in members_of(cls).items()
         if isinstance(member, RunMethod) and name != RUN_OF_CLASS

@@ -131,7 +131,8 @@ class UpdateDecorator:
     def __call__(self, fn: Callable[[Any, *Ts], R], /) -> UpdateHandler[R, *Ts]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Any:
         """The method as a handler. Raises ConfigurationError when it cannot be one."""
-        return UpdateHandler(handler_of(fn, UPDATE, self._name))
+        handler: UpdateHandler[Any, *tuple[Any, ...]] = UpdateHandler(handler_of(fn, UPDATE, self._name))
+        return handler
 
 
 class QueryDecorator:

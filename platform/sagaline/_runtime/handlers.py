@@ -86,15 +86,15 @@ _RESOLVE = Signature(resolve, "a token")
 class Handlers:
     """The handlers of one workflow, by name."""
 
-    signals: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+    signals: Mapping[str, HandlerDefinition] = field(default_factory=dict[str, HandlerDefinition])
 
-    queries: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+    queries: Mapping[str, HandlerDefinition] = field(default_factory=dict[str, HandlerDefinition])
 
     def query(self, name: str) -> HandlerDefinition | None:
         """Who answers a query of that name."""
         return self.queries.get(name) or self.queries.get(DYNAMIC)
 
-    updates: Mapping[str, HandlerDefinition] = field(default_factory=dict)
+    updates: Mapping[str, HandlerDefinition] = field(default_factory=dict[str, HandlerDefinition])
 
     def update(self, name: str) -> HandlerDefinition | None:
         """Who handles an update of that name."""

@@ -111,7 +111,7 @@ def workflow_name(value: Any) -> str:
 
 def definition_of(workflow: Any) -> WorkflowDefinition:
     """The definition of a decorated function. Raises ConfigurationError that says what to do instead."""
-    if isinstance(workflow, type) and isinstance(run := vars(workflow).get(RUN_OF_CLASS), Workflow):
+    if isinstance(workflow, type) and (run := vars(workflow).get(RUN_OF_CLASS)) is not None:
         workflow = run
     if isinstance(workflow, Workflow):
         found: WorkflowDefinition = workflow.definition
