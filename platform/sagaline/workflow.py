@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
@@ -205,7 +205,7 @@ class _WorkflowNamespace:
             await calls.wait_condition(predicate)
 
     @contextmanager
-    def unchecked(self) -> Iterator[None]:
+    def unchecked(self) -> Generator[None, None, None]:
         """Within it calls of the clock, of chance and of I/O are not refused: for a measurement that is only logged.
 
         For plain code: nothing may be awaited in it. What such a call returns must not change what the run does.

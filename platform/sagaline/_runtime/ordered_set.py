@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
+_Set: Any = set
 
 if TYPE_CHECKING:
     _Base = set
@@ -26,7 +27,7 @@ class OrderedSet(_Base[T]):
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         self._order = dict.fromkeys(items)
-        set.__init__(self, self._order)
+        _Set.__init__(self, self._order)
 
     def __contains__(self, item: object) -> bool:
         return item in self._order
@@ -42,15 +43,15 @@ class OrderedSet(_Base[T]):
 
     def add(self, value: T) -> None:
         self._order[value] = None
-        set.add(self, value)
+        _Set.add(self, value)
 
     def discard(self, value: object) -> None:
         self._order.pop(value, None)  # type: ignore[arg-type]
-        set.discard(self, value)
+        _Set.discard(self, value)
 
     def clear(self) -> None:
         self._order.clear()
-        set.clear(self)
+        _Set.clear(self)
 
     def copy(self) -> OrderedSet[T]:
         return OrderedSet(self)
@@ -61,10 +62,10 @@ class OrderedSet(_Base[T]):
         return result
 
     def intersection(self, *others: Iterable[Any]) -> OrderedSet[T]:
-        return self._kept(set.intersection(self, *others))
+        return self._kept(_Set.intersection(self, *others))
 
     def difference(self, *others: Iterable[Any]) -> OrderedSet[T]:
-        return self._kept(set.difference(self, *others))
+        return self._kept(_Set.difference(self, *others))
 
     def symmetric_difference(self, other: Iterable[Any], /) -> OrderedSet[Any]:
         both = OrderedSet(other)

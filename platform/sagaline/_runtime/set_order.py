@@ -47,5 +47,5 @@ def install() -> None:
         vars(backend).setdefault("set", _Set)
 
 
-vars(tasks).update(set=_Set, list=_list)
-vars(taskgroups).update(set=_Set)
+tasks.__dict__.update(set=_Set, list=_list)
+taskgroups.__dict__.update(set=_Set)

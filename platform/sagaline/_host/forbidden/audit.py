@@ -11,7 +11,7 @@ from typing import Any
 from sagaline._host.forbidden.refusing import guarded_loop, refuse
 from sagaline._host.forbidden.table import IO, SLEEP, THREADS, Forbidden
 
-_EVENTS: dict[str, Forbidden] = {
+_events: dict[str, Forbidden] = {
     "open": Forbidden("open()", IO, libraries_may=True),
     "builtins.input": Forbidden("input()", IO),
     "sqlite3.connect": Forbidden("sqlite3.connect()", IO),
@@ -20,7 +20,7 @@ _EVENTS: dict[str, Forbidden] = {
     "_thread.start_new_thread": Forbidden("a thread's start()", THREADS),
     "_thread.start_joinable_thread": Forbidden("a thread's start()", THREADS),
 }
-_EVENTS |= {
+_events |= {
     f"{module}.{name}": Forbidden(f"{module}.{name}()", IO)
     for module, names in {
         "os": "chdir chmod chown fork forkpty exec posix_spawn kill link listdir mkdir putenv remove rename rmdir "
@@ -50,6 +50,6 @@ def install() -> None:
 
 
 def _hook(event: str, _: tuple[Any, ...]) -> None:
-    call = _EVENTS.get(event)
+    call = _events.get(event)
     if call is not None and (loop := guarded_loop()) is not None:
         refuse(loop, call)

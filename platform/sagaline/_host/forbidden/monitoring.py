@@ -64,7 +64,7 @@ def _on_call(_code: CodeType, _offset: int, callee: Any, first: object) -> None:
 
 
 def _follow(callee: Any) -> None:
-    kind: Any = type(callee)
+    kind: Any = type(callee)  # pyright: ignore[reportUnknownVariableType]
     if kind is MethodType:
         callee = callee.__func__
     elif kind is not FunctionType:

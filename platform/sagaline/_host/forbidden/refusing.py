@@ -28,7 +28,7 @@ def guarded_loop() -> DeterministicLoop | None:
 
 def refuse(loop: DeterministicLoop, call: Forbidden) -> None:
     """Raises ForbiddenInWorkflow, unless the call is part of an import, of logging or of a garbage collection."""
-    frame = sys._getframe(1)  # noqa: SLF001
+    frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if collector.is_running() or _is_excused(frame, call):
         return
     error = ForbiddenInWorkflow(f"Expected deterministic code but {_place(frame)} calls {call.name}. {call.advice}.")

@@ -47,7 +47,8 @@ _C_FUNCTIONS: dict[Any, Forbidden] = {
     )
 } | {
     datetime.datetime.now: Forbidden("datetime.now()", _CLOCK),
-    datetime.datetime.utcnow: Forbidden("datetime.utcnow()", _CLOCK),
+    datetime.datetime.utcnow:  # pyright: ignore[reportDeprecated]
+    Forbidden("datetime.utcnow()", _CLOCK),
     datetime.datetime.today: Forbidden("datetime.today()", _CLOCK),
     datetime.date.today: Forbidden("date.today()", _CLOCK),
     random.random: Forbidden("random.random()", _CHANCE),
@@ -92,7 +93,7 @@ PYTHON_FUNCTIONS: dict[CodeType, Forbidden] = {
 
 def forbidden_call(callee: Any, first: object) -> Forbidden | None:
     """What is wrong with calling this, ``first`` being its first argument, or what it is a method of."""
-    kind: Any = type(callee)
+    kind: Any = type(callee)  # pyright: ignore[reportUnknownVariableType]
     if kind is FunctionType:
         code = _code(callee)
         return forbidden_method(code, first) or PYTHON_FUNCTIONS.get(code)
