@@ -110,14 +110,15 @@ async def test_a_closed_room_sends_nothing() -> None:
 
 @virtual
 async def test_a_flood_of_poison_costs_the_same_for_each(caplog: pytest.LogCaptureFixture) -> None:
-    """Fault 17: the settled position was the least of a list, and each letter was searched in it."""
+    """Fault 17: the settled position was the least of a list, and each letter was searched in it: eight times as many
+    took up to 64 times as long."""
     caplog.set_level("CRITICAL")
 
     async def flood(count: int) -> float:
         log: Any = ScriptedLog()
         log.held = True
         letters, _ = room(log)
-        began = time.perf_counter()
+        began = time.process_time()
         for offset in range(count):
             letters.bury(Record(COMMANDS, 0, offset, b"", b"x"), "bad")
             assert letters.settled(COMMANDS, offset + 1) == 0
@@ -125,8 +126,9 @@ async def test_a_flood_of_poison_costs_the_same_for_each(caplog: pytest.LogCaptu
         while letters.settled(COMMANDS, count) < count:
             log.release(10)
         assert letters.bytes_waiting == 0
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     await flood(1_000)
-    small, large = await flood(2_500), await flood(20_000)
+    small = min([await flood(2_500) for _ in range(3)])
+    large = min([await flood(20_000) for _ in range(3)])
     assert large < small * 8 * 5, f"eight times as many took {large / small:.0f} times as long"
