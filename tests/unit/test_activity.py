@@ -152,7 +152,6 @@ async def _yields_async() -> AsyncIterator[int]:
 FUNCTIONS: list[tuple[Any, str]] = [
     (functools.partial(print, 1), "write a function that makes this call"),
     (len, "write a function that calls it"),
-    (Payments, "on the methods of the class"),
     (Payments("p").__init__, "on the method in its class"),
     (staticmethod(_def("def undo(): ...")), "@staticmethod above"),
     (lambda: 1, "is a lambda"),
@@ -171,6 +170,15 @@ FUNCTIONS: list[tuple[Any, str]] = [
 def test_what_is_no_plain_function_is_refused_with_advice(decorator: Any, fn: Any, advice: str) -> None:
     with pytest.raises(ConfigurationError, match=advice):
         decorator(fn)
+
+
+NO_RUN = r"Expected one method of .*Payments to have @workflow\.run"
+
+
+@pytest.mark.parametrize(("decorator", "advice"), [(activity, "on the methods of"), (workflow, NO_RUN), (saga, NO_RUN)])
+def test_a_class_that_is_neither_is_refused_with_advice(decorator: Any, advice: str) -> None:
+    with pytest.raises(ConfigurationError, match=advice):
+        decorator(Payments)
 
 
 OPTIONS: list[tuple[dict[str, Any], str]] = [

@@ -24,7 +24,9 @@ _PAUSE_S = {"memory": 0.0, "sqlite": 0.01}
 _PAUSE_ELSEWHERE_S = 0.15
 """Seconds between the two looks that both have to find nothing to do."""
 _LOOK_AGAIN_S = 0.001
-_STUCK_S = 2.0
+_STUCK_S = {"memory": 2.0, "sqlite": 2.0}
+_STUCK_ELSEWHERE_S = 30.0
+"""Seconds until a test that waits for nothing is told: a broker may take its time to hand on what was sent."""
 _PARKED_S = 0.1
 _BUSY_S = 60.0
 
@@ -82,6 +84,7 @@ class World:
     def __init__(self, clock: Clock, log: Log, outside: Outside, host: Callable[[], Host | None]) -> None:
         self._clock, self._log, self._outside, self._host = clock, log, outside, host
         self._pause_s = _PAUSE_S.get(outside.scheme, _PAUSE_ELSEWHERE_S)
+        self.stuck_s = _STUCK_S.get(outside.scheme, _STUCK_ELSEWHERE_S)
 
     @property
     def waiting(self) -> set[Asking]:
@@ -186,7 +189,7 @@ def _tell_stuck(world: World, still_s: float) -> None:
         why = world.parked(workflow_id)
         if why is not None and still_s >= _PARKED_S:
             asking.future.set_exception(Stuck(cut(f"Expected run {workflow_id!r} to go on but it is parked: {why}")))
-        elif still_s >= _STUCK_S:
+        elif still_s >= world.stuck_s:
             text = (
                 f"Expected run {workflow_id!r} to go on but nothing is left to happen: no timer is set and no activity "
                 f"runs. Does it wait for something that the test has not sent?"

@@ -17,9 +17,11 @@ ROWS = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]*)\|$", PAGE, re.MULTILINE)
 CODES = {name: int(code) for code, _, names in ROWS for name in re.findall(r"`(\w+)`", names)}
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "ActivityError": ("charge", Failure("CardDeclined", "no")),
+    "ChildError": ("ship", "order-1/2", "failed", Failure("NoVan", "none is free")),
     "RequestRefused": (Failure("IdInUse", "another run has it"),),
     "RunError": ("order-1", "failed", Failure("CardDeclined", "no")),
     "RunParkedError": ("order-1", "run", Failure("KeyError", "3"), "it is parked"),
+    "UpdateError": ("order-1", "update-1", Failure("NoFig", "there is none")),
 }
 REFUSALS = ("WorkflowNotFound", "UnknownWorkflow", "InvalidInput", "PayloadTooLarge")
 

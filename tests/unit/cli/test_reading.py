@@ -55,6 +55,7 @@ SUMMARY = {
     *("events", "failure", "patches"),
 }
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
+SHOWN |= {"first_run_id", "continued_from", "continued_to"}
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ SAMPLES: dict[Any, Any] = {
     bytes: b'{"a": 1}',
     Failure: FAILURE,
     RetryPolicy: RetryPolicy(),
+    tuple[int, ...]: (1, 2),
 }
 INTERNAL = {"request_id", "reply_to", "reply_partition", "reply_when", "version", "first_event_id", "epoch"}
 

@@ -52,7 +52,8 @@ async def host_with_a_closed_run(what: str) -> AsyncIterator[tuple[Log, Partitio
     await host.start()
     await host.wait_live(1)
     (partition,) = host.live
-    start = StartRun("request", "w", "noting", noting.definition.signature.encode_input((what,), {}))
+    encoded = noting.definition.signature.encode_input((what,), {})
+    start = StartRun("request", "w", "noting", encoded, reply_to="client")
     log.publish(COMMANDS, 0, b"w", encode(start))
     await eventually(lambda: (run := partition.rows.decided.run("w")) is not None and run.closed)
     yield log, partition, start
