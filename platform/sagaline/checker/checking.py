@@ -51,7 +51,8 @@ def check(paths: Iterable[Path], *, earlier: Iterable[Path] | None = None, bound
     codes = _CODES if earlier is not None else _CODES - {CHANGED}
     targets = {module.source.path for module in modules}
     findings = _allowed(findings, sources, targets, codes if is_complete else set()) + _unreadable(project)
-    return Report(sorted(findings, key=_order), len(workflows), len(modules), is_complete)
+    count = len({root.cls or root for root in workflows})  # a class is one, however many handlers it has
+    return Report(sorted(findings, key=_order), count, len(modules), is_complete)
 
 
 def _order(finding: Finding) -> tuple[Place, str]:

@@ -20,10 +20,16 @@ from sagaline.workflow import Workflow
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a module offers."""
+    """What a module offers. A workflow is a function or a class."""
 
-    workflows: list[Workflow[Any, Any]]
+    workflows: list[Workflow[Any, Any] | type[Any]]
     activities: list[Activity[Any, Any]]
+
+    @property
+    def workflow_names(self) -> list[str]:
+        """By which clients start them."""
+        definitions = [definition_of(workflow) for workflow in self.workflows]
+        return [definition.name for definition in definitions if definition is not None]
 
 
 def load(target: str) -> Loaded:

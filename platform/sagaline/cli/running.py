@@ -35,7 +35,7 @@ def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, hint:
     worker = Worker(url, workflows=loaded.workflows, activities=loaded.activities, state_dir=state_dir, **options)
     shown = {
         "log": url,
-        "workflows": [workflow.name for workflow in loaded.workflows],
+        "workflows": loaded.workflow_names,
         "activities": [activity.name for activity in loaded.activities],
     }
     if as_json:

@@ -52,12 +52,30 @@ async def test_functions_and_the_methods_of_objects_are_found(tmp_path: Path) ->
     file = tmp_path / "shop_with_methods.py"
     file.write_text(MODULE)
     loaded = load(str(file))
-    assert [workflow.name for workflow in loaded.workflows] == ["pay"]
+    assert loaded.workflow_names == ["pay"]
     registry = registry_of(loaded.workflows, loaded.activities)
     assert set(registry.activities) == {"Payments.charge", "Payments.refund", "Payments.check", "ship"}
     assert await registry.activities["Payments.charge"].fn("a") == "pool"
     assert await registry.activities["Payments.check"].fn("a") is False
     assert registry.warnings == ()
+
+
+def test_a_workflow_may_be_a_class(tmp_path: Path) -> None:
+    file = tmp_path / "shop_with_a_class.py"
+    file.write_text(
+        """
+from sagaline import workflow
+
+@workflow
+async def plain() -> None: ...
+
+@workflow(name="basket")
+class Basket:
+    @workflow.run
+    async def run(self) -> None: ...
+"""
+    )
+    assert load(str(file)).workflow_names == ["plain", "basket"]
 
 
 def test_a_file_without_workflows_is_refused(tmp_path: Path) -> None:
