@@ -100,8 +100,11 @@ class Inputs:
                 if self._signals:
                     self._hand_on_signals()
                 positions[record.topic] = record.offset + 1
+                before = self._progress.settled
                 self._consume()
+                self._progress.before = before
                 self._take(record, request)
+                self._progress.before = None
             if self._guard.given_up:
                 return
         if self._signals:
@@ -132,7 +135,6 @@ class Inputs:
 
     def _consume(self) -> None:
         progress = self._progress
-        progress.before = progress.settled
         progress.consumed = (self._next[COMMANDS], self._next[RESULTS])
         self._settle()
 

@@ -52,11 +52,12 @@ def _signal_of(start: StartRun) -> SignalRun:
 
 
 class Code(NamedTuple):
-    """What stands between a message and the run's code. ``before`` gives the positions without the newest input."""
+    """What stands between a message and the run's code. ``before`` gives the positions without the input that is being
+    handled."""
 
     admission: MessageAdmission
     activations: Activations
-    before: Callable[[], InputOffsets]
+    before: Callable[[], InputOffsets | None]
 
 
 class Messages:

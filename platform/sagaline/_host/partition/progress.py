@@ -22,8 +22,9 @@ class Progress:
     """Inputs: next command and next result to be taken."""
     settled: InputOffsets
     """Inputs: what a record may carry. Below it everything is recorded or a durable dead letter."""
-    before: InputOffsets
-    """Inputs: what ``settled`` was before the input that is being handled."""
+    before: InputOffsets | None
+    """Inputs: what ``settled`` was before the input that is being handled; None when none is, as when a timer is due:
+    records may carry ``settled`` by then, and the next ones must not carry less."""
     recorded: Watermarks
     """Recorder: what the newest record says."""
     next_offset: int
@@ -39,7 +40,7 @@ class Progress:
     def begin(cls, meta: Meta) -> Progress:
         """Where the state stands when the partition is claimed."""
         offsets = (meta.commands_position, meta.results_position)
-        return cls(offsets, offsets, offsets, (*offsets, meta.released), meta.next_offset, meta.released)
+        return cls(offsets, offsets, None, (*offsets, meta.released), meta.next_offset, meta.released)
 
     @property
     def in_flight(self) -> int:

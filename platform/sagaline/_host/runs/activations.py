@@ -58,7 +58,7 @@ class Activations:
         if (mark := self._options.marks.find(run.run_id)) is not None:
             self._options.marks.clear(run.run_id)
             if not run.closed and run.status != PARKED:
-                self._park(emitter, stalled(mark.stack))
+                self._park(emitter, stalled(mark.stack), positions)
                 return
         jobs = [event for event in emitter.events if type(event) in JOBS]
         if run.closed:
@@ -79,7 +79,7 @@ class Activations:
         try:
             commands = seal_commands(self._options.payloads, emitter.run.run_id, code(*args))
         except WorkflowBug as bug:
-            self._park(emitter, bug)
+            self._park(emitter, bug, positions)
             return
         except BlobsUnavailable as error:
             self._give_up(emitter.run, error)
@@ -127,7 +127,7 @@ class Activations:
                 emitter.emit(event)
             self.activate(emitter, positions)
 
-    def _park(self, emitter: Emitter, bug: WorkflowBug) -> None:
+    def _park(self, emitter: Emitter, bug: WorkflowBug, positions: InputOffsets | None = None) -> None:
         self._instances.forget(emitter.run.run_id)
         _log.error(
             "Run of %s is parked (%s): %s: %s\n%s",
@@ -138,7 +138,7 @@ class Activations:
             bug.failure.stack,
         )
         emitter.emit(RunParked(bug.reason, bug.failure))
-        self._recorder.activation(emitter)
+        self._recorder.activation(emitter, positions=positions)
 
     def park_marked(self, mark: Mark, run: RunView) -> None:
         """Parks a run that has made a worker give up, before its code runs again."""

@@ -27,7 +27,7 @@ class Room:
         self.progress = self.rooms.progress
         self.log = ScriptedLog()
         self.log.held = True
-        self.handled: list[tuple[str, tuple[int, int], tuple[int, int]]] = []
+        self.handled: list[tuple[str, tuple[int, int] | None, tuple[int, int]]] = []
         self.refused: list[tuple[str, str]] = []
         self.batches = 0
         self.together: list[list[str]] = []
@@ -79,10 +79,11 @@ async def test_each_is_handled_once_and_what_was_there_before_is_skipped() -> No
     assert room.batches == 2
 
 
-async def test_positions_of_before_an_input_are_known_while_it_is_handled() -> None:
+async def test_positions_of_before_an_input_are_known_while_it_is_handled_and_only_then() -> None:
     room = Room()
     room.take(command(10), command(15))
     assert room.handled == [("q10", (10, 20), (11, 20)), ("q15", (11, 20), (16, 20))]
+    assert room.progress.before is None
 
 
 async def test_positions_stay_at_a_dead_letter_until_it_is_durable() -> None:
