@@ -158,6 +158,9 @@ class SimBlobs:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.kept: dict[str, dict[str, bytes]] = {}
+        self.deleted: set[str] = set()
+        """Runs that were deleted here. What comes for them afterwards is of an owner that does not know yet that it has
+        lost its partition: no record names it (docs/decisions/0036)."""
 
     def _reach(self) -> None:
         if self._broker.draw.random() < self._broker.faults.blobs_down:
@@ -179,3 +182,4 @@ class SimBlobs:
     def delete_run(self, run_id: str) -> None:
         self._reach()
         self.kept.pop(run_id, None)
+        self.deleted.add(run_id)

@@ -164,7 +164,8 @@ class World:
                 + self.watcher.finish(commands_of(self.broker.full))
                 + compare(self.broker, self.draw, self._owners())
             )
-            violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in self.blobs.kept]
+            left = self.blobs.kept.keys() - self.blobs.deleted
+            violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in left]
         except RuntimeError as error:
             violations = [*self.errors, f"{error}"]
         finally:

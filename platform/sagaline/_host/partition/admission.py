@@ -44,9 +44,12 @@ class Admission:
 
     def own_result(self, child: ChildReport) -> ChildReport:
         """A child's result as it is recorded in its parent: payloads are bound to their run. One that cannot be opened
-        parks the run that would open it. Raises BlobsUnavailable."""
+        parks the run that would open it. Nothing is stored for a run that will not hear it. Raises BlobsUnavailable."""
         payloads = self._payloads
         if child.result is None or not (is_sealed(child.result) or payloads.touches(child.result)):
+            return child
+        parent = self._decided.run_by_id(child.workflow_id, child.run_id)
+        if parent is None or parent.closed:
             return child
         try:
             plain = payloads.open(result_of(child.child_run_id), child.result)
@@ -64,8 +67,20 @@ class Admission:
         if len(request.input) > limits.PAYLOAD_BYTES:
             message = f"Expected an input of at most {limits.PAYLOAD_BYTES} bytes but it has {len(request.input)}."
             return Failure("PayloadTooLarge", message, retryable=False)
+        if request.parent_run_id and (lost := self._lost(request)) is not None:
+            return lost
         try:
             self._instances.prepare(workflow, request.workflow_id, run_id_of(request), request.input)
         except InvalidInput as error:
             return Failure("InvalidInput", limits.cut(str(error)), retryable=False)
+        return None
+
+    def _lost(self, child: StartRun) -> Failure | None:
+        """A child whose input cannot be opened is refused, for its parent waits: most likely it has been here, and was
+        retired with its payloads before its start came once more. Raises BlobsUnavailable."""
+        if is_sealed(child.input):
+            try:
+                self._payloads.open(input_of(run_id_of(child)), child.input)
+            except PayloadUnavailable as error:
+                return Failure(type(error).__name__, limits.cut(str(error)), retryable=False)
         return None

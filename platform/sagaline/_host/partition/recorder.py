@@ -48,7 +48,7 @@ class Recorder:
         if not emitter.events:
             return
         run, progress = emitter.run, self._progress
-        commands_position, results_position = positions or progress.settled
+        commands_position, results_position = progress.settled if positions is None else self._at_least(positions)
         record = History(
             self.epoch,
             run.last_at,
@@ -68,6 +68,11 @@ class Recorder:
         emitter.finish(self.epoch, more, value, record.released)
         key = history_key(run.workflow_id, run.run_id, emitter.first_event_id, self.epoch)
         self._send(key, record, value, self._decided.drain_effects())
+
+    def _at_least(self, positions: InputOffsets) -> InputOffsets:
+        """What an earlier record has said holds: a timer or a signal is decided on when the last input is recorded."""
+        commands, results, _ = self._progress.recorded
+        return max(positions[0], commands), max(positions[1], results)
 
     def refuse(self, rejected: Rejected, request: Refusable) -> None:
         """A request is refused: it is answered when ``refusals`` has recorded that."""

@@ -54,6 +54,15 @@ async def test_a_record_that_is_not_all_that_comes_of_an_input_carries_the_posit
     assert rooms.progress.recorded[:2] == (16, 23)
 
 
+async def test_positions_never_go_back() -> None:
+    """Found by the simulation (seed 303): a timer was decided on with the positions from before the last input."""
+    rooms = Rooms()
+    rooms.progress.settled = (17, 23)
+    rooms.recorder.positions()
+    rooms.recorder.activation(emitter(rooms), positions=(16, 24))
+    assert rooms.progress.recorded[:2] == (17, 24)
+
+
 async def test_no_events_are_no_record() -> None:
     rooms = Rooms()
     run = emitter(rooms).run
