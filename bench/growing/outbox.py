@@ -42,7 +42,9 @@ def left_behind(size: int) -> float:
         store.write([state.outbox.entry(offset, 0, row) for offset in range(size)])
         log: Any = _LateLog()
         guard = Guard(lambda lost: None)
-        outbox = Outbox(log, HostOptions("w"), guard, Progress.begin(Meta(size)), state.outbox.messages)
+        outbox = Outbox(
+            log, HostOptions("w"), guard, Progress.begin(Meta(size)), state.outbox.messages, lambda row: False
+        )
         began = time.perf_counter()
         outbox.begin()
         while log.waiting:

@@ -7,10 +7,10 @@ from sagaline._engine.state import State
 from sagaline._engine.tables.children import ChildRow, OpenChild
 from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
-from sagaline._model.children import ChildRequested
-from sagaline._model.codec import encode
+from sagaline._model.children import ChildBegan, ChildEnded, ChildRequested
+from sagaline._model.codec import decode, encode
 from sagaline._model.ids import child_request_id, child_run_id
-from sagaline._model.records import CancelRun, ChildReport, Command, Refusal, StartRun, TerminateRun
+from sagaline._model.records import CancelRun, ChildReport, Command, History, Refusal, StartRun, TerminateRun
 
 REFUSED = "refused"
 TERMINATE, REQUEST_CANCEL, ABANDON = "terminate", "request_cancel", "abandon"
@@ -31,6 +31,39 @@ def start_child(state: State, run: RunView, event: ChildRequested) -> None:
         parent_step=event.step,
     )
     _send(state, event.child_id, request)
+
+
+def is_settled(state: State, row: OutboxRow) -> bool:
+    """Whether a message need not be sent again: it asks for a child that is on record as begun or ended, or that would
+    be stopped at once, for its parent has ended. A request that is sent for as long as nobody can record that it has
+    left would outlive the child, and begin it a second time."""
+    if row.topic != _COMMANDS:
+        return False
+    request = decode(row.value)
+    if not isinstance(request, StartRun) or not request.parent_run_id:
+        return False
+    child = state.child(request.parent_run_id, request.parent_step)
+    if child is not None:
+        return bool(child.run_id)
+    parent = state.run_by_id(request.parent_id, request.parent_run_id)
+    if parent is None:
+        return False
+    return not parent.closed or _was_settled(state, request)
+
+
+def _was_settled(state: State, request: StartRun) -> bool:
+    """The same of a parent that has ended: its history alone knows its children still."""
+    for value in state.history.records(request.parent_run_id):
+        record = decode(value)
+        for event in record.events if isinstance(record, History) else ():
+            match event:
+                case ChildBegan(step=request.parent_step) | ChildEnded(step=request.parent_step):
+                    return True
+                case ChildRequested(step=request.parent_step) if event.parent_close != ABANDON:
+                    return True
+                case _:
+                    pass
+    return False
 
 
 def cancel_child(state: State, run: RunView, step: int, row: ChildRow, reason: str) -> None:

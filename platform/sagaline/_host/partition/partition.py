@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sagaline._engine.effects import SetTimer
+from sagaline._engine.family import is_settled
 from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.admission import Admission
@@ -160,7 +161,9 @@ class _Rooms:
         guard, progress, rows = partition.guard, partition.progress, partition.rows
         place = (services.namespace, partition.number)
         self.timers = Timers(guard, clock, self._on_due, rows.durable.timers.behind, options.timer_window)
-        self.outbox = Outbox(log, options, guard, progress, rows.durable.outbox.messages)
+        self.outbox = Outbox(
+            log, options, guard, progress, rows.durable.outbox.messages, partial(is_settled, rows.durable)
+        )
         history_end = partial(_end, log, HISTORY, partition.number)
         self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start)
         attempts = Attempts(place, rows.decided, services.activities, self.timers, clock)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sagaline._engine.effects import Publish
+from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.progress import Progress
@@ -18,7 +19,8 @@ from sagaline._log import Log
 
 
 class Outbox:
-    """``stored`` gives the durable messages behind a number, in order. Writes ``Progress.released``.
+    """``stored`` gives the durable messages behind a number, in order; ``is_settled`` tells of one that may have left
+    before whether it need not leave again. Writes ``Progress.released``.
 
     Nothing leaves before ``begin``: until then all that was not known to have left counts as waiting.
     """
@@ -30,9 +32,10 @@ class Outbox:
         guard: Guard,
         progress: Progress,
         stored: Callable[[Number | None], Iterator[Publish]],
+        is_settled: Callable[[OutboxRow], bool],
     ) -> None:
-        self._progress, self._stored = progress, stored
-        self._sender = Sender(log, options, guard, self._on_left)
+        self._progress, self._stored, self._is_settled = progress, stored, is_settled
+        self._sender = Sender(log, options, guard, self._on_left, is_settled)
         self._window = Window()
         self._last: Number | None = None  # of those that have been in the window
         self._more, self._filling = True, False
@@ -90,6 +93,9 @@ class Outbox:
             for entry in self._stored(self._last):
                 message = Message(entry)
                 self._bytes_behind = max(0, self._bytes_behind - message.size)
+                if self._is_settled(entry.row):
+                    self._last = entry.number
+                    continue
                 self._hold(message)
                 if self._window.is_full:
                     return

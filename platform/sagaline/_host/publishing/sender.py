@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from sagaline._engine.effects import Publish
-from sagaline._engine.tables.outbox import BY_KEY
+from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
 from sagaline._host import crash_points
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard, describe
@@ -30,10 +30,19 @@ class Message:
 
 
 class Sender:
-    """``on_left`` is called once for each message, under the guard: when it, or its dead letter, is in the log."""
+    """``on_left`` is called once for each message, under the guard: when it, or its dead letter, is in the log, or
+    when ``is_settled`` says after a failure that it has arrived all the same."""
 
-    def __init__(self, log: Log, options: HostOptions, guard: Guard, on_left: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        options: HostOptions,
+        guard: Guard,
+        on_left: Callable[[Message], None],
+        is_settled: Callable[[OutboxRow], bool],
+    ) -> None:
         self._log, self._options, self._guard, self._on_left = log, options, guard, on_left
+        self._is_settled = is_settled
         self._loop = asyncio.get_running_loop()
         self.is_closed = False
 
@@ -45,9 +54,12 @@ class Sender:
         """One that fails is tried again and holds no other up."""
         if self.is_closed:
             return
+        row = message.entry.row
+        if message.failures and self._is_settled(row):
+            self._on_left(message)
+            return
         if crash_points.armed:
             crash_points.reach("before-publish")
-        row = message.entry.row
         if message.size > RECORD_BYTES:
             self._bury(message, f"it has {message.size} bytes and a record may have {RECORD_BYTES}")
             return

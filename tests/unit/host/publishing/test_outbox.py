@@ -39,7 +39,8 @@ class Room:
         options = HostOptions("w", clock=lambda: 7, outbox_give_up_s=20)
         guard = Guard(self.lost.append)
         log: Any = self.log
-        self.outbox = Outbox(log, options, guard, self.progress, self.stored)
+        self.settled: set[bytes] = set()
+        self.outbox = Outbox(log, options, guard, self.progress, self.stored, lambda row: row.value in self.settled)
 
     def row(self, offset: int, value: bytes) -> Publish:
         entry = Publish((offset, 0), OutboxRow("replies", 0, b"client", value))
@@ -134,6 +135,31 @@ async def test_one_that_fails_is_tried_again_and_holds_no_other_up(trouble: str 
     assert room.landed == [1, 2, 0]
     assert room.progress.released == 3
     assert not room.lost
+
+
+@virtual
+async def test_what_is_settled_does_not_leave_again() -> None:
+    room = Room(stored=3, size=0)
+    room.settled = {b"0", b"2"}
+    room.outbox.begin()
+    await asyncio.sleep(0.1)
+    assert room.landed == [1]
+    assert room.outbox.is_empty
+    assert room.progress.released == 3
+
+
+@virtual
+async def test_one_that_fails_until_it_is_settled_counts_as_left() -> None:
+    room = Room()
+    room.outbox.begin()
+    room.log.fate = lambda record: "in doubt"
+    room.settled = {b"0."}
+    room.publish(b"0.")
+    assert len(room.log.published) == 1, "what is sent for the first time is sent"
+    await asyncio.sleep(10)
+    assert len(room.log.published) == 1
+    assert room.outbox.is_empty
+    assert room.progress.released == 1
 
 
 @virtual
