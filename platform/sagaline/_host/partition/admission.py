@@ -76,11 +76,13 @@ class Admission:
         return None
 
     def _lost(self, child: StartRun) -> Failure | None:
-        """A child whose input cannot be opened is refused, for its parent waits: most likely it has been here, and was
-        retired with its payloads before its start came once more. Raises BlobsUnavailable."""
+        """A child whose input is gone from the store of blobs is refused, for its parent waits: most likely it has been
+        here, and was retired with its payloads before its start came once more. What else keeps an input shut, like a
+        key that this worker lacks, parks the run until it is there. Raises BlobsUnavailable."""
         if is_sealed(child.input):
             try:
                 self._payloads.open(input_of(run_id_of(child)), child.input)
             except PayloadUnavailable as error:
-                return Failure(type(error).__name__, limits.cut(str(error)), retryable=False)
+                if isinstance(error.__cause__, FileNotFoundError):
+                    return Failure(type(error).__name__, limits.cut(str(error)), retryable=False)
         return None

@@ -1,10 +1,11 @@
-"""A start whose input cannot be opened: a client's run is parked, a child is refused, for its parent waits."""
+"""A start whose input cannot be opened: a client's run is parked, a child whose input is gone is refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from rooms import Rooms
 
@@ -14,7 +15,7 @@ from sagaline._model.ids import run_id_of
 from sagaline._model.records import StartRun
 from sagaline._payloads import Sealer, input_of
 from sagaline._runtime.definitions import Registry
-from sagaline.payloads import FileBlobs, Payloads
+from sagaline.payloads import AesGcm, FileBlobs, Payloads
 
 
 @workflow
@@ -50,3 +51,15 @@ async def test_a_child_whose_payload_is_gone_is_refused(tmp_path: Path, parent_r
     sealer.delete_run(run_id)
     failure = of_another_worker().why_not(start)
     assert (failure is not None and failure.type == "PayloadUnavailable") is refused
+
+
+async def test_a_child_whose_key_this_worker_lacks_is_admitted_and_waits_for_it() -> None:
+    instances = Prepared()
+    start = StartRun("request", "w", "child", b"", parent_run_id="p" * 32)
+    run_id = run_id_of(start)
+    with_key = Sealer(Payloads(codecs=[AesGcm({"a": b"k" * 32}, current="a")]))
+    sealed = with_key.seal(input_of(run_id), b'["text"]')
+    without = Sealer(Payloads(codecs=[AesGcm({"b": b"l" * 32}, current="b")]))
+    admission = Admission(Rooms().state, Registry([child.definition], []), cast(Any, instances), without)
+    assert admission.why_not(msgspec.structs.replace(start, input=sealed)) is None
+    assert instances.runs == [run_id]
