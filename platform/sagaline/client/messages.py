@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sagaline._engine.decide import run_id_of
-from sagaline._model.records import QueryRun, Reply, SignalRun
+from sagaline._model.records import QueryRun, SignalRun
 from sagaline._payloads import message_answer
 from sagaline._runtime.handlers import DYNAMIC, QUERY, SIGNAL, HandlerDeclaration
 from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.requests import new_id
-from sagaline.errors import RequestRefused, RequestTimeout
+from sagaline.errors import RequestRefused
 from sagaline.handlers import SignalCall
 
 
@@ -33,7 +33,7 @@ async def send_named(link: Link, ids: tuple[str, str], name: str, payload: bytes
     request = SignalRun(new_id(), workflow_id, name, payload, *link.requests.address, run_id)
     sealed = await link.payloads.seal_message(request)
     try:
-        await _until_accepted(link, sealed, timeout_s)
+        await link.ask(sealed, timeout_s, "The signal is on the log and may still be handled.")
     except RequestRefused:
         await link.payloads.forget_message(sealed)
         raise
@@ -57,10 +57,7 @@ async def ask_query(
         QueryRun(new_id(), workflow_id, name, payload, *link.requests.address, run_id)
     )
     try:
-        with link.requests.asking(request) as asking:
-            reply = await asking.answer(timeout_s)
-        if reply is None:
-            raise RequestTimeout(await link.reads.silence(workflow_id, timeout_s or 0.0, asking))
+        reply = await link.ask(request, timeout_s)
         definition = query.definition if isinstance(query, HandlerDeclaration) else None
         return await link.payloads.answer(message_answer(run_id_of(request)), reply.result, definition)
     finally:
@@ -77,12 +74,3 @@ def named(message: object, args: tuple[Any, ...], kind: str) -> tuple[str, bytes
     if definition.name == DYNAMIC or definition.kind != kind:
         raise checks.not_a_handler(message, kind)
     return definition.name, checks.encoded_by(definition.signature, definition.name, args)
-
-
-async def _until_accepted(link: Link, request: SignalRun, timeout_s: float | None) -> Reply:
-    with link.requests.asking(request) as asking:
-        reply = await asking.answer(timeout_s)
-        if reply is not None:
-            return reply
-    text = await link.reads.silence(request.workflow_id, timeout_s or 0.0, asking)
-    raise RequestTimeout(f"{text} The signal is on the log and may still be handled.")

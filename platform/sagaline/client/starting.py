@@ -14,7 +14,7 @@ from sagaline.client.messages import called
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
 from sagaline.client.types import OnParked, TimeOptions
 from sagaline.client.waiting import EndOfRun, Terms
-from sagaline.errors import RequestRefused, RequestTimeout
+from sagaline.errors import RequestRefused
 from sagaline.handlers import SignalCall
 
 
@@ -60,17 +60,8 @@ async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
     """Sends the request until the run has begun; returns its id."""
     limit_s = checks.seconds(timeout)
 
-    async def ask(sealed: StartRun) -> Reply:
-        with link.requests.asking(sealed) as asking:
-            reply = await asking.answer(limit_s)
-            if reply is not None:
-                return reply
-        text = await link.reads.silence(request.workflow_id, limit_s, asking)
-        raise RequestTimeout(
-            f"{text} The start is on the log and is handled when a worker comes: ask again with the same id."
-        )
-
-    return (await _sealed(link, request, ask)).run_id
+    advice = "The start is on the log and is handled when a worker comes: ask again with the same id."
+    return (await _sealed(link, request, lambda sealed: link.ask(sealed, limit_s, advice))).run_id
 
 
 def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Awaitable[Reply]:

@@ -16,7 +16,7 @@ from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.messages import named
 from sagaline.client.requests import new_id
-from sagaline.errors import RequestRefused, RequestTimeout, UpdateError
+from sagaline.errors import RequestRefused, UpdateError
 
 R = TypeVar("R")
 
@@ -81,13 +81,10 @@ async def completed(sent: Sent, timeout_s: float | None) -> Any:
 async def _ask(sent: Sent, when: str, timeout_s: float | None) -> Reply:
     link, request = sent.link, msgspec.structs.replace(sent.request, reply_when=when)
     try:
-        with link.requests.asking(request) as asking:
-            reply = await asking.answer(timeout_s)
+        advice = "The update may still be handled: ask again with the same id."
+        reply = await link.ask(request, timeout_s, advice)
     except RequestRefused:
         await link.payloads.forget_message(request)
         raise
-    if reply is None:
-        text = await link.reads.silence(request.workflow_id, timeout_s or 0.0, asking)
-        raise RequestTimeout(f"{text} The update may still be handled: ask again with the same id.")
     await asyncio.shield(link.payloads.forget_message(request))  # the run keeps a copy of its own
     return reply
