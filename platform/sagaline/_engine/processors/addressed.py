@@ -17,6 +17,17 @@ def meant(state: ReadState, request: RunCommand) -> RunView | None:
     return last_of_chain(state, request.workflow_id, request.run_id)
 
 
+def recipient(state: ReadState, request: SignalRun | UpdateRun, message_id: str) -> RunView | Rejected | None:
+    """The run that a message is for. None when a run of the workflow id has received it, also when that has ended; the
+    same refusal again for a request that was refused."""
+    if state.receiver(request.workflow_id, message_id) is not None:
+        return None
+    refusal = state.refusal(request.request_id)
+    if refusal is not None:
+        return Rejected(request.request_id, request.workflow_id, refusal.failure)
+    return addressed(state, request)
+
+
 def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:
     """The run, open and not held; or why there is none that the command could mean."""
     workflow_id, run_id = request.workflow_id, request.run_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._model.events import SignalReceived
@@ -14,12 +14,9 @@ from sagaline._model.tokens import PREFIX, message_of
 def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
     """Empty for a signal that a run of the workflow id has received, also when that has ended; the same refusal again
     for one that was refused. A parked run receives signals and handles them when it goes on."""
-    if state.receiver(request.workflow_id, request.request_id) is not None:
+    run = recipient(state, request, request.request_id)
+    if run is None:
         return []
-    refusal = state.refusal(request.request_id)
-    if refusal is not None:
-        return Rejected(request.request_id, request.workflow_id, refusal.failure)
-    run = addressed(state, request)
     if isinstance(run, Rejected):
         return run
     if request.signal.startswith(PREFIX):

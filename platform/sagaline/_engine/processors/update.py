@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.messages import update_message
@@ -17,12 +17,9 @@ def process(state: ReadState, request: UpdateRun, now_ms: int) -> Decision:
 
     A parked run takes no updates: its code, and with it the validator, may be what has to be fixed.
     """
-    if state.receiver(request.workflow_id, update_message(request.update_id)) is not None:
+    run = recipient(state, request, update_message(request.update_id))
+    if run is None:
         return []
-    refusal = state.refusal(request.request_id)
-    if refusal is not None:
-        return Rejected(request.request_id, request.workflow_id, refusal.failure)
-    run = addressed(state, request)
     if isinstance(run, Rejected):
         return run
     if run.status == PARKED:
