@@ -11,7 +11,7 @@ from sagaline._model.limits import CHILDREN
 from sagaline._runtime.calls import ROLLING_BACK, Calls
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.frames import caller
-from sagaline._runtime.payload_bounds import SMALL_BYTES, check_input
+from sagaline._runtime.payload_bounds import encode_input
 from sagaline.errors import ChildError, SagalineError
 
 _STOPPED = "its parent no longer waits for it"
@@ -48,14 +48,12 @@ async def start(calls: Calls, workflow: WorkflowDefinition, args: tuple[Any, ...
     if calls.phase == ROLLING_BACK:  # a branch on its way out: it is closed there
         await calls.create_future()
     children = calls.table.children
-    if sum(child.status is None for child in children.values()) >= CHILDREN:
+    if len(children) >= CHILDREN and sum(child.status is None for child in children.values()) >= CHILDREN:
         raise SagalineError(
             f"Expected at most {CHILDREN:,} children at a time but {workflow.name} is one more ({caller()}). Wait for "
             f"some of them before others start."
         )
-    payload = workflow.signature.encode_input(args, kwargs)
-    if len(payload) > SMALL_BYTES:
-        check_input(calls.setup, workflow.name, payload)
+    payload = encode_input(calls.setup, workflow, args, kwargs)
     options, number = workflow.child, calls.table.next_number()
     child_id = options.id or f"{calls.run.run_id}/{number}"
     child = Child(number, workflow, child_id, calls.create_future(), calls.create_future())

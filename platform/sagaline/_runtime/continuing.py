@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from sagaline._runtime.bugs import ContinueAsNew
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.frames import caller
-from sagaline._runtime.payload_bounds import SMALL_BYTES, check_input
+from sagaline._runtime.payload_bounds import encode_input
 from sagaline.errors import SagalineError
 
 
@@ -19,7 +19,4 @@ def continue_as_new(calls: Calls, args: tuple[Any, ...], kwargs: dict[str, Any])
             f"Expected a saga to have nothing to undo when it continues as new but {step.activity.name} (step "
             f"{step.number}) may have had an effect ({caller()})."
         )
-    payload = workflow.signature.encode_input(args, kwargs)
-    if len(payload) > SMALL_BYTES:
-        check_input(calls.setup, workflow.name, payload)
-    raise ContinueAsNew(payload)
+    raise ContinueAsNew(encode_input(calls.setup, workflow, args, kwargs))

@@ -28,13 +28,15 @@ def check_arguments(setup: Setup, activity: ActivityDefinition, payload: bytes) 
         )
 
 
-def check_input(setup: Setup, workflow: str, payload: bytes) -> None:
-    """The arguments of a run that code asks for. Raises PayloadTooLarge."""
-    if (size := setup.sealed_size(payload)) > setup.payload_bytes:
+def encode_input(setup: Setup, workflow: WorkflowDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """The arguments of a run that code asks for, as they are recorded. Raises InvalidInput, PayloadTooLarge."""
+    payload = workflow.signature.encode_input(args, kwargs)
+    if len(payload) > SMALL_BYTES and (size := setup.sealed_size(payload)) > setup.payload_bytes:
         raise PayloadTooLarge(
-            f"Expected the arguments of {workflow} to have at most {setup.payload_bytes:,} bytes but they have "
+            f"Expected the arguments of {workflow.name} to have at most {setup.payload_bytes:,} bytes but they have "
             f"{size:,}. Store them, and pass a reference to them."
         )
+    return payload
 
 
 def encode_answer(setup: Setup, handler: HandlerDefinition, value: Any) -> bytes:
