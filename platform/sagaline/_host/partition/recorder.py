@@ -70,7 +70,7 @@ class Recorder:
         self._send(key, record, value, self._decided.drain_effects())
 
     def _at_least(self, positions: InputOffsets) -> InputOffsets:
-        """What an earlier record has said holds: a timer or a signal is decided on when the last input is recorded."""
+        """What an earlier record has said holds for all behind it, whatever ``positions`` says."""
         commands, results, _ = self._progress.recorded
         return max(positions[0], commands), max(positions[1], results)
 
