@@ -40,7 +40,9 @@ check: venv ## ruff, mypy strict, pyright strict, import contracts, tidy tests
 
 unit: venv
 	scripts/test-dependencies
-	$(BIN)/pytest
+	@# Half of their time tests wait: three share two cores. Those of Kafka have the machine for themselves.
+	$(BIN)/pytest -n 3 --dist worksteal -m "not kafka"
+	$(BIN)/pytest -m kafka
 
 kafka: venv ## A local single-node broker in the foreground, on PORT (9092)
 	PYTHONPATH=tests/support $(BIN)/python -m kafka_process --port $(PORT)

@@ -43,3 +43,10 @@ def seed() -> int:
     found = int(os.environ.get("SAGALINE_SEED") or uuid.uuid4().int % 10**9)
     print(f"SAGALINE_SEED={found}")
     return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for the broker is marked: ``-m "not kafka"`` is shared out, the rest has the machine for itself."""
+    for item in items:
+        if "broker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gc
 import os
 import shutil
 import subprocess
 import tempfile
 import uuid
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,15 @@ def engine_problem() -> str | None:
     finally:
         if client is not None:
             client.close()
+        _collect_sockets()
     return None
+
+
+def _collect_sockets() -> None:
+    """docker's client leaves a socket to the garbage collector, whose warning would come in any later test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class KafkaContainer:

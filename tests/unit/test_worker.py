@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_names import without_address
 
 from sagaline import ConfigurationError, SagalineError, Worker, WorkerOptions, activity, workflow
 
@@ -62,7 +63,7 @@ def make(**given: Any) -> Worker:
         ({"options": {"standbys": 1}}, r"options to be a WorkerOptions"),
         ({"payloads": "settings:payloads"}, r"payloads to be a sagaline.payloads.Payloads"),
     ],
-    ids=str,
+    ids=without_address,
 )
 async def test_nonsense_is_refused_in_words(given: dict[str, Any], words: str) -> None:
     """Fault 31."""
@@ -93,7 +94,7 @@ async def test_nonsense_is_refused_in_words(given: dict[str, Any], words: str) -
         {"end_when_stalled": "yes"},
         {"check_code": 1},
     ],
-    ids=str,
+    ids=without_address,
 )
 def test_options_that_make_no_sense_are_refused(given: dict[str, Any]) -> None:
     (name,) = given

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_names import without_address
 
 from sagaline import ConfigurationError
 from sagaline._model.limits import DURATION_MS
@@ -45,7 +46,7 @@ def test_a_duration_can_be_written_in_three_ways(duration: Any, expected_ms: int
         *(timedelta(0), timedelta(days=-1), timedelta.max, timedelta.min),
         *(None, b"10s", Decimal(1), [10], object()),
     ],
-    ids=lambda value: repr(value)[:30] if not isinstance(value, int) or value < 10**30 else "10**400",
+    ids=lambda value: without_address(value)[:30] if not isinstance(value, int) or value < 10**30 else "10**400",
 )
 def test_what_is_no_duration_or_out_of_bounds_is_refused_in_words(duration: Any) -> None:
     with pytest.raises(ConfigurationError, match="Expected the timeout ") as raised:
