@@ -81,7 +81,9 @@ class Script:
         last = self.history[-1] if self.history else None
         first = 1 if last is None else last.first_event_id + len(last.events)
         flags = () if self.history else self.flags
-        self.history.append(History(0, self.now_ms, "w", "r", first, 0, 0, 0, flags, False, recorded))
+        self.history.append(
+            History(0, self.now_ms, "w", self.instance.info.run_id, first, 0, 0, 0, flags, False, recorded)
+        )
 
     def done(self, step: int, result: bytes = b'"ok"') -> list[Command]:
         """An activity has completed."""

@@ -71,6 +71,8 @@ def samples() -> dict[str, records.Record]:
         events.ChildEnded(7, "failed", None, failure),
         events.ChildCancelRequested(7, "why"),
         events.RunTimedOut(),
+        events.LedgerCarried(2, b"[{}]"),
+        events.LedgerInherited(2, b"[{}]"),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),

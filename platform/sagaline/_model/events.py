@@ -14,6 +14,8 @@ from sagaline._model.children import ChildCancelRequested as ChildCancelRequeste
 from sagaline._model.children import ChildEnded as ChildEnded
 from sagaline._model.children import ChildRequested as ChildRequested
 from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.lives import LedgerCarried as LedgerCarried
+from sagaline._model.lives import LedgerInherited as LedgerInherited
 from sagaline._model.lives import PatchMarked as PatchMarked
 from sagaline._model.lives import RunContinued as RunContinued
 from sagaline._model.lives import RunTimedOut as RunTimedOut
@@ -49,6 +51,7 @@ class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
     compensation: str | None = None
     compensates: int | None = None
     outcome: str | None = None
+    compensates_run: str = ""
     version: int = 1
 
 
@@ -219,6 +222,7 @@ Input = (
     | ChildBegan
     | ChildEnded
     | RunTimedOut
+    | LedgerInherited
     | SignalReceived
     | UpdateAccepted
 )
@@ -236,6 +240,7 @@ Command = (
     | UpdateCompleted
     | ChildRequested
     | ChildCancelRequested
+    | LedgerCarried
 )
 Event = Input | Command
 
@@ -269,6 +274,8 @@ EVENTS: tuple[type[Event], ...] = (
     ChildEnded,
     ChildCancelRequested,
     RunTimedOut,
+    LedgerCarried,
+    LedgerInherited,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -285,5 +292,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         UpdateCompleted,
         ChildRequested,
         ChildCancelRequested,
+        LedgerCarried,
     }
 )

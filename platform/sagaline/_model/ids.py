@@ -45,3 +45,8 @@ def child_run_id(run_id: str, step: int, child_id: str) -> str:
 def idempotency_key(run_id: str, step: int) -> str:
     """The key a participant sees: the same for every attempt of a step."""
     return f"{run_id}/{step}"
+
+
+def compensation_key(run_id: str, step: int) -> str:
+    """The key of the compensation of a step that a later run of its chain undoes: the same whichever run that is."""
+    return f"{run_id}/{step}/compensation"

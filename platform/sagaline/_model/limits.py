@@ -60,6 +60,10 @@ PATCHES = 200
 """Patches that a run has asked for."""
 CHILDREN = 5_000
 """Children of a run that have not ended."""
+CARRIED_STEPS = 1_000
+"""Steps that a saga has to undo when it continues as new."""
+CARRIED_BYTES = 256_000
+"""Bytes of their compensations' arguments together, beside the input of the run that it continues as."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3

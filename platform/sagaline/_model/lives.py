@@ -26,3 +26,19 @@ class RunTimedOut(msgspec.Struct, frozen=True, gc=False):
     """The run has not ended by its deadline: it is stopped, and a saga rolls back."""
 
     version: int = 1
+
+
+class LedgerCarried(msgspec.Struct, frozen=True, gc=False):
+    """What a saga may have to undo goes along, sealed for the run that it continues as. It stands before that event."""
+
+    steps: int
+    ledger: bytes
+    version: int = 1
+
+
+class LedgerInherited(msgspec.Struct, frozen=True, gc=False):
+    """The run is given what the run before may have to undo: its own rollback does that, after its own steps."""
+
+    steps: int
+    ledger: bytes
+    version: int = 1

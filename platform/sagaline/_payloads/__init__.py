@@ -5,6 +5,7 @@ from sagaline._payloads.options import NO_CODECS, Payloads
 from sagaline._payloads.places import (
     Place,
     input_of,
+    ledger_of,
     message_answer,
     message_input,
     result_of,
@@ -28,6 +29,7 @@ __all__ = [
     "describe",
     "input_of",
     "is_sealed",
+    "ledger_of",
     "message_answer",
     "message_input",
     "result_of",

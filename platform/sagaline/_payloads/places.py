@@ -45,6 +45,11 @@ def update_result(run_id: str, update_id: str) -> Place:
     return Place(run_id, f"{update_id}/answer")
 
 
+def ledger_of(run_id: str) -> Place:
+    """What the runs before a run may have to undo."""
+    return Place(run_id, "ledger")
+
+
 def sent_message(message_run_id: str) -> Place:
     """The arguments of a message on its way. It may mean a run whose id is not known where it is sent, so it is bound
     to an id of its own, made as that of a run is."""

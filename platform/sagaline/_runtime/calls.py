@@ -14,7 +14,7 @@ from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.phases import FORWARD, ROLLED_BACK, ROLLING_BACK
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.steps import Step, Steps
+from sagaline._runtime.steps import Step, Steps, Undo
 
 __all__ = ["FORWARD", "ROLLED_BACK", "ROLLING_BACK", "Calls"]
 
@@ -85,7 +85,7 @@ class Calls(Protocol):
         activity: ActivityDefinition,
         payload: bytes,
         *,
-        compensates: Step | None = None,
+        compensates: Undo | None = None,
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""

@@ -208,3 +208,14 @@ class Registry:
         listed = list(activities)
         listed += [undo for activity in listed if (undo := activity.compensation) is not None]
         self.activities = by_name(listed, "activity")
+
+    def activity(self, name: str) -> ActivityDefinition:
+        """An activity by its name. Raises LookupError when it is not registered."""
+        try:
+            return self.activities[name]
+        except KeyError:
+            known = ", ".join(sorted(self.activities)) or "none"
+            raise LookupError(
+                f"Expected activity {name!r} to be registered with the worker but it has: {known}. "
+                f"Add it to Worker(activities=[...])."
+            ) from None

@@ -220,6 +220,8 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     if end == BUG:
         raise bug(error)
     if end == CONTINUED:
+        if loop.table.carried is not None:
+            loop.commands.add(events.LedgerCarried(*loop.table.carried))
         return events.RunContinued(successor_of(loop.run.run_id), next_input(error))
     rolled_back = loop.phase == ROLLED_BACK
     if end == CANCELLED and loop.run.timed_out:

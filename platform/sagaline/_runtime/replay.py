@@ -144,6 +144,7 @@ def describe(event: Event | None) -> str:
         events.RunCancelled: "the run's cancellation",
         events.SignalsHandled: "the handling of signals",
         events.RunContinued: "the run's continuation as new",
+        events.LedgerCarried: "what there is to undo for the run's continuation as new",
         events.UpdateCompleted: "the answer to an update",
     }
     step = getattr(event, "step", None)

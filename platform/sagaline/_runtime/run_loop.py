@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import zlib
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -21,9 +22,10 @@ from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_answer, encode_result
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.steps import Step, Steps
+from sagaline._runtime.steps import Step, Steps, Undo
 
 _OLD_BOUNDS = 10
+_CREATED = inspect.CORO_CREATED
 Body = Callable[[], Coroutine[Any, Any, Any]]
 
 
@@ -92,16 +94,11 @@ class RunLoop(DeterministicLoop):
         activity: ActivityDefinition,
         payload: bytes,
         *,
-        compensates: Step | None = None,
+        compensates: Undo | None = None,
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""
-        if activity.name not in self.setup.registry.activities:
-            known = ", ".join(sorted(self.setup.registry.activities)) or "none"
-            raise LookupError(
-                f"Expected activity {activity.name!r} to be registered with the worker but it has: {known}. "
-                f"Add it to Worker(activities=[...])."
-            )
+        self.setup.registry.activity(activity.name)
         if self._calls_left is not None and not self._may_call():
             return Step(0, activity, payload, self.create_future())
         undo = activity.link.definition
@@ -114,8 +111,9 @@ class RunLoop(DeterministicLoop):
                 options.timeout_ms,
                 retry or options.retry,
                 None if undo is None else undo.name,
-                compensates.number if compensates else None,
+                compensates.step if compensates else None,
                 compensates.outcome if compensates else None,
+                compensates.run_id if compensates and compensates.run_id != self.run.run_id else "",
             ),
             len(payload),
         )
@@ -180,6 +178,18 @@ class RunLoop(DeterministicLoop):
     def make_ready(self, handle: asyncio.Handle) -> None:
         """The handle runs in this activation."""
         self._ready.append(handle)
+
+    def cancel_main(self, reason: str) -> None:
+        """Cancels the main task, unless a saga is undoing its steps: that is shielded. Nothing of a task that is
+        cancelled before it has begun exists, so one that inherits something to undo begins first."""
+        main = self.main
+        if main is None or self.phase != FORWARD:
+            return
+        coroutine = main.get_coro()
+        if self.table.inherited and inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == _CREATED:
+            self.call_soon(main.cancel, reason)
+        else:
+            main.cancel(reason)
 
     def woken(self) -> str:
         """What is ready to run although the loop was quiet, in words; it is dropped. Empty when nothing is."""

@@ -41,5 +41,7 @@ class Setup:
     """Bytes of one payload at most, as ``sealed_size`` counts them."""
     record_bytes: int = limits.ACTIVATION_BYTES
     """The same for the input of a compensation, which may be an input and a result."""
+    carried_bytes: int = limits.CARRIED_BYTES
+    """The same for what a saga has to undo when it continues as new."""
     sealed_size: Callable[[bytes], int] = len
     """Bytes that a payload will have in a record. Only called for large ones."""

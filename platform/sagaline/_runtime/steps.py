@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import UnknownStep
@@ -40,10 +42,22 @@ class Step:
             self.settled.set_result(None)
 
 
+class Undo(msgspec.Struct, frozen=True, gc=False):
+    """A step that may have had an effect, and the call that undoes it: data, which later runs of the chain and later
+    versions of the code can read. ``run_id`` is that of the run that the step is of."""
+
+    run_id: str
+    step: int
+    activity: str
+    outcome: str
+    compensation: str
+    input: msgspec.Raw
+
+
 class Steps:
     """Activities and timers of a run, numbered together; and its mailbox."""
 
-    __slots__ = ("activities", "children", "count", "mailbox", "open", "timers")
+    __slots__ = ("activities", "carried", "children", "count", "inherited", "mailbox", "open", "timers")
 
     def __init__(self) -> None:
         self.count = 0
@@ -51,6 +65,8 @@ class Steps:
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
         self.children: dict[int, Any] = {}  # ``children.Child`` by number
+        self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
+        self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:
@@ -92,10 +108,10 @@ class Steps:
         """True when the timer was still to fire."""
         return self.timers.pop(handle.number, None) is not None
 
-    def undoable(self) -> Step | None:
-        """The first step that a rollback would undo."""
-        steps = self.activities.values()
-        return next((step for step in steps if step.activity.compensation and step.outcome != FAILED), None)
+    def undoable(self) -> list[Step]:
+        """The steps that a rollback has to undo, in the order in which they started, and those of which that is not
+        known yet."""
+        return [step for step in self.activities.values() if step.activity.compensation and step.outcome != FAILED]
 
     def clear(self) -> None:
         """Drops everything that refers back to the run's loop, so that no garbage collection has to find it."""
@@ -116,6 +132,15 @@ def takes_result(activity: ActivityDefinition) -> bool:
     """True when what undoes the activity is given its result too."""
     undo = activity.compensation
     return undo is not None and len(undo.signature.parameters) > len(activity.signature.parameters)
+
+
+def undo_of(step: Step, run_id: str) -> Undo:
+    """How a step of a run is undone. Contract: its outcome is known, and it has a compensation."""
+    compensation = step.activity.compensation
+    if compensation is None or step.outcome is None:
+        raise ValueError(f"Expected a step that can be undone but got step {step.number} ({step.activity.name})")
+    arguments = msgspec.Raw(compensation_input(step))
+    return Undo(run_id, step.number, step.activity.name, step.outcome, compensation.name, arguments)
 
 
 def compensation_input(step: Step) -> bytes:

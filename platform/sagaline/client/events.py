@@ -20,7 +20,7 @@ from sagaline.client.types import HistoryEvent
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 _INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
 _OPTIONAL = frozenset(
-    {"continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"}
+    "continued_from,first_run_id,parent_id,parent_run_id,parent_step,delay_ms,deadline,compensates_run".split(",")
 )
 """Left out where they say nothing."""
 _TIMES = frozenset({"due_at", "retry_at", "deadline"})

@@ -14,6 +14,7 @@ from sagaline._runtime.bugs import Difference, WorkflowBug
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.registration import registry_of
 from sagaline._runtime.replay import replay as follow_history
+from sagaline.activity import activity
 from sagaline.client.exported import ExportedRun, read_exported
 from sagaline.errors import ConfigurationError, PayloadUnavailable
 from sagaline.workflow import Workflow
@@ -50,8 +51,12 @@ def _raised(bug: WorkflowBug) -> Difference:
 class _EveryActivity(dict[str, ActivityDefinition]):
     """Replay calls no activity, so it does not matter which a worker would have."""
 
-    def __contains__(self, name: object) -> bool:
-        return True
+    def __missing__(self, name: str) -> ActivityDefinition:
+        definition = self[name] = activity(name=name)(_nothing).definition
+        return definition
+
+
+async def _nothing() -> None: ...
 
 
 class Replayer:

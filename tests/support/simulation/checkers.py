@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, Record
@@ -16,29 +15,12 @@ from sagaline._model import events as e
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
+from simulation.book_checkers import ChainBooks, Run
 from simulation.ids import Ids
-from simulation.load import DONE, Books
+from simulation.load import Books
 from simulation.talk_checkers import TalkChecks
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunContinued)
-
-
-@dataclass
-class Run:
-    """A run as its valid records tell it."""
-
-    workflow_id: str
-    next_event_id: int = 1
-    epoch: int = -1
-    last_at: int = 0
-    terminal: Any = None
-    scheduled: dict[int, e.ActivityScheduled] = field(default_factory=dict)
-    outcomes: dict[int, Any] = field(default_factory=dict)
-    timers: dict[int, int] = field(default_factory=dict)
-    parent: tuple[str, int] = ("", 0)
-    children: dict[int, Any] = field(default_factory=dict)  # by step: how each has ended, or None
-    parked: bool = False
-    ended_at_s: float = 0.0
 
 
 class Watcher:
@@ -237,11 +219,13 @@ class Watcher:
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:
                 self.violations.append(f"{request_id} was never answered ({kind})")
-        for run_id, run in [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]:
+        known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
+        books = ChainBooks(self.books, self.violations, self.marks, known)
+        for run_id, run in known:
             if run.terminal is None:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
-                self._check_books(run_id, run)
+                books.check(run_id, run)
         return self.violations + self.books.violations
 
     def _check_lost(self, record: Record, found: StartRun) -> None:
@@ -249,25 +233,6 @@ class Watcher:
         others = [run for run in runs if run.workflow_id == found.workflow_id]
         if not others and found.request_id not in self.refused:
             self._fail(record, f"the start of {found.workflow_id} was lost")
-
-    def _check_books(self, run_id: str, run: Run) -> None:
-        self._check_order(run)
-        undone = {one.compensates for one in run.scheduled.values() if one.compensates is not None}
-        for step, scheduled in run.scheduled.items():
-            if scheduled.compensates is not None:
-                continue
-            entry = self.books.entries.get(f"{run_id}/{step}")
-            outcome = run.outcomes.get(step)
-            if isinstance(outcome, e.ActivityCompleted) and step not in undone and entry != DONE:
-                self.violations.append(f"{run.workflow_id} step {step} is completed but the books say {entry}")
-            rolled_back = isinstance(run.terminal, e.RunFailed | e.RunCancelled) and run.terminal.rolled_back
-            if rolled_back and entry == DONE:
-                self.violations.append(f"{run.workflow_id} was rolled back but step {step} stands in the books")
-
-    def _check_order(self, run: Run) -> None:
-        undone = [one.compensates for _, one in sorted(run.scheduled.items()) if one.compensates is not None]
-        if undone != sorted(undone, reverse=True) or len(set(undone)) != len(undone):
-            self.violations.append(f"{run.workflow_id} compensated in the order {undone}")
 
 
 def commands_of(full: dict[tuple[str, int], list[Record]]) -> dict[int, list[Record]]:

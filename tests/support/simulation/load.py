@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sagaline import ActivityError, ChildError, Retry, activity, saga, workflow
+from sagaline import ActivityError, ApplicationError, ChildError, Retry, activity, saga, workflow
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 
 Plan = list[Any]
@@ -120,7 +120,12 @@ async def plain(plan: Plan, again: int = 0) -> int:
 
 @saga
 async def undoing(plan: Plan, again: int = 0) -> int:
-    return await perform(plan)
+    count = await perform(plan)
+    if again:
+        undoing.continue_as_new(plan, again - 1)
+    if workflow.info().continued_from and len(plan) % 2:
+        raise ApplicationError("the last of the chain undoes all of it")
+    return count
 
 
 def registry(others: Sequence[WorkflowDefinition] = ()) -> Registry:

@@ -7,6 +7,7 @@ from typing import Any
 from sagaline._engine import replies
 from sagaline._engine.tables.children import Children
 from sagaline._host.runs.activations import Activations
+from sagaline._runtime.sagas import ledger
 from simulation.mutant_registry import Patch, mutant
 
 
@@ -28,6 +29,12 @@ def frees_the_id_between_two_runs_of_a_chain() -> list[Patch]:
             self._state.remove_run(run)  # type: ignore[arg-type]
 
     return [(Activations, "begin_pending", begin)]
+
+
+@mutant
+def drops_a_carried_step() -> list[Patch]:
+    original = ledger.read
+    return [(ledger, "read", lambda payload: original(payload)[1:])]
 
 
 @mutant

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from script import Script, fetch, names, store
+from script import Script, fetch, names
 
-from sagaline import saga, workflow
+from sagaline import workflow
 from sagaline._model import events as e
 from sagaline._model.ids import successor_of
 from sagaline._runtime import run
@@ -69,25 +69,6 @@ def test_a_failure_beside_it_counts_more() -> None:
             group.create_task(fails())
 
     assert names(Script(both).commands) == ["RunFailed"]
-
-
-def test_a_saga_continues_when_it_has_nothing_to_undo() -> None:
-    @saga
-    async def undoes() -> None:
-        await fetch("a")
-        try:
-            await store("b")
-        finally:
-            workflow.continue_as_new()
-
-    script = Script(undoes)
-    script.done(1)
-    with pytest.raises(WorkflowBug, match=r"nothing to undo when it continues as new but store \(step 2\) may have"):
-        script.done(2)
-    script = Script(undoes)
-    script.done(1)
-    assert names(script.fails(2, clean=True)) == ["RunContinued"]
-    script.check_replay()
 
 
 def test_wrong_arguments_and_another_workflow_are_bugs_with_their_place() -> None:

@@ -16,6 +16,8 @@ from sagaline._engine.appliers import (
     child_cancel_requested,
     child_ended,
     child_requested,
+    ledger_carried,
+    ledger_inherited,
     patch_marked,
     run_cancelled,
     run_completed,
@@ -72,6 +74,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.ChildEnded, 1): child_ended.apply,
     (events.ChildCancelRequested, 1): child_cancel_requested.apply,
     (events.RunTimedOut, 1): run_timed_out.apply,
+    (events.LedgerCarried, 1): ledger_carried.apply,
+    (events.LedgerInherited, 1): ledger_inherited.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

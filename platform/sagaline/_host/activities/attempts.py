@@ -14,7 +14,7 @@ from sagaline._host.activities.user_code import TaskExit, UserCode, UserTasks
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._model.failure import APPLICATION, CANCELLED, TIMEOUT, Failure
-from sagaline._model.ids import idempotency_key
+from sagaline._model.ids import compensation_key, idempotency_key
 from sagaline._model.limits import PAYLOAD_BYTES
 from sagaline._payloads import step_input, step_result
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
@@ -66,16 +66,19 @@ class Attempt:
     def info(self) -> ActivityInfo:
         """What its code may ask about it."""
         row, scheduled, run_id = self.row, self.row.scheduled, self.run_id
-        forward = None
+        forward, key = None, idempotency_key(run_id, scheduled.step)
         if scheduled.compensates is not None:
-            forward = ForwardStep(idempotency_key(run_id, scheduled.compensates), scheduled.outcome or "unknown")
+            of_run = scheduled.compensates_run or run_id
+            forward = ForwardStep(idempotency_key(of_run, scheduled.compensates), scheduled.outcome or "unknown")
+            if scheduled.compensates_run:
+                key = compensation_key(of_run, scheduled.compensates)
         return ActivityInfo(
             row.workflow_id,
             run_id,
             scheduled.activity,
             scheduled.step,
             row.attempt,
-            idempotency_key(run_id, scheduled.step),
+            key,
             (self.begun_ms + scheduled.timeout_ms) / 1000,
             forward,
         )

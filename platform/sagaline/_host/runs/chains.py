@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 
 from sagaline._engine.state import State
@@ -10,7 +12,7 @@ from sagaline._host.runs.sealing import place_of
 from sagaline._host.runs.weights import weight
 from sagaline._model import limits
 from sagaline._model.codec import decode
-from sagaline._model.events import Event, RunContinued, RunStarted, SignalReceived
+from sagaline._model.events import Event, LedgerCarried, LedgerInherited, RunContinued, RunStarted, SignalReceived
 from sagaline._model.records import History
 from sagaline._payloads import Sealer
 from sagaline.errors import PayloadUnavailable
@@ -18,7 +20,7 @@ from sagaline.errors import PayloadUnavailable
 
 def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
     """What an unfinished run begins with, or goes on with, up to a record's size. Raises BlobsUnavailable."""
-    events: list[Event] = [] if run.next_event_id > 1 else [_first_event(state, run)]
+    events = [] if run.next_event_id > 1 else _first_events(state, run)
     total = sum(map(weight, events))
     if run.inherits:
         for number, waiting in enumerate(state.signals.of(run.continued_from)):
@@ -31,18 +33,16 @@ def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
     return events
 
 
-def _first_event(state: State, run: RunView) -> RunStarted:
-    """The payload is taken as it is: it was sealed for this run."""
+def _first_events(state: State, run: RunView) -> list[Event]:
+    """The payloads are taken as they are: they were sealed for this run."""
     ended = state.run_by_id(run.workflow_id, run.continued_from)
-    value: bytes | None = None
-    if ended is not None:
-        for value in state.history.records(ended.run_id):  # noqa: B007  # the last one
-            pass
-    record = None if value is None else decode(value)
-    last = record.events[-1] if isinstance(record, History) else None
+    values = deque([] if ended is None else state.history.records(ended.run_id), maxlen=2)  # they may be cut there
+    records = [record for record in map(decode, values) if isinstance(record, History)]
+    recorded = [event for record in records for event in record.events]
+    last = recorded[-1] if recorded else None
     if not isinstance(last, RunContinued):
         raise ValueError(f"Expected the history of run {run.continued_from} to end with RunContinued but it has {last}")
-    return RunStarted(
+    started = RunStarted(
         run.workflow,
         last.input,
         run.request_id,
@@ -56,6 +56,11 @@ def _first_event(state: State, run: RunView) -> RunStarted:
         run.parent_step,
         deadline=run.deadline,
     )
+    match recorded:
+        case [*_, LedgerCarried(steps=steps, ledger=ledger), _]:
+            return [started, LedgerInherited(steps, ledger)]
+        case _:
+            return [started]
 
 
 def _sealed_anew(signal: SignalReceived, run: RunView, sealer: Sealer) -> SignalReceived:

@@ -15,6 +15,8 @@ from sagaline._model.events import (
     ChildRequested,
     Command,
     Event,
+    LedgerCarried,
+    LedgerInherited,
     RunCompleted,
     RunContinued,
     RunStarted,
@@ -23,16 +25,26 @@ from sagaline._model.events import (
     UpdateCompleted,
 )
 from sagaline._model.failure import BUG, Failure
-from sagaline._model.ids import child_run_id
+from sagaline._model.ids import child_run_id, successor_of
 from sagaline._model.records import ActivityResult, History
-from sagaline._payloads import Place, Sealer, input_of, message_input, result_of, step_input, step_result, update_result
+from sagaline._payloads import (
+    Place,
+    Sealer,
+    input_of,
+    ledger_of,
+    message_input,
+    result_of,
+    step_input,
+    step_result,
+    update_result,
+)
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
-_OF_OTHERS = (ChildRequested, RunContinued)
+_OF_OTHERS = (ChildRequested, LedgerCarried, RunContinued)
 """Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
@@ -47,6 +59,10 @@ def place_of(run_id: str, event: object) -> Place:
             return step_result(run_id, event.step)
         case RunContinued():  # as that of the run that begins with it
             return input_of(event.run_id)
+        case LedgerCarried():
+            return ledger_of(successor_of(run_id))
+        case LedgerInherited():
+            return ledger_of(run_id)
         case RunCompleted():
             return result_of(run_id)
         case ActivityScheduled():
@@ -66,7 +82,8 @@ def place_of(run_id: str, event: object) -> Place:
 def setup_of(registry: Registry, sealer: Sealer) -> Setup:
     """What instances are made with: how large their payloads may be depends on what is done with them."""
     if sealer.has_blobs:
-        return Setup(registry, payload_bytes=sealer.max_bytes, record_bytes=2 * sealer.max_bytes)
+        most = sealer.max_bytes
+        return Setup(registry, payload_bytes=most, record_bytes=2 * most, carried_bytes=most)
     return Setup(registry, sealed_size=lambda payload: len(sealer.seal(result_of(""), payload)))
 
 

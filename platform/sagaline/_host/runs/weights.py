@@ -23,6 +23,8 @@ PAYLOADS: dict[type[Any], str] = {
     events.RunCompleted: "result",
     events.SignalReceived: "input",
     events.RunContinued: "input",
+    events.LedgerCarried: "ledger",
+    events.LedgerInherited: "ledger",
     events.UpdateAccepted: "input",
     events.UpdateCompleted: "result",
     events.ChildRequested: "input",
@@ -87,6 +89,10 @@ def _continued(event: events.RunContinued) -> int:
     return len(event.input)
 
 
+def _ledger(event: events.LedgerCarried | events.LedgerInherited) -> int:
+    return len(event.ledger)
+
+
 def _child(event: events.ChildRequested) -> int:
     return len(event.input) + 4 * (len(event.child_id) + len(event.workflow))
 
@@ -123,6 +129,8 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
     events.RunContinued: _continued,
+    events.LedgerCarried: _ledger,
+    events.LedgerInherited: _ledger,
     events.ChildRequested: _child,
     events.ChildEnded: _outcome,
     events.ChildCancelRequested: _reason,

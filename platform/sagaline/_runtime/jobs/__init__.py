@@ -17,6 +17,7 @@ from sagaline._runtime.jobs import (
     cancel_requested,
     child_began,
     child_ended,
+    ledger_inherited,
     run_started,
     run_timed_out,
     signal_received,
@@ -34,12 +35,14 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.ChildBegan: child_began.apply,
     events.ChildEnded: child_ended.apply,
     events.RunTimedOut: run_timed_out.apply,
+    events.LedgerInherited: ledger_inherited.apply,
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 
 _RANKS: dict[type[Event], int] = {
+    events.LedgerInherited: -1,
     events.SignalReceived: -1,
     events.UpdateAccepted: -1,
     events.RunStarted: 0,
@@ -48,5 +51,6 @@ _RANKS: dict[type[Event], int] = {
 
 
 def in_order(jobs: Sequence[Event]) -> Sequence[Event]:
-    """Signals and updates first, then the run's start, its cancellation last, the others between them as they came."""
+    """What is inherited first, with signals and updates; then the run's start; its cancellation last, and the others
+    between them as they came."""
     return jobs if len(jobs) == 1 else sorted(jobs, key=lambda job: _RANKS.get(type(job), 1))

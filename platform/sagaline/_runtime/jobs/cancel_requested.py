@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from sagaline._model.events import CancelRequested
-from sagaline._runtime.calls import FORWARD
 from sagaline._runtime.run_loop import RunLoop
 
 
 def apply(loop: RunLoop, job: CancelRequested) -> None:
     """Cancels the main task, unless a saga is undoing its steps: that is shielded."""
     loop.cancel_reason = job.reason
-    if loop.main is not None and loop.phase == FORWARD:
-        loop.main.cancel(job.reason)
+    loop.cancel_main(job.reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sagaline._model.events import RunTimedOut
-from sagaline._runtime.phases import FORWARD
 from sagaline._runtime.run_loop import RunLoop
 
 _REASON = "the run's time is over"
@@ -14,5 +13,4 @@ def apply(loop: RunLoop, job: RunTimedOut) -> None:
     if loop.cancel_reason is not None:
         return
     loop.cancel_reason, loop.run.timed_out = _REASON, True
-    if loop.main is not None and loop.phase == FORWARD:
-        loop.main.cancel(_REASON)
+    loop.cancel_main(_REASON)

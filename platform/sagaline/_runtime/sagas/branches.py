@@ -20,16 +20,18 @@ async def stop(calls: Calls) -> None:
         return
     last = calls.table.count
     calls.allow_calls(CLEANUP_CALLS * len(branches))
-    for _ in range(CANCELS):
-        for branch in calls.live_tasks():
-            branch.cancel("the saga rolls back")
-        await calls.quiet()
-        while calls.live_tasks() and (step := calls.table.newest_open()) is not None and step.number > last:
-            await settled(calls, step)
+    try:
+        for _ in range(CANCELS):
+            for branch in calls.live_tasks():
+                branch.cancel("the saga rolls back")
             await calls.quiet()
-    calls.allow_calls(0)
-    close_all(calls.live_tasks)
-    calls.allow_calls(None)
+            while calls.live_tasks() and (step := calls.table.newest_open()) is not None and step.number > last:
+                await settled(calls, step)
+                await calls.quiet()
+        calls.allow_calls(0)
+        close_all(calls.live_tasks)
+    finally:
+        calls.allow_calls(None)
 
 
 async def settled(calls: Calls, step: Step) -> None:

@@ -1,7 +1,7 @@
 """Rollback: when a saga fails or is cancelled, every step that may have had an effect is compensated.
 
-In reverse order of start, one after the other, shielded from cancellation. A compensation that fails for good
-parks the run: a saga is never silently half done.
+In reverse order of start, one after the other, those of the runs before it last, shielded from cancellation. A
+compensation that fails for good parks the run: a saga is never silently half done.
 """
 
 from __future__ import annotations
@@ -12,18 +12,22 @@ from typing import Any
 
 from sagaline._runtime.bugs import CompensationFailed
 from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
-from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.endings import BUG, CONTINUED, meaning
 from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
-from sagaline._runtime.sagas import branches
-from sagaline._runtime.steps import FAILED, Step, compensation_input
+from sagaline._runtime.sagas import branches, ledger
+from sagaline._runtime.steps import Undo
 from sagaline.errors import ActivityError
 
 
 async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> bytes:
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out. Returns the result's JSON."""
     try:
-        return calls.encode_result(await body())
+        try:
+            return calls.encode_result(await body())
+        except BaseException as error:
+            if meaning(error, calls.cancel_reason is not None) == CONTINUED:
+                await ledger.carry(calls)
+            raise
     except BaseException as error:
         if not _is_undone(calls, error):
             raise
@@ -55,22 +59,18 @@ async def _cancel_branches(calls: Calls) -> None:
 
 
 async def _roll_back(calls: Calls) -> None:
-    ledger = [
-        (step, undo) for step in calls.table.activities.values() if (undo := step.activity.compensation) is not None
-    ]
-    for step, _ in ledger:
-        await branches.settled(calls, step)  # it could be undone before it happens
-    for step, undo in reversed(ledger):
-        if step.outcome != FAILED:
-            await _compensate(calls, step, undo)
+    for undo in reversed(await ledger.settle(calls)):
+        await _compensate(calls, undo)
 
 
-async def _compensate(calls: Calls, step: Step, compensation: ActivityDefinition) -> None:
-    undo = calls.schedule(compensation, compensation_input(step), compensates=step)
+async def _compensate(calls: Calls, undo: Undo) -> None:
+    compensation = calls.setup.registry.activity(undo.compensation)
+    call = calls.schedule(compensation, bytes(undo.input), compensates=undo)
     try:
-        await undo.future
+        await call.future
     except ActivityError as error:
+        of_run = "" if undo.run_id == calls.run.run_id else f" of run {undo.run_id}"
         raise CompensationFailed(
-            f"Expected {compensation.name} to undo step {step.number} ({step.activity.name}) but it failed for good: "
+            f"Expected {undo.compensation} to undo step {undo.step}{of_run} ({undo.activity}) but it failed for good: "
             f"{error.failure.type}: {error.failure.message}. The run waits for a person."
         ) from error

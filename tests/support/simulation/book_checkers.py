@@ -1,0 +1,79 @@
+"""What must hold of the participant's books, run by run and over runs that continue as new."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sagaline._model import events as e
+from simulation.load import DONE, Books
+
+
+@dataclass
+class Run:
+    """A run as its valid records tell it."""
+
+    workflow_id: str
+    next_event_id: int = 1
+    epoch: int = -1
+    last_at: int = 0
+    terminal: Any = None
+    scheduled: dict[int, e.ActivityScheduled] = field(default_factory=dict)
+    outcomes: dict[int, Any] = field(default_factory=dict)
+    timers: dict[int, int] = field(default_factory=dict)
+    parent: tuple[str, int] = ("", 0)
+    children: dict[int, Any] = field(default_factory=dict)  # by step: how each has ended, or None
+    parked: bool = False
+    ended_at_s: float = 0.0
+
+
+class ChainBooks:
+    """Every step that may have had an effect is undone once where its chain of runs is rolled back, in reverse order;
+    nothing else is."""
+
+    def __init__(
+        self, books: Books, violations: list[str], marks: Counter[str], runs: Sequence[tuple[str, Run]]
+    ) -> None:
+        self._books, self._violations, self._marks = books, violations, marks
+        self._runs = dict(runs)
+        self._places: dict[str, int] = {}
+        """The place of each run in its chain."""
+        for run_id in self._runs:
+            place, behind = 0, run_id
+            while isinstance(end := self._runs[behind].terminal, e.RunContinued) and end.run_id in self._runs:
+                place, behind = place + 1, end.run_id
+                self._places[behind] = max(self._places.get(behind, 0), place)
+        self._undone = {place for run_id, run in runs for place in _undone(run_id, run)}
+
+    def check(self, run_id: str, run: Run) -> None:
+        """A run that has ended."""
+        self._check_order(run_id, run)
+        last = run.terminal
+        while isinstance(last, e.RunContinued) and last.run_id in self._runs:
+            last = self._runs[last.run_id].terminal
+        rolled_back = isinstance(last, e.RunFailed | e.RunCancelled) and last.rolled_back
+        for step, scheduled in run.scheduled.items():
+            if scheduled.compensates is not None:
+                continue
+            entry = self._books.entries.get(f"{run_id}/{step}")
+            outcome = run.outcomes.get(step)
+            is_undone = (run_id, step) in self._undone
+            if isinstance(outcome, e.ActivityCompleted) and not is_undone and entry != DONE:
+                self._violations.append(f"{run.workflow_id} step {step} is completed but the books say {entry}")
+            if rolled_back and entry == DONE:
+                self._violations.append(f"{run.workflow_id} was rolled back but step {step} stands in the books")
+
+    def _check_order(self, run_id: str, run: Run) -> None:
+        undone = _undone(run_id, run)
+        self._marks["undone for an earlier run"] += any(of_run != run_id for of_run, _ in undone)
+        places = [(self._places.get(of_run, 0), step) for of_run, step in undone]
+        if places != sorted(places, reverse=True) or len(set(undone)) != len(undone):
+            self._violations.append(f"{run.workflow_id} compensated in the order {undone}")
+
+
+def _undone(run_id: str, run: Run) -> list[tuple[str, int]]:
+    """The run and step of what a run has compensated, in order."""
+    calls = [call for _, call in sorted(run.scheduled.items()) if call.compensates is not None]
+    return [(call.compensates_run or run_id, call.compensates) for call in calls]
