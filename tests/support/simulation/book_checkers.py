@@ -75,5 +75,5 @@ class ChainBooks:
 
 def _undone(run_id: str, run: Run) -> list[tuple[str, int]]:
     """The run and step of what a run has compensated, in order."""
-    calls = [call for _, call in sorted(run.scheduled.items()) if call.compensates is not None]
-    return [(call.compensates_run or run_id, call.compensates) for call in calls]
+    calls = [call for _, call in sorted(run.scheduled.items())]
+    return [(call.compensates_run or run_id, call.compensates) for call in calls if call.compensates is not None]
