@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
 
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import checks
@@ -115,11 +115,18 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _WITHOUT_END, place))
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
-            definition = _define(undo, f"@{self.name}.compensation", name, options, ())
+            definition = _define(undo, f"@{self.name}.compensation", name, options, _Errors())
             self._definition.link.declare(self._definition, definition)
             return Activity(definition)
 
         return declare if fn is None else declare(fn)
+
+
+class _Errors(NamedTuple):
+    """What an activity says of its errors."""
+
+    refusals: tuple[type[Exception], ...] = ()
+    retry_if: Callable[[Exception], bool] | None = None
 
 
 def _define(
@@ -127,29 +134,36 @@ def _define(
     decorator: str,
     name: str | None,
     options: ActivityOptions,
-    refusals: tuple[type[Exception], ...],
+    errors: _Errors,
 ) -> ActivityDefinition:
     checks.require_function(fn, decorator)
     place = checks.place_of(fn)
     shown, is_method = checks.name_for(fn, name, place), checks.is_method(fn)
     signature = Signature(fn, shown, is_method=is_method)
     return ActivityDefinition(
-        shown, fn, signature, inspect.iscoroutinefunction(fn), options, refusals, is_method=is_method
+        shown,
+        fn,
+        signature,
+        inspect.iscoroutinefunction(fn),
+        options,
+        errors.refusals,
+        errors.retry_if,
+        is_method=is_method,
     )
 
 
 class _Decorator:
     """``@activity(...)`` with its options, waiting for the function."""
 
-    def __init__(self, name: str | None, options: ActivityOptions, refusals: tuple[type[Exception], ...] = ()) -> None:
-        self._name, self._options, self._refusals = name, options, refusals
+    def __init__(self, name: str | None, options: ActivityOptions, errors: _Errors) -> None:
+        self._name, self._options, self._errors = name, options, errors
 
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Activity[P, R]: ...
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Activity[P, R]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Activity[Any, Any]:
-        return Activity(_define(fn, "@activity", self._name, self._options, self._refusals))
+        return Activity(_define(fn, "@activity", self._name, self._options, self._errors))
 
 
 class _ActivityNamespace:
@@ -168,6 +182,7 @@ class _ActivityNamespace:
         timeout: Duration = "60s",
         retry: Retry | None = None,
         refusals: Sequence[type[Exception]] = (),
+        retry_if: Callable[[Exception], bool] | None = None,
     ) -> _Decorator: ...
     def __call__(
         self,
@@ -178,16 +193,22 @@ class _ActivityNamespace:
         timeout: Duration = "60s",
         retry: Retry | None = None,
         refusals: Sequence[type[Exception]] = (),
+        retry_if: Callable[[Exception], bool] | None = None,
     ) -> Any:
         """Makes a function an activity.
 
         ``timeout`` bounds one attempt. ``refusals`` are errors by which the step says no and provably leaves no
-        effect: they are not retried, and a saga has nothing to compensate for that step. An async function runs
-        on the worker's event loop, an ordinary one in a thread.
+        effect: they are not retried, and a saga has nothing to compensate for that step. ``retry_if`` is asked
+        about every other error that its retry policy would retry: False ends the attempts. It runs in the worker
+        that has run the attempt, and a predicate that raises counts as True. An async function runs on the worker's
+        event loop, an ordinary one in a thread. Raises ConfigurationError.
         """
         place = caller()
         options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _DEFAULT, place))
-        decorator = _Decorator(name, options, checks.exception_classes(refusals, "refusals", place))
+        errors = _Errors(
+            checks.exception_classes(refusals, "refusals", place), checks.predicate(retry_if, "retry_if", place)
+        )
+        decorator = _Decorator(name, options, errors)
         return decorator if fn is None else decorator(fn)
 
     def info(self) -> ActivityInfo:

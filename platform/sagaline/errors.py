@@ -27,6 +27,7 @@
 
 from __future__ import annotations
 
+from sagaline._model.durations import Duration, duration_ms
 from sagaline._model.failure import APPLICATION, Failure
 
 __all__ = [
@@ -75,32 +76,56 @@ class ApplicationError(FailureError):
     """A failure of your own.
 
     ``retryable=False`` ends the attempts of the activity that raises it; a subclass may say so for all of its kind.
-    ``type`` names the error for retry rules and readers; by default it is the class's name. A subclass with a
-    constructor of its own need not call this one::
+    ``next_delay`` is how long the next attempt waits, in place of what the retry policy says: a service has told when
+    to come back. ``type`` names the error for retry rules and readers; by default it is the class's name. A subclass
+    with a constructor of its own need not call this one::
 
         class CardDeclined(ApplicationError):
             retryable = False
+
+    Raises ConfigurationError when ``next_delay`` is no duration.
     """
 
     type: str = "ApplicationError"
     retryable: bool = True
+    next_delay: Duration | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "type" not in cls.__dict__:
             cls.type = cls.__name__
+        if "next_delay" in cls.__dict__:
+            _check_delay(cls.next_delay)
 
-    def __init__(self, message: str, *, type: str | None = None, retryable: bool | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str | None = None,
+        retryable: bool | None = None,
+        next_delay: Duration | None = None,
+    ) -> None:
         super().__init__(message)
         if type:
             self.type = type
         if retryable is not None:
             self.retryable = retryable
+        if next_delay is not None:
+            _check_delay(next_delay)
+            self.next_delay = next_delay
 
     @property
     def failure(self) -> Failure:
         """The failure as data."""
         return Failure(self.type, str(self), APPLICATION, retryable=self.retryable)
+
+
+def _check_delay(delay: Duration | None) -> None:
+    try:
+        if delay is not None:
+            duration_ms(delay, "next_delay", least_ms=0)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 class ActivityError(FailureError):

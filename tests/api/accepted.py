@@ -69,7 +69,10 @@ class Payments:
     async def repay(self, order: Order, cents: int, payment: int | None) -> None: ...
 
     @activity(
-        timeout=timedelta(seconds=5), refusals=[ValueError], retry=Retry(non_retryable=[KeyError, "card.declined"])
+        timeout=timedelta(seconds=5),
+        refusals=[ValueError],
+        retry=Retry(non_retryable=[KeyError, "card.declined"]),
+        retry_if=lambda error: isinstance(error, OSError),
     )
     def check(self, order: Order) -> bool:
         return bool(self.pool)

@@ -257,6 +257,30 @@ async def test_retries(sagaline_env: MakeEnvironment) -> None:
         assert [call.attempt for call in env.calls(flaky)] == [1, 2, 3, 1]
 
 
+@activity(retry=Retry(attempts=3), retry_if=lambda error: isinstance(error, ApplicationError))
+async def busy(error: str) -> int:
+    if error == "value":
+        raise ValueError("no use")
+    if activity.info().attempt == 1:
+        raise ApplicationError("come back in a day", next_delay="1d")
+    return activity.info().attempt
+
+
+@workflow
+async def comes_back(error: str) -> float:
+    begin = workflow.now()
+    await busy(error)
+    return (workflow.now() - begin).total_seconds()
+
+
+async def test_the_next_attempt_is_the_errors_to_say(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=[comes_back], activities=[busy]) as env:
+        assert 86_400 <= await env.execute(comes_back, "busy") < 86_500
+        with pytest.raises(RunError, match="no use"):
+            await env.execute(comes_back, "value")
+        assert [call.attempt for call in env.calls(busy)] == [1, 2, 1]
+
+
 @workflow
 async def declines() -> None:
     raise Declined("the bank says no")

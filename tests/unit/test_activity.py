@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from test_names import without_address
 
 from sagaline import ConfigurationError, Retry, SagalineError, activity, saga, workflow
 from sagaline._model.limits import ATTEMPTS, DURATION_MS
@@ -181,6 +182,10 @@ def test_a_class_that_is_neither_is_refused_with_advice(decorator: Any, advice: 
         decorator(Payments)
 
 
+async def is_async(error: Exception) -> bool:
+    return True
+
+
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "a name of 1 to 255 bytes"),
     ({"name": " "}, "a name of 1 to 255 bytes"),
@@ -201,10 +206,13 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"refusals": [SystemExit]}, "classes derived from Exception"),
     ({"refusals": [ValueError] * 101}, "at most 100"),
     ({"refusals": 5}, "refusals to be a list"),
+    ({"retry_if": "yes"}, "retry_if to be an ordinary function"),
+    ({"retry_if": ValueError}, "retry_if to be an ordinary function"),
+    ({"retry_if": is_async}, "retry_if to be an ordinary function"),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), OPTIONS, ids=[str(options)[:40] for options, _ in OPTIONS])
+@pytest.mark.parametrize(("options", "message"), OPTIONS, ids=[without_address(options)[:40] for options, _ in OPTIONS])
 def test_options_that_cannot_work_are_refused_at_decoration_with_the_place(
     options: dict[str, Any], message: str
 ) -> None:

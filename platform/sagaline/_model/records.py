@@ -134,6 +134,8 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     result: bytes | None = None
     failure: Failure | None = None
+    next_delay_ms: int = -1
+    """How long the next attempt waits; negative: as the retry policy says."""
 
 
 class ChildReport(msgspec.Struct, frozen=True, gc=False):

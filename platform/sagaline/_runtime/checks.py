@@ -119,6 +119,16 @@ def exception_classes(classes: object, what: str, place: str) -> tuple[type[Exce
     return tuple(listed)
 
 
+def predicate(value: Any, what: str, place: str) -> Callable[[Exception], bool] | None:
+    """A function of an error, or None. Raises ConfigurationError."""
+    if value is None or (callable(value) and not inspect.isclass(value) and not inspect.iscoroutinefunction(value)):
+        return value
+    raise ConfigurationError(
+        f"Expected {what} to be an ordinary function that takes the error and returns True or False but got "
+        f"{shown(value)} ({place})."
+    )
+
+
 def error_names(value: object, name_of: Callable[[type[BaseException]], str], place: str) -> tuple[str, ...]:
     """Names of error types and classes, all as text."""
     names: list[str] = []

@@ -54,6 +54,7 @@ class ActivityDefinition:
     is_async: bool
     options: ActivityOptions
     refusals: tuple[type[Exception], ...] = ()
+    retry_if: Callable[[Exception], bool] | None = None
     is_method: bool = False
     receiver: object | None = None
     link: CompensationLink = field(default_factory=CompensationLink)

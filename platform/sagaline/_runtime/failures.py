@@ -14,6 +14,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
+from sagaline._model.durations import duration_ms
 from sagaline._model.failure import APPLICATION, Failure
 from sagaline._model.limits import CAUSES, MESSAGE_BYTES, NAME_BYTES, STACK_BYTES, cut, cut_start
 from sagaline.errors import ApplicationError, FailureError, InvalidInput, InvalidOutput, PayloadTooLarge
@@ -45,6 +46,13 @@ def failure_of(
         return _describe(error, refusals, frozenset(non_retryable), kind, CAUSES)
     except BaseException:  # a class whose metaclass is hostile too; whatever it is, the attempt has to end
         return Failure("UnknownError", "an exception that cannot be described", kind)
+
+
+def next_delay_ms(error: BaseException) -> int:
+    """How long the next attempt is to wait, as the error says; -1 when it says nothing. Never raises."""
+    if not issubclass(type(error), ApplicationError):
+        return -1
+    return _ask(lambda: duration_ms(error.next_delay, least_ms=0), int, -1)  # type: ignore[attr-defined]
 
 
 def error_name(error: type[BaseException]) -> str:

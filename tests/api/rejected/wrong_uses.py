@@ -39,6 +39,7 @@ Retry(non_retryable=[5])  # wrong
 Retry(attempts=1.5)  # wrong
 activity(refusals=["ValueError"])  # wrong
 activity(timeout=[])  # wrong
+activity(retry_if=lambda: True)  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[len])  # wrong
 Worker("memory://x", workflows=[Payments().pay])  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[pay_by_method])  # wrong

@@ -145,6 +145,17 @@ def test_what_an_outcome_leads_to(attempt: int, failure: Failure | None, cancell
     assert short(decide(partition.state, result, NOW)) == expected
 
 
+@pytest.mark.parametrize(("delay_ms", "least", "most"), [(-1, 900, 1_000), (0, 0, 0), (90_000, 90_000, 90_000)])
+def test_the_next_attempt_waits_as_its_error_says_or_by_the_policy(delay_ms: int, least: int, most: int) -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1, 3))
+    decision = decide(partition.state, ActivityResult("w", run.run_id, 1, 1, None, BOOM, delay_ms), NOW)
+    assert isinstance(decision, list)
+    (event,) = decision
+    assert isinstance(event, events.ActivityAttemptFailed)
+    assert NOW + least <= event.retry_at <= NOW + most
+
+
 @pytest.mark.parametrize(("step", "attempt"), [(1, 2), (2, 1), (1, 0)])
 def test_an_outcome_that_nobody_waits_for_leads_to_nothing(step: int, attempt: int) -> None:
     partition = Partition()

@@ -23,7 +23,7 @@ def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
     if failure is None:
         return [ActivityCompleted(result.step, result.attempt, result.result or b"null")]
     if _retries(row, failure):
-        wait_ms = _interval_ms(row, result.run_id)
+        wait_ms = result.next_delay_ms if result.next_delay_ms >= 0 else _interval_ms(row, result.run_id)
         return [ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)]
     if failure.clean and result.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
         failure = msgspec.structs.replace(failure, clean=False)

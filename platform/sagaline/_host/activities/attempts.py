@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host.activities.threads import UserThreads
@@ -20,10 +23,11 @@ from sagaline._payloads import step_input, step_result
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.context import current_activity
 from sagaline._runtime.definitions import ActivityDefinition
-from sagaline._runtime.failures import failure_of
+from sagaline._runtime.failures import failure_of, next_delay_ms
 from sagaline._runtime.interrupt import Interrupted
 from sagaline.errors import PayloadTooLarge
 
+_log = logging.getLogger("sagaline.activities")
 Place = tuple[str, int]
 """A partition of a namespace: a process may work for several."""
 Key = tuple[Place, str, int]
@@ -47,6 +51,7 @@ class Attempt:
     looks: int = 0
     code: UserCode | None = None  # on the loop
     thread: int | None = None
+    next_delay_ms: int = -1  # what the error that ended it says of the next attempt
 
     @property
     def place(self) -> Place:
@@ -180,11 +185,26 @@ def _described(error: BaseException, attempt: Attempt) -> Failure:
     if type(error) is TaskExit:  # isinstance would ask the error for its class, which may be a property that raises
         error = error.__cause__ or error
     scheduled = attempt.row.scheduled
+    attempt.next_delay_ms = next_delay_ms(error)
     failure = failure_of(error, refusals=attempt.definition.refusals, non_retryable=scheduled.retry.non_retryable)
+    if failure.retryable and not _may_help(error, attempt):
+        failure = msgspec.structs.replace(failure, retryable=False)
     if type(error) is Interrupted:  # it would block every worker again
         message = f"Expected {scheduled.activity} to let the event loop go on but it blocked it for too long: {_ADVICE}"
         return Failure(failure.type, message, APPLICATION, failure.stack, retryable=False)
     return failure
+
+
+def _may_help(error: BaseException, attempt: Attempt) -> bool:
+    """What the activity's ``retry_if`` says; a predicate that raises says nothing."""
+    definition = attempt.definition
+    if definition.retry_if is None or not isinstance(error, Exception):
+        return True
+    try:
+        return bool(definition.retry_if(error))
+    except BaseException:
+        _log.exception("retry_if of %s: expected True or False, so the error is retried; %s", definition.name, attempt)
+        return True
 
 
 _ADVICE = "make it an ordinary function, which runs in a thread, or await what waits."

@@ -41,11 +41,11 @@ class Reports:
         self._ended.append((attempt, outcome))
         self._schedule()
 
-    def add(self, place: Place, run_id: str, row: ActivityRow, outcome: Outcome) -> None:
-        """The outcome of an attempt, to be reported."""
+    def add(self, place: Place, run_id: str, row: ActivityRow, outcome: Outcome, next_delay_ms: int = -1) -> None:
+        """The outcome of an attempt, to be reported, and how long the next is to wait; -1: as the policy says."""
         result, failure = (None, outcome) if isinstance(outcome, Failure) else (outcome, None)
         self._results.setdefault(place, []).append(
-            ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure)
+            ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure, next_delay_ms)
         )
         self._schedule()
 

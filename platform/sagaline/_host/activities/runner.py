@@ -225,7 +225,7 @@ class ActivityRunner:
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         if not attempt.reported:
             self._close(attempt)
-            self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome)
+            self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome, attempt.next_delay_ms)
 
     def _forget(self, attempt: Attempt) -> None:
         self._close(attempt)

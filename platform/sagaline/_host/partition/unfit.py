@@ -59,7 +59,8 @@ def bounded_result(result: ActivityResult) -> ActivityResult:
             result, result=None, failure=Failure("PayloadTooLarge", message, retryable=False)
         )
     if result.failure is not None:
-        return msgspec.structs.replace(result, failure=bounded_failure(result.failure))
+        delay_ms = min(result.next_delay_ms, limits.DURATION_MS)
+        return msgspec.structs.replace(result, failure=bounded_failure(result.failure), next_delay_ms=delay_ms)
     return result
 
 
