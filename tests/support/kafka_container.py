@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import gc
 import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 import warnings
 from pathlib import Path
 from typing import Any
 
-from kafka_process import free_port, jars, properties
+from kafka_process import cluster_id, free_port, jars, properties
 
 OFFICIAL_IMAGE = "apache/kafka:4.1.0"
 _START = """set -e
@@ -61,12 +59,11 @@ class KafkaContainer:
 
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._container: Any = (
             DockerContainer(image)
             .with_kwargs(network_mode="host")
             .with_env("PROPS", properties(self.port, free_port(), "/tmp/kafka/data"))
-            .with_env("CLUSTER", cluster)
+            .with_env("CLUSTER", cluster_id())
             .with_command(["bash", "-c", _START])
             .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(60))
         )

@@ -68,8 +68,8 @@ def properties(port: int, controller: int, data: str) -> str:
 
 
 def cluster_id() -> str:
-    """A new id as the storage tool wants it."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A new id as the storage tool wants it: one that begins with "-" would be an option to it."""
+    return base64.urlsafe_b64encode(b"K" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
 
 class KafkaProcess:

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from sagaline._model.limits import NAME_BYTES, NAMES, cut, size
 from sagaline.errors import ConfigurationError
@@ -122,7 +122,7 @@ def exception_classes(classes: object, what: str, place: str) -> tuple[type[Exce
 def predicate(value: Any, what: str, place: str) -> Callable[[Exception], bool] | None:
     """A function of an error, or None. Raises ConfigurationError."""
     if value is None or (callable(value) and not inspect.isclass(value) and not inspect.iscoroutinefunction(value)):
-        return value
+        return cast("Callable[[Exception], bool] | None", value)
     raise ConfigurationError(
         f"Expected {what} to be an ordinary function that takes the error and returns True or False but got "
         f"{shown(value)} ({place})."
