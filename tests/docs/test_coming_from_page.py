@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "coming-from-temporal.md"
-CONSTRUCTS = [Path(__file__).with_name(name) for name in ("test_coming_from.py", "test_coming_from_messages.py")]
+CONSTRUCTS = sorted(Path(__file__).parent.glob("test_coming_from*.py"))
 WORDS = {"same", "other", "not yet", "none"}
 
 
