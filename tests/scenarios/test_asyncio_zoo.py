@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncio_zoo
 import pytest
 from harness import eventually_status, running
+from three_modes import CACHE_OF_ZERO, NORMAL, Mode, Outcome, run_in, run_on
 
 from sagaline import activity, workflow
 
@@ -33,17 +34,19 @@ def test_every_mode_makes_the_same_of_it(hash_seed: str) -> None:
     assert done.returncode == 0, done.stderr[-3_000:]
     outcomes = json.loads(done.stdout)
     assert len(outcomes) >= 12, "a crash after each record of history"
-    assert outcomes["normal"]["result"][:6] == ["gather 0", "gather 1", "gather 2", "group: 1", "wait 0", "wait 1"]
-    assert len(outcomes["normal"]["asked"]) == 19
-    different = {mode: outcome for mode, outcome in outcomes.items() if outcome != outcomes["normal"]}
-    assert different == {}
+    assert outcomes["normal"]["returned"][:6] == ["gather 0", "gather 1", "gather 2", "group: 1", "wait 0", "wait 1"]
+    assert len(outcomes["normal"]["decisions"]["zoo"]) == 25
+    assert outcomes["normal"]["effects"] == {"echo": 15}
 
 
-@pytest.mark.parametrize("replay_always", [False, True])
-async def test_on_every_log(log_url: str, replay_always: bool) -> None:
-    outcome = await asyncio_zoo.run(log_url, replay_always=replay_always)
-    assert len(outcome["asked"]) == 19
-    assert outcome["result"][-4:] == ["kept, cancelled: True", "item 0", "item 1", "item 2"]
+@pytest.fixture(scope="module")
+def expected() -> Outcome:
+    return run_in(NORMAL, asyncio_zoo.CODE, asyncio_zoo.scenario).outcome
+
+
+@pytest.mark.parametrize("mode", [NORMAL, CACHE_OF_ZERO], ids=lambda mode: mode.name)
+async def test_on_every_log(log_url: str, mode: Mode, expected: Outcome) -> None:
+    assert await run_on(log_url, asyncio_zoo.CODE, asyncio_zoo.scenario, mode) == expected
 
 
 _calls = itertools.count()

@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
-from collections import Counter
-from typing import Any
 
-from harness import events_of, make_namespace, running
+from three_modes import Code, effect, in_each_mode
 
-from sagaline import ActivityError, ApplicationError, activity, workflow
+from sagaline import ActivityError, ApplicationError, Client, activity, workflow
 from sagaline._log.memory.broker import MemoryBroker
-from sagaline._log.memory.log import _brokers
 from sagaline._log.topics import HISTORY
-from sagaline._model.events import ActivityScheduled
-
-effects: Counter[str] = Counter()
-"""How often each idempotency key was seen: an attempt may repeat, under its key."""
 
 
 @activity
 async def echo(text: str) -> str:
-    effects[activity.info().idempotency_key] += 1
+    effect()
     await asyncio.sleep(0)
     return text
 
@@ -122,33 +114,12 @@ async def zoo() -> list[str]:
     return seen
 
 
-WORKFLOWS, ACTIVITIES = [zoo], [echo, hang, refuse]
+CODE = Code([zoo], [echo, hang, refuse])
 
 
-async def run(url: str, **options: Any) -> dict[str, Any]:
-    """Runs it, or goes on with it; returns its result and what it has asked for."""
-    async with running(url, WORKFLOWS, ACTIVITIES, check_code=False, **options) as (_, client):
-        result = await client.execute(zoo, id="zoo", timeout=60)
-        asked = [event for event in await events_of(client, "zoo") if isinstance(event, ActivityScheduled)]
-        return {"result": result, "asked": sorted((event.activity, event.input.decode()) for event in asked)}
-
-
-async def run_and_crash() -> list[dict[str, Any]]:
-    """Runs it once; then from each prefix of its history on, as after a crash just there. Returns all outcomes."""
-    name = f"zoo{uuid.uuid4().hex}"
-    effects.clear()
-    outcomes = [await run(f"memory://{name}?partitions=1")]
-    whole = next(broker for (place, _), broker in _brokers.items() if place == name)
-    for length in range(1, len(whole.records[HISTORY, 0])):
-        copy = f"{name}-{length}"
-        await make_namespace(f"memory://{copy}?partitions=1")
-        broker = next(broker for (place, _), broker in _brokers.items() if place == copy)
-        cut_after(whole, broker, length)
-        outcomes.append(await run(f"memory://{copy}?partitions=1"))
-    steps = sum(activity == "echo" for activity, _ in outcomes[0]["asked"])
-    if len(effects) != steps:
-        raise AssertionError(f"Expected {steps} steps with an effect, however often they were tried, but {effects}.")
-    return outcomes
+async def scenario(client: Client) -> list[str]:
+    """Runs it."""
+    return await client.execute(zoo, id="zoo")
 
 
 def cut_after(whole: MemoryBroker, copy: MemoryBroker, length: int) -> None:
@@ -158,16 +129,5 @@ def cut_after(whole: MemoryBroker, copy: MemoryBroker, length: int) -> None:
             copy.write(topic, partition, record.key or b"", record.value)
 
 
-async def main() -> None:
-    """Prints the outcome of each mode."""
-    outcomes = {
-        "normal": await run(f"memory://normal{uuid.uuid4().hex}?partitions=1"),
-        "cache of zero": await run(f"memory://zero{uuid.uuid4().hex}?partitions=1", replay_always=True),
-    }
-    crashes = await run_and_crash()
-    outcomes |= {f"crash after record {number}": outcome for number, outcome in enumerate(crashes)}
-    print(json.dumps(outcomes))
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    print(json.dumps({mode: outcome._asdict() for mode, outcome in in_each_mode(CODE, scenario).items()}))

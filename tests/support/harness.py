@@ -69,7 +69,7 @@ def state_rows(source: Any) -> dict[bytes, bytes]:
 @asynccontextmanager
 async def running(
     url: str,
-    workflows: Sequence[Workflow[Any, Any]],
+    workflows: Sequence[Workflow[Any, Any] | type[Any]],
     activities: Sequence[Activity[Any, Any]] = (),
     *,
     state_dir: Path | None = None,
