@@ -49,18 +49,10 @@ def test_one_option_changes_the_log_and_one_replays_always(tmp_path: Path) -> No
     assert "sagaline.db turns 2" in other.stdout
 
 
-def test_two_processes_at_once_do_not_meet(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "sagaline.testing.plugin", "-p", "no:cacheprovider"]
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    (tmp_path / "test_of_a_user.py").write_text(TEST)
-    log = f"sqlite:///{tmp_path / 'shared.db'}"
-    both = [
-        subprocess.Popen([*command, "--sagaline-log", log], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for process in both:
-        said, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+def test_pytest_xdist_shares_the_tests_out_and_they_do_not_meet(tmp_path: Path) -> None:
+    shared = run(tmp_path, "-n", "2", "--dist", "each", "--sagaline-log", f"sqlite:///{tmp_path / 'shared.db'}")
+    assert shared.returncode == 0, shared.stdout + shared.stderr
+    assert "4 passed" in shared.stdout, shared.stdout
 
 
 def test_an_installed_package_brings_the_plugin() -> None:
