@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ def caller() -> str:
     """
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
-        if _is_users(frame):
+        module = frame.f_globals.get("__name__", "")
+        if _is_users(module):
             return _place(frame.f_code, frame.f_lineno)
-        if frame.f_code.co_name == "drain" and frame.f_globals.get("__name__") == "sagaline._runtime.loop":
+        if module == "sagaline._runtime.instance" or (module == "sagaline._runtime.loop" and _is_drain(frame)):
             break  # what is beyond has not asked for anything
         frame = cast("Any", frame.f_back)
     task = None if asyncio._get_running_loop() is None else asyncio.current_task()
@@ -42,7 +44,7 @@ def place_of_coroutine(coroutine: object) -> str:
     waits: Any = coroutine
     for _ in range(_AWAITS):
         frame: FrameType | None = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
-        if frame is not None and _is_users(frame):
+        if frame is not None and _is_users(frame.f_globals.get("__name__", "")):
             place = _place(frame.f_code, frame.f_lineno)
         waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
         if waits is None:
@@ -50,9 +52,13 @@ def place_of_coroutine(coroutine: object) -> str:
     return place
 
 
-def _is_users(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return not name.startswith(("sagaline.", "asyncio")) and name != "contextvars"
+@cache
+def _is_users(module: str) -> bool:
+    return not module.startswith(("sagaline.", "asyncio")) and module != "contextvars"
+
+
+def _is_drain(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "drain"
 
 
 def _place(code: CodeType, line: int) -> str:

@@ -32,7 +32,7 @@ from sagaline._runtime.flags import FORBIDDEN_CALLS_RAISE
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
 from sagaline._runtime.messages.looking import look
-from sagaline._runtime.patches import Patches, markers_of
+from sagaline._runtime.patches import Patches
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.setup import Setup
@@ -106,10 +106,9 @@ class Instance:
         finally:
             commands.is_replaying = False
 
-    def note_patches(self, recorded: Sequence[Event]) -> None:
-        """The commands of an activation that is replayed next: its code is told which patches it has."""
+    def note_patches(self, markers: Sequence[PatchMarked]) -> None:
+        """The markers of an activation that is replayed next: its code is told which patches it has."""
         commands = self._loop.commands
-        markers = markers_of(recorded)
         if markers or commands.patches is not None:
             commands.patches = commands.patches or Patches()
             commands.patches.replaying(markers)

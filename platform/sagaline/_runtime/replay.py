@@ -38,27 +38,32 @@ class Replay:
 
     def feed(self, record: History) -> None:
         """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else."""
-        self._parked = self._parked and not any(isinstance(event, events.RunResumed) for event in record.events)
-        self.pending += [event for event in record.events if type(event) in JOBS]
-        recorded = [event for event in record.events if type(event) in COMMANDS]
-        self._parked = self._parked or any(isinstance(event, events.RunParked) for event in record.events)
+        kinds = [type(event) for event in record.events]
+        self._parked = self._parked and events.RunResumed not in kinds
+        self.pending += [event for event, kind in zip(record.events, kinds, strict=True) if kind in JOBS]
+        recorded = [event for event, kind in zip(record.events, kinds, strict=True) if kind in COMMANDS]
+        self._parked = self._parked or events.RunParked in kinds
+        markers = markers_of(recorded)
         if self.unwritten:
-            self._match(recorded, self._event_id, record.more)
+            self._match(recorded, markers, self._event_id, record.more)
         elif not self._parked and self.pending:
             jobs, self.pending = self.pending, []
-            self.instance.note_patches(recorded)
+            self.instance.note_patches(markers)
             self.unwritten, self._places = self.instance.replay(jobs, record.at)
-            self._match(recorded, self._event_id + len(record.events) - len(recorded), record.more)
+            first = self._event_id + len(record.events) - len(recorded)
+            self._match(recorded, markers, first, record.more)
         self._event_id += len(record.events)
 
-    def _match(self, recorded: Sequence[Event], event_id: int, more: bool) -> None:
-        if markers := markers_of(recorded):
+    def _match(
+        self, recorded: Sequence[Event], markers: Sequence[events.PatchMarked], event_id: int, more: bool
+    ) -> None:
+        if markers:
             self._match_patches(markers, event_id)
             recorded, event_id = recorded[len(markers) :], event_id + len(markers)
         asked, places = self.unwritten, self._places
         for index, expected in enumerate(recorded):
             command = asked[index] if index < len(asked) else None
-            if command is None or _identity(command) != _identity(expected):
+            if command != expected and (command is None or _identity(command) != _identity(expected)):
                 raise _mismatch(event_id + index, expected, command, places[index] if index < len(places) else "")
         if len(asked) > len(recorded) and not more:
             place = places[len(recorded)] if len(recorded) < len(places) else ""

@@ -63,7 +63,7 @@ def test_a_mismatch_names_the_step_expected_and_actual_with_place() -> None:
             swapped,
             r"activity 'fetch' as step 1 \(event 2 .*asks for activity 'store' as step 1 at .*test_runtime_replay.py:\d+",
         ),
-        (removed, r"activity 'store' as step 2 \(event 4 .*asks for the run's completion"),
+        (removed, r"activity 'store' as step 2 \(event 4 .*asks for the run's completion at the workflow\."),
         (added, r"Expected nothing more \(event 3 .*activity 'fetch' as step 2"),
         (slept, r"activity 'fetch' as step 1 .*asks for a timer as step 1"),
     ):
