@@ -148,7 +148,7 @@ class State:
         """A run has ended: whatever it still waited for is dropped."""
         self.drop_steps(run)
         if not run.continued_to:  # else the next run inherits them
-            self.signals.drop_all(run)
+            self.signals.give_up(run)
         self.updates.give_up(run)
         self.runs.put(run)
         self._offset_rows.closed.append(run)

@@ -54,6 +54,10 @@ class RunDescription(msgspec.Struct, frozen=True):
     continued_from: str = ""
     continued_to: str = ""
     first_run_id: str = ""
+    signals_waiting: int = 0
+    """Signals that the code has not begun to handle; of a run that has ended, those that it never will."""
+    signals_left: dict[str, int] | None = None
+    """Of a run that has ended: how many of them by name, the first names."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ SIGNALS_WAITING = 20_000
 """Signals that wait for a run's code; more are refused."""
 SIGNALS_WAITING_BYTES = 32_000_000
 """Bytes of their arguments."""
+SIGNAL_NAMES_LEFT = 20
+"""Names of signals that an ended run has not handled; its row keeps the first."""
 UPDATES_OPEN = 1_000
 """Updates of a run whose handlers are at work; more are refused."""
 SIGNALS_AT_ONCE = 500

@@ -74,6 +74,10 @@ def _print_run(description: Description) -> None:
         say("it was asked to stop")
     for step in description.waits_for:
         say(f"waits for {words.step(step, now)}")
+    if description.signals_left:
+        out.print(Text(f"signals that it never received: {words.signals_left(description)}", "red"), soft_wrap=True)
+    elif description.signals_waiting:
+        say(f"signals that it has not received yet: {description.signals_waiting}")
     if description.result is not None:
         say(f"result: {json.dumps(description.result)}")
 

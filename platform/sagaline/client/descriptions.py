@@ -46,6 +46,8 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         continued_from=shown.continued_from or None,
         continued_to=shown.continued_to or None,
         first_run_id=shown.first_run_id or None,
+        signals_waiting=shown.signals_waiting,
+        signals_left=shown.signals_left or {},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,16 @@ import msgspec
 
 from sagaline._host.runs.sealing import place_of
 from sagaline._model.codec import decode
-from sagaline._model.events import Event
+from sagaline._model.events import (
+    Event,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunReplaced,
+    RunTerminated,
+    SignalReceived,
+    SignalsHandled,
+)
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import History
 from sagaline.client.payloads import ClientPayloads
@@ -23,18 +33,31 @@ _OPTIONAL = frozenset(
     "continued_from,first_run_id,parent_id,parent_run_id,parent_step,delay_ms,deadline,compensates_run".split(",")
 )
 """Left out where they say nothing."""
+_ENDS = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced)
+"""Those after which no code receives what still waits: a run that continues as new hands it on."""
 _TIMES = frozenset({"due_at", "retry_at", "deadline"})
 
 
 async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> list[HistoryEvent]:
-    """The events in history records, in order."""
+    """The events in the records of a whole history, in order. The run's end says which signals it has not received."""
     events: list[HistoryEvent] = []
+    waiting: dict[int, str] = {}  # signals that have not been handled: their names, by number
+    signals = 0
     for value in records:
         record = decode(value)
         if isinstance(record, History):
             at = at_ms(record.at)
             for number, event in enumerate(record.events, record.first_event_id):
-                events.append(HistoryEvent(number, at, type_of(event), await _details(record.run_id, event, payloads)))
+                details = await _details(record.run_id, event, payloads)
+                if isinstance(event, SignalReceived):
+                    signals += 1
+                    waiting[signals] = event.signal
+                elif isinstance(event, SignalsHandled):
+                    for handled in event.numbers:
+                        waiting.pop(handled, None)
+                elif isinstance(event, _ENDS) and waiting:
+                    details["signals_left"] = dict(Counter(waiting.values()))
+                events.append(HistoryEvent(number, at, type_of(event), details))
     return events
 
 

@@ -133,7 +133,9 @@ class Description(RunSummary):
     ``open_steps`` counts what it waits for, ``waits_for`` are the first of those. ``unowned_since`` is set when no
     worker answered, so that this was read from the log itself: it is when a worker last took the run's partition over.
     ``continued_from`` and ``continued_to`` are the ids of the runs before and behind it, ``first_run_id`` is that of
-    the first of them all, when a run continues as new.
+    the first of them all, when a run continues as new. ``signals_waiting`` counts the signals that were acknowledged
+    and that the code has not received; when the run has ended it never will, and ``signals_left`` says how many there
+    were of each name (of the first 20 names). Of a run that continues as new they have gone on with it.
     """
 
     open_steps: int = 0
@@ -144,6 +146,8 @@ class Description(RunSummary):
     continued_from: str | None = None
     continued_to: str | None = None
     first_run_id: str | None = None
+    signals_waiting: int = 0
+    signals_left: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,14 @@ def steps(description: Description, now: datetime) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
+def signals_left(description: Description) -> str:
+    """``approval (2 times), note`` and how many more: signals that an ended run has not received."""
+    names = description.signals_left.items()
+    shown = ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in names)
+    more = description.signals_waiting - sum(description.signals_left.values())
+    return f"{shown}; and {more} of other names" if more > 0 else shown
+
+
 def parked(run: RunSummary, now: datetime) -> str:
     """Since when a run is parked, why, and what can be done about it."""
     why = "no reason is known"

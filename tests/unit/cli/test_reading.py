@@ -55,7 +55,7 @@ SUMMARY = {
     *("events", "failure", "patches"),
 }
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
-SHOWN |= {"first_run_id", "continued_from", "continued_to"}
+SHOWN |= {"first_run_id", "continued_from", "continued_to", "signals_waiting", "signals_left"}
 
 
 @pytest.fixture(autouse=True)

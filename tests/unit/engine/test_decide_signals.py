@@ -59,7 +59,7 @@ def test_those_that_wait_are_bounded_by_count_and_bytes(monkeypatch: pytest.Monk
     assert short(decide(partition.state, third, NOW)) == "TooManySignals"
 
 
-def test_those_that_wait_are_in_order_until_they_are_handled_and_gone_when_the_run_ends() -> None:
+def test_those_that_wait_are_in_order_until_they_are_handled_and_named_when_the_run_ends() -> None:
     partition = Partition()
     names = [msgspec.structs.replace(RECEIVED, request_id=f"m{number}") for number in range(1, 5)]
     run = partition.start(FIRST, *names)
@@ -69,4 +69,15 @@ def test_those_that_wait_are_in_order_until_they_are_handled_and_gone_when_the_r
     assert (run.signals_received, run.signals_waiting, run.signal_bytes) == (4, 2, 14)
     run = partition.emit(run, ENDS["completed"])
     assert list(partition.state.signals.of(run.run_id)) == []
-    assert (run.signals_waiting, run.signal_bytes) == (0, 0)
+    assert (run.signals_waiting, run.signal_bytes, run.signals_left) == (2, 0, {"approve": 2})
+
+
+@pytest.mark.parametrize("how", sorted(ENDS))
+def test_an_end_names_the_first_that_nobody_has_received_and_counts_all(how: str) -> None:
+    partition = Partition()
+    received = [
+        msgspec.structs.replace(RECEIVED, request_id=f"m{number}", signal=f"name {number}") for number in range(25)
+    ]
+    run = partition.emit(partition.start(FIRST, *received), ENDS[how])
+    assert run.signals_waiting == 25
+    assert run.signals_left == {f"name {number}": 1 for number in range(20)}

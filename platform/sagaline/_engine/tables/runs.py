@@ -69,6 +69,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     parent_run_id: str = ""
     parent_step: int = 0
     deadline: int = 0  # of all the runs that go on one as the other; 0 is none
+    signals_left: dict[str, int] | None = None  # of an ended run: signals that waited then, the first names
 
     @property
     def closed(self) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from sagaline._engine.changes import Changes
 from sagaline._engine.tables.runs import RunRow
+from sagaline._model.limits import SIGNAL_NAMES_LEFT
 
 PREFIX = b"s/"
 
@@ -75,8 +76,19 @@ class Signals:
         if first is not None:
             self._changes.put(first[0], None)
 
-    def drop_all(self, run: RunRow) -> None:
-        """No code of the run will handle them."""
+    def give_up(self, run: RunRow) -> None:
+        """The run has ended: no code will handle those that wait. The run's row still counts them, and says their
+        names."""
         if run.signals_waiting:
-            for number, _ in list(self.of(run.run_id)):
-                self.drop(run, number)
+            left: dict[str, int] = {}
+            for _, row in self.of(run.run_id):
+                if row.signal in left or len(left) < SIGNAL_NAMES_LEFT:
+                    left[row.signal] = left.get(row.signal, 0) + 1
+            run.signals_left = left
+            run.signal_bytes = 0
+            self.drop_all(run)
+
+    def drop_all(self, run: RunRow) -> None:
+        """The run is retired, or has ended."""
+        for key, _ in self._changes.scan(b"s/%b/" % run.run_id.encode()):
+            self._changes.put(key, None)

@@ -56,6 +56,8 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         continued_from=run.continued_from,
         continued_to=run.continued_to,
         first_run_id=run.first_run_id,
+        signals_waiting=0 if run.continued_to else run.signals_waiting,  # they have gone on with the run
+        signals_left=run.signals_left,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
