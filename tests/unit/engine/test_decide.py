@@ -57,6 +57,18 @@ def test_a_run_is_asked_to_stop_once_only() -> None:
     assert decide(partition.state, requests()["cancel"], NOW) == []
 
 
+@pytest.mark.parametrize("how", sorted(ENDS))
+def test_the_same_cancel_again_is_no_refusal_also_when_the_run_has_ended(how: str) -> None:
+    """Its answer may have been lost with the owner: whoever asks again is told that it was done."""
+    partition = Partition()
+    run = partition.start(FIRST, events.CancelRequested("r", "why"), ENDS[how])
+    assert decide(partition.state, requests()["cancel"], NOW) == []
+    assert decide(partition.state, requests(run.run_id)["cancel"], NOW) == []
+    assert short(decide(partition.state, CancelRun("another", "w", "why"), NOW)) == "RunEnded"
+    partition.state.remove_run(partition.state.run_by_id("w", run.run_id))
+    assert partition.state.receiver("w", "cancel/r") is None, "known as long as the run is there"
+
+
 def test_the_same_terminate_again_is_no_refusal() -> None:
     """Its answer may have been lost with the owner: whoever asks again is told that the run has ended as asked."""
     partition = Partition()

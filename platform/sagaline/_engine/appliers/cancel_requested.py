@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagaline._engine.state import State
+from sagaline._engine.tables.messages import cancel_message
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import CancelRequested
 
@@ -10,3 +11,4 @@ from sagaline._model.events import CancelRequested
 def apply(state: State, run: RunRow, event: CancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.cancel_requested = True
+    state.messages.put(run.workflow_id, run.run_id, cancel_message(event.request_id))

@@ -16,6 +16,11 @@ def update_message(update_id: str) -> str:
     return f"update/{update_id}"
 
 
+def cancel_message(request_id: str) -> str:
+    """The id of a request to stop among the messages."""
+    return f"cancel/{request_id}"
+
+
 def message_key(workflow_id: str, message_id: str) -> bytes:
     """Key of a message that was received; its value is the id of the run that has it."""
     name = workflow_id.encode()
