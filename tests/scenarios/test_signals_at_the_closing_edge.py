@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-import closing_edge
 import pytest
-from asyncio_zoo import cut_after
-from closing_edge import ENDINGS, SIGNALS, account_of, listens, note, noted, send_all
-from harness import make_namespace, running
+from closing_edge import ENDINGS, SIGNALS, Account, Told, account_of, listens, note, noted, send_all
+from harness import running
+from three_modes import CACHE_OF_ZERO, NORMAL, Code, Mode, run_in
 
-from sagaline._log.memory.log import _brokers
-from sagaline._log.topics import HISTORY
-from sagaline._model.codec import decode
-from sagaline._model.events import SignalReceived
-from sagaline._model.records import History
+from sagaline import Client
 
 STATUS = {
     "returns": "completed",
@@ -32,6 +27,15 @@ def fresh() -> None:
     noted.clear()
 
 
+def check(ending: str, told: Told, account: Account) -> None:
+    assert account.status == STATUS[ending]
+    assert set(account.received) == told.acknowledged
+    assert told.acknowledged | told.refused == set(range(SIGNALS))
+    assert not told.acknowledged & told.refused
+    assert sorted(noted.values()) == sorted(set(noted.values())), "each under one key, however often it was tried"
+    assert set(noted.values()) <= set(account.handled)
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("replay_always", [False, True])
 async def test_what_senders_were_told_is_what_became_of_it(ending: str, replay_always: bool, seed: int) -> None:
@@ -41,12 +45,7 @@ async def test_what_senders_were_told_is_what_became_of_it(ending: str, replay_a
         async with running(url, [listens], [note], replay_always=replay_always, check_code=False) as (_, client):
             told = await send_all(client, ending, number)
             account = await account_of(client)
-        assert account.status == STATUS[ending]
-        assert set(account.received) == told.acknowledged
-        assert told.acknowledged | told.refused == set(range(SIGNALS))
-        assert not told.acknowledged & told.refused
-        assert sorted(noted.values()) == sorted(set(noted.values())), "each has one effect"
-        assert set(noted.values()) <= set(account.handled)
+        check(ending, told, account)
 
 
 @pytest.mark.parametrize("ending", ["returns", "continues"])
@@ -59,32 +58,19 @@ async def test_on_every_log(log_url: str, ending: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_after_a_crash_at_every_record(ending: str, seed: int) -> None:
-    """What was acknowledged before the crash stays; what was asked and not answered is taken or refused."""
-    name = f"edge{uuid.uuid4().hex}"
-    async with running(f"memory://{name}?partitions=1", [listens], [note], check_code=False) as (_, client):
-        await send_all(client, ending, seed)
-        whole_account = await account_of(client)
-    whole = next(broker for (place, _), broker in _brokers.items() if place == name)
-    records = whole.records[HISTORY, 0]
-    for length in range(1, len(records)):
-        url = f"memory://{name}-{length}?partitions=1"
-        await make_namespace(url)
-        copy = next(broker for (place, _), broker in _brokers.items() if place == f"{name}-{length}")
-        cut_after(whole, copy, length)
-        kept = [
-            record
-            for record in (decode(each.value) for each in records[:length] if each.value)
-            if isinstance(record, History)
-        ]
-        durable = [
-            closing_edge.number_of(event.input)
-            for record in kept
-            for event in record.events
-            if isinstance(event, SignalReceived)
-        ]
-        async with running(url, [listens], [note], check_code=False) as (_, client):
-            account = await account_of(client)
-        assert account.status == whole_account.status
-        assert account.received[: len(set(durable))] == list(dict.fromkeys(durable))
-    assert sorted(noted.values()) == sorted(set(noted.values())), "one key each, whatever was tried again"
+def test_when_the_worker_is_killed_after_any_record(ending: str, seed: int) -> None:
+    """The senders live on and ask again: what they are told in the end is what has become of it."""
+
+    async def scenario(client: Client) -> None:
+        told = await send_all(client, ending, seed)
+        check(ending, told, await account_of(client))
+
+    code = Code([listens], [note])
+    records = run_in(NORMAL, code, scenario).world.records
+    assert records >= 2
+    for mode in [
+        CACHE_OF_ZERO,
+        *(Mode(f"killed {n}", kill_after=n, keeps_disk=n % 2 == 0) for n in range(1, records + 1)),
+    ]:
+        noted.clear()
+        run_in(mode, code, scenario)

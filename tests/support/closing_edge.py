@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from typing import NamedTuple
 
@@ -50,8 +49,8 @@ async def send_all(client: Client, ending: str, seed: int) -> Told:
     """Sends the stream, and what ends the run somewhere within it."""
     chance = random.Random(seed)
     after = {"returns": 9, "fails": 9, "continues": 3}.get(ending, 0)
-    after = chance.randint(0, after) if after else SIGNALS
-    timeout = chance.uniform(0.001, 0.006) if ending == "times out" else None
+    after = chance.randint(1, after) if after else SIGNALS
+    timeout = 0.002 * 100 ** chance.random() if ending == "times out" else None
     handle = await client.start(listens, ending, after, 2, id="edge", run_timeout=timeout)
     told = Told(set(), set())
 
@@ -129,8 +128,3 @@ def _signals(events: list[HistoryEvent]) -> tuple[list[int], list[int]]:
         elif event.type == "signals handled":
             handled += [received[place - 1] for place in event.details["numbers"]]
     return received, handled
-
-
-def number_of(payload: bytes) -> int:
-    """The number that a signal of the log carries."""
-    return int(json.loads(payload)[0])
