@@ -44,7 +44,7 @@ class Commands:
             raise self._break()
         self.listed.append(command)
         if self.is_replaying:
-            self.places.append(caller())
+            self.places.append(caller(2))  # of the two that ask: this one, and the loop's method
 
     def patched(self, patch: str, deprecated: bool) -> bool:
         """Whether the run has a patch. The first answer stays, and is in history when it is yes."""

@@ -11,12 +11,13 @@ from typing import Any, cast
 _AWAITS = 100  # coroutines that await each other
 
 
-def caller() -> str:
+def caller(skipped: int = 0) -> str:
     """The place in workflow code that has led here: of the innermost frame that is neither asyncio's nor Sagaline's.
+    ``skipped``: frames that the one who asks knows to be Sagaline's, its own included.
 
     A task that is nothing but a call, as gather makes of activities, has no such frame: it is named.
     """
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    frame = sys._getframe(1 + skipped)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if _is_users(module):

@@ -156,8 +156,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             self._resting += take_repeated(self._ready)
 
     def _next_callbacks(self) -> repeat[None]:
-        count = min(_CALLBACKS_AT_ONCE, self._callbacks_left)
-        self._callbacks_left -= count
+        left = self._callbacks_left
+        count = left if left < _CALLBACKS_AT_ONCE else _CALLBACKS_AT_ONCE  # min() takes three times as long
+        self._callbacks_left = left - count
         return repeat(None, count)
 
     def wake_resting(self) -> bool:

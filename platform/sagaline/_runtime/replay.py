@@ -38,10 +38,10 @@ class Replay:
 
     def feed(self, record: History) -> None:
         """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else."""
-        kinds = [type(event) for event in record.events]
+        kinds = list(map(type, record.events))
         self._parked = self._parked and events.RunResumed not in kinds
-        self.pending += [event for event, kind in zip(record.events, kinds, strict=True) if kind in JOBS]
-        recorded = [event for event, kind in zip(record.events, kinds, strict=True) if kind in COMMANDS]
+        self.pending += [event for event in record.events if type(event) in JOBS]
+        recorded = [event for event in record.events if type(event) in COMMANDS]
         self._parked = self._parked or events.RunParked in kinds
         markers = markers_of(recorded)
         if self.unwritten:
