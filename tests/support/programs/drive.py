@@ -5,30 +5,35 @@ from __future__ import annotations
 import random
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from script import ACTIVITIES
 
+from programs.answering import Answering
 from programs.generate import Body
-from programs.interpret import plain, undoing
+from programs.interpret import Refusal, plain, undoing
+from programs.lives import V1, V2, Deployed, child
+from programs.world import World
 from sagaline._model import events as e
 from sagaline._model.events import Command, Event
-from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import WorkflowBug
-from sagaline._runtime.definitions import Registry
+from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.flags import CURRENT
 from sagaline._runtime.instance import Instance
+from sagaline._runtime.messages.looking import NOT_BEGUN
+from sagaline._runtime.patches import markers_of
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 
-SETUP = Setup(Registry([plain.definition, undoing.definition], ACTIVITIES))
+ANSWERING: WorkflowDefinition = Answering.run.definition
+SETUP = Setup(Registry([plain.definition, undoing.definition, ANSWERING, child.definition], ACTIVITIES))
 _ACTIVATIONS = 60
+_RUNS = 3
 _SCOPE = re.compile("cancel scope [0-9a-f]+")
-Activation = tuple[Sequence[Event], int, Sequence[object]]
+Activation = tuple[Sequence[Event], int, Sequence[Any]]
 
 
 class Divergence(Exception):
@@ -36,85 +41,118 @@ class Divergence(Exception):
 
 
 @dataclass
-class World:
-    """What the engine knows of the run: open activities, timers, the time, and how it ended."""
+class Run:
+    """One run of a chain: its code, its world, and what it has done."""
 
-    draw: random.Random
-    now_ms: int = 1_764_086_400_000
-    open: list[e.ActivityScheduled] = field(default_factory=list)
-    timers: dict[int, int] = field(default_factory=dict)
-    signals: int = 0
-    cancelled: bool = False
-    end: str = ""
+    definition: WorkflowDefinition
+    world: World
+    changes: tuple[int, int]
+    """Before which activations the second and the third version of the code are deployed."""
+    history: list[Activation] = field(default_factory=list)
 
-    def note(self, commands: Sequence[object]) -> None:
-        """What the code has asked for."""
-        for command in commands:
-            if isinstance(command, e.ActivityScheduled):
-                self.open.append(command)
-            elif isinstance(command, e.TimerStarted):
-                self.timers[command.step] = command.due_at
-            elif isinstance(command, e.TimerCancelled):
-                self.timers.pop(command.step, None)
-            elif isinstance(command, e.RunCompleted | e.RunCancelled | str):
-                self.end = type(command).__name__ if not isinstance(command, str) else "RunFailed"
+    def version(self) -> int:
+        """Of the code that the next activation has."""
+        return V1 + sum(len(self.history) >= change for change in self.changes)
 
-    def next_jobs(self) -> list[Event]:
-        """What happens next, several things at once sometimes; nothing when the run waits for itself alone."""
-        jobs: list[Event] = []
-        for _ in range(self.draw.choice([1, 1, 1, 2, 3])):
-            if self.open and (not self.timers or self.draw.random() < 0.7):
-                jobs.append(self._outcome(self.open.pop(self.draw.randrange(len(self.open)))))
-            elif self.timers:
-                step = min(self.timers, key=lambda number: (self.timers[number], number))
-                self.now_ms = max(self.now_ms, self.timers.pop(step))
-                jobs.append(e.TimerFired(step))
-        while self.draw.random() < 0.15:
-            self.signals += 1
-            jobs.append(e.SignalReceived(f"request {self.signals}", "ticks", b"[%d]" % self.signals))
-        if not self.cancelled and self.draw.random() < 0.02:
-            self.cancelled = True
-            jobs.append(e.CancelRequested("enough", "somebody"))
-        return jobs
+    def rebuilt(self) -> Instance:
+        """An instance of today's code from history. Raises Divergence."""
+        Deployed.version = self.version()
+        instance = Instance(RunInfo(self.definition, "w", "r", CURRENT), SETUP)
+        try:
+            self._replay(instance)
+        except BaseException:
+            instance.evict()
+            raise
+        return instance
 
-    def _outcome(self, activity: e.ActivityScheduled) -> Event:
-        step = activity.step
-        if activity.compensates:
-            return e.ActivityCompleted(step, 1, b"null")
-        if self.draw.random() < 0.85:
-            return e.ActivityCompleted(step, 1, b'"%d"' % step)
-        return e.ActivityFailed(step, 1, Failure("Broken", "it broke", retryable=False, clean=self.draw.random() < 0.5))
+    def _replay(self, instance: Instance) -> None:
+        for number, (jobs, at_ms, commands) in enumerate(self.history, 1):
+            instance.note_patches(markers_of(commands))
+            again = _comparable(instance.replay(jobs, at_ms)[0])
+            if again != commands:
+                raise Divergence(f"activation {number}: live {commands}, replayed {again} by version {self.version()}")
+
+    def activate(self, live: Instance, jobs: Sequence[Event]) -> str:
+        """One activation, live and of a rebuilt instance; returns what it was parked for. Raises Divergence."""
+        world, rebuilt = self.world, self.rebuilt()
+        try:
+            commands, bug = _activate(live, jobs, world.now_ms)
+            again, same_bug = _activate(rebuilt, jobs, world.now_ms)
+            if (commands, bug) != (again, same_bug):
+                number = len(self.history) + 1
+                raise Divergence(f"activation {number}: live {commands} {bug}, rebuilt {again} {same_bug}")
+            if not bug and (seen := self.query(live)) != (other := self.query(rebuilt)):
+                raise Divergence(f"after activation {len(self.history) + 1}: live shows {seen}, rebuilt {other}")
+        finally:
+            rebuilt.evict()
+        self.history.append((jobs, world.now_ms, commands))
+        world.note(commands)
+        return bug
+
+    def messages(self, live: Instance) -> list[Event]:
+        """What its handlers get next. Validators ask the live instance alone, and must leave nothing behind."""
+        handlers = self.definition.handlers
+        if not handlers.updates:
+            return []
+        accepted: list[Event] = []
+        for message in self.world.next_messages():
+            handler = handlers.update("perform")
+            if isinstance(message, e.UpdateAccepted) and handler is not None and handler.validator is not None:
+                args, _ = handler.arguments("perform", message.input)
+                if not _agrees(live, handler.validator, args):
+                    continue
+            accepted.append(message)
+        return accepted
+
+    def query(self, instance: Instance) -> object:
+        """What a query shows, of code that answers any and has not ended."""
+        handler = self.definition.handlers.query("seen")
+        return None if handler is None or instance.finished else instance.look("seen", handler.fn)
 
 
 def run(body: Body, seed: int) -> int:
-    """Runs it to its end; returns a checksum of its history. Raises Divergence."""
-    world = World(random.Random(seed))
-    code = undoing if world.draw.random() < 0.4 else plain
-    jobs: Sequence[Event] = [e.RunStarted(code.name, msgspec.json.encode([body]), "q", "", 0, "")]
-    history: list[Activation] = []
-    with _instance(code) as live:
-        while jobs and not world.end and len(history) < _ACTIVATIONS:
-            commands, bug = _activate(live, jobs, world.now_ms)
-            with _instance(code) as rebuilt:
-                _replay(rebuilt, history)
-                again, same_bug = _activate(rebuilt, jobs, world.now_ms)
-            if (commands, bug) != (again, same_bug):
-                raise Divergence(f"activation {len(history) + 1}: live {commands} {bug}, rebuilt {again} {same_bug}")
-            history.append((jobs, world.now_ms, commands))
-            world.note(commands)
-            world.end = world.end or bug
-            world.now_ms += world.draw.randrange(3)
-            jobs = world.next_jobs()
-    return zlib.crc32(repr((history, world.end)).encode())
+    """Runs it to its end, over the runs that it continues as; returns a checksum of its history. Raises Divergence."""
+    draw = random.Random(seed)
+    definition = draw.choice([plain.definition, plain.definition, undoing.definition, ANSWERING])
+    jobs: Sequence[Event] = [e.RunStarted(definition.name, msgspec.json.encode([body]), "q", "", 0, "")]
+    told: list[object] = []
+    for _ in range(_RUNS):
+        first = draw.choice([0, 0, 1, 2, 4])
+        later = 2**31 if first else draw.choice([0, 1, 3, 2**31])  # runs of the first version are over by the third
+        world = World(draw)
+        one = Run(definition, world, (first, later))
+        try:
+            _live(one, jobs)
+        finally:
+            Deployed.version = V2
+        told.append((one.history, world.end))
+        if not world.continued:
+            break
+        jobs = world.continued
+    return zlib.crc32(repr(told).encode())
 
 
-@contextmanager
-def _instance(code: Any) -> Iterator[Instance]:
-    instance = Instance(RunInfo(code.definition, "w", "r", CURRENT), SETUP)
+def _live(one: Run, jobs: Sequence[Event]) -> None:
+    world = one.world
+    live, version = one.rebuilt(), one.version()
     try:
-        yield instance
+        while jobs and not world.end and len(one.history) < _ACTIVATIONS:
+            if one.version() != version:  # a deployment: no instance outlives it
+                live.evict()
+                live, version = one.rebuilt(), one.version()
+            world.end = one.activate(live, jobs) or world.end
+            world.now_ms += world.draw.randrange(3)
+            if not world.end:
+                jobs = [*world.next_jobs(), *one.messages(live)]
     finally:
-        instance.evict()
+        live.evict()
+
+
+def _agrees(live: Instance, validator: Callable[..., object], args: Sequence[object]) -> bool:
+    try:
+        return live.look("perform", lambda receiver: validator(receiver, *args)) is not NOT_BEGUN
+    except Refusal:
+        return False
 
 
 def _activate(instance: Instance, jobs: Sequence[Event], at_ms: int) -> tuple[list[object], str]:
@@ -124,16 +162,15 @@ def _activate(instance: Instance, jobs: Sequence[Event], at_ms: int) -> tuple[li
         return [], f"{bug.reason}: {bug.failure.type}"
 
 
-def _replay(instance: Instance, history: Sequence[Activation]) -> None:
-    for number, (jobs, at_ms, commands) in enumerate(history, 1):
-        again = _comparable(instance.replay(jobs, at_ms)[0])
-        if again != commands:
-            raise Divergence(f"activation {number}: live {commands}, replayed {again}")
-
-
-def _comparable(commands: Sequence[Command]) -> list[object]:
-    """Without the addresses that anyio writes into its cancellations, which may be the cause of a failure."""
-    return [
-        _SCOPE.sub("cancel scope", repr(command)) if isinstance(command, e.RunFailed) else command
-        for command in commands
-    ]
+def _comparable(commands: Sequence[Command]) -> list[Any]:
+    """Without the addresses that anyio writes into its cancellations, which may be the cause of a failure, and without
+    what versions of the code say differently of the same patch."""
+    comparable: list[Any] = []
+    for command in commands:
+        if isinstance(command, e.RunFailed):
+            comparable.append(_SCOPE.sub("cancel scope", repr(command)))
+        elif isinstance(command, e.PatchMarked):
+            comparable.append(e.PatchMarked(command.patch))
+        else:
+            comparable.append(command)
+    return comparable

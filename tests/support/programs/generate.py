@@ -86,6 +86,9 @@ LEAVES: dict[str, Maker] = {
     "receive": lambda g, _: [g.milliseconds()],
     "look": lambda g, _: [],
     "fail": lambda g, _: [],
+    "child": lambda g, _: [g.below(3)],
+    "start_child": lambda g, _: [g.below(2), g.below(2)],
+    "patch": lambda g, _: [g.below(4)],
 }
 """Kinds without branches, each with what draws its arguments."""
 
@@ -108,5 +111,6 @@ BRANCHES: dict[str, Maker] = {
     "anyio_group": _several,
     "anyio_within": _timed,
     "anyio_shield": _one,
+    "continue": _one,
 }
 """Kinds with branches."""

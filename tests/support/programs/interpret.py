@@ -12,6 +12,7 @@ import anyio
 from script import fetch, store
 
 from programs.generate import COUNTERS, EVENTS, LOCKS, QUEUES, SEMAPHORES, Body
+from programs.lives import Lives
 from sagaline import ApplicationError, FailureError, Signal, saga, workflow
 
 _name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="none")
@@ -23,7 +24,7 @@ class Refusal(ApplicationError):
     """The program fails here."""
 
 
-class Interpreter:
+class Interpreter(Lives):
     """One run of a program, with what its branches share."""
 
     def __init__(self) -> None:

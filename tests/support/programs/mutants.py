@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from unittest import mock
 
 from script import fetch
 
+from programs import drive
+from programs.answering import Answering
 from programs.interpret import Interpreter
+from sagaline._runtime import children
+from sagaline._runtime.calls import Calls
+from sagaline._runtime.instance import Instance
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTask
+from sagaline._runtime.patches import Patches
 from sagaline._runtime.run import RunInfo
 
 
@@ -47,6 +53,37 @@ def strings_in_a_set() -> None:
     mock.patch.object(Interpreter, "do_names", do_names).start()
 
 
+def patches_without_history() -> None:
+    """A run that has passed a place with the old code takes the new way there when it is replayed."""
+    original = Patches.answer
+    mock.patch.object(Patches, "answer", lambda self, patch, is_replaying: original(self, patch, False)).start()
+
+
+def cancellations_of_children_live_alone() -> None:
+    """Replay does not ask a child to stop."""
+    original = children.cancel
+
+    def cancel(calls: Calls, child: children.Child, reason: str) -> None:
+        if not calls.commands.is_replaying:
+            original(calls, child, reason)
+
+    mock.patch.object(children, "cancel", cancel).start()
+
+
+def validators_that_leave_something() -> None:
+    """A validator notes that it was asked: replay asks none."""
+    original = drive._agrees
+
+    def agrees(live: Instance, validator: Callable[..., object], args: Sequence[object]) -> bool:
+        def noting(receiver: Answering, *arguments: object) -> object:
+            receiver.interpreter.note("asked")
+            return validator(receiver, *arguments)
+
+        return original(live, noting, args)
+
+    mock.patch.object(drive, "_agrees", agrees).start()
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -55,5 +92,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         time_of_the_machine,
         chance_of_the_machine,
         strings_in_a_set,
+        patches_without_history,
+        cancellations_of_children_live_alone,
+        validators_that_leave_something,
     )
 }
