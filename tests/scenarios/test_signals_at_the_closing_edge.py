@@ -66,7 +66,7 @@ def test_when_the_worker_is_killed_after_any_record(ending: str, seed: int) -> N
         check(ending, told, await account_of(client))
 
     code = Code([listens], [note])
-    records = run_in(NORMAL, code, scenario).world.records
+    records = run_in(NORMAL, code, scenario).records
     assert records >= 2
     for mode in [
         CACHE_OF_ZERO,

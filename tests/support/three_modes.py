@@ -18,6 +18,7 @@ do. ``run_on`` is the same scenario on any log, on the real clock.
 from __future__ import annotations
 
 import contextvars
+import gc
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -141,19 +142,34 @@ class World:
 
 
 class Run(NamedTuple):
-    """A scenario that has been run."""
+    """A scenario that has been run; ``records`` of history, ``kills`` of workers."""
 
     outcome: Outcome
-    world: World
+    records: int
+    kills: int
 
 
 def run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int = 1) -> Run:
     """Runs the scenario in one mode. What nobody handled on the loop fails it.
 
-    It has a thread of its own: what a dead process leaves suspended spoils CPython 3.11's count of recursions there.
+    It has a thread of its own, and what dead processes leave suspended is collected there: ended elsewhere, it spoils
+    CPython 3.11's count of recursions.
     """
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_run_in, mode, code, scenario, partitions).result()
+    gc.freeze()  # so that only what comes now is looked through
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(_run_and_collect, mode, code, scenario, partitions).result()
+    finally:
+        gc.unfreeze()
+
+
+def _run_and_collect(mode: Mode, code: Code, scenario: Scenario, partitions: int) -> Run:
+    gc.disable()
+    try:
+        return _run_in(mode, code, scenario, partitions)
+    finally:
+        gc.collect()
+        gc.enable()
 
 
 def _run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int) -> Run:
@@ -165,7 +181,7 @@ def _run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int) -> Run:
         outcome = loop.run_until_complete(task)
         if loop.errors:
             raise AssertionError(f"in mode {mode.name!r}: {loop.errors}")
-        return Run(outcome, world)
+        return Run(outcome, world.records, world.kills)
     finally:
         loop.close()
 
@@ -233,12 +249,12 @@ def _renamed(text: str, names: dict[str, str]) -> str:
 def in_each_mode(code: Code, scenario: Scenario, partitions: int = 1, every: int = 1) -> dict[str, Outcome]:
     """The outcome by mode. Raises AssertionError with the modes that differ from the normal one, or where no worker
     was killed. ``every``: a crash after each so-manieth record, where a history is long."""
-    normal, world = run_in(NORMAL, code, scenario, partitions)
+    normal, records, _ = run_in(NORMAL, code, scenario, partitions)
     outcomes = {NORMAL.name: normal, CACHE_OF_ZERO.name: run_in(CACHE_OF_ZERO, code, scenario, partitions).outcome}
-    for number in range(1, world.records + 1, every):
+    for number in range(1, records + 1, every):
         mode = Mode(f"killed after record {number}", kill_after=number, keeps_disk=number % 2 == 0)
         run = run_in(mode, code, scenario, partitions)
-        assert run.world.kills == 1, f"{mode.name}: nobody was killed"
+        assert run.kills == 1, f"{mode.name}: nobody was killed"
         outcomes[mode.name] = run.outcome
     different = {name: outcome for name, outcome in outcomes.items() if outcome != normal}
     assert not different, f"normal: {normal}\ndifferent: {different}"
