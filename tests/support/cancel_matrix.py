@@ -220,6 +220,7 @@ class Case(NamedTuple):
 
 
 TIDY = {"note": 1}
+UNDONE = {"forget": 1, "note": 1, "slow_undone": 1, "slowly_forget": 1}
 CASES = [
     Case("before its delayed start", in_an_activity, at_once, "cancelled", {}, delay="1d"),
     Case("in an activity", in_an_activity, after_two_seconds, "cancelled", TIDY),
@@ -233,27 +234,9 @@ CASES = [
     Case("twice", in_an_activity, twice, "cancelled", TIDY),
     Case("twice, the second in its cleaning up", cleans_up_slowly, twice, "cancelled", {"slow": 1}),
     Case("of a child", cancels_its_child, by_itself, "completed", TIDY),
-    Case(
-        "of a saga",
-        compensates,
-        after_two_seconds,
-        "cancelled",
-        {"forget": 1, "note": 1, "slow_undone": 1, "slowly_forget": 1},
-    ),
-    Case(
-        "twice, in its compensation",
-        compensates,
-        twice,
-        "cancelled",
-        {"forget": 1, "note": 1, "slow_undone": 1, "slowly_forget": 1},
-    ),
-    Case(
-        "in a compensation",
-        fails,
-        after_two_seconds,
-        "compensated",
-        {"forget": 1, "note": 1, "slow_undone": 1, "slowly_forget": 1},
-    ),
+    Case("of a saga", compensates, after_two_seconds, "cancelled", UNDONE),
+    Case("twice, in its compensation", compensates, twice, "cancelled", UNDONE),
+    Case("in a compensation", fails, after_two_seconds, "compensated", UNDONE),
     Case("with continue-as-new in flight", continues, after_two_seconds, "cancelled", {}, (0,)),
     Case("terminated", in_an_activity, terminated, "terminated", {}),
     Case("terminated in its compensation", fails, terminated, "terminated", {"note": 1, "slow_undone": 1}),

@@ -199,8 +199,8 @@ async def _played(world: World, scenario: Scenario) -> Outcome:
 async def run_on(url: str, code: Code, scenario: Scenario, mode: Mode = NORMAL) -> Outcome:
     """Runs the scenario on a log, on the real clock, without a crash."""
     effects.clear()
-    options = {"replay_always": mode.cached_instances == 0, "check_code": False}
-    async with running(url, code.workflows, code.activities, **options) as (_, client):
+    replays = mode.cached_instances == 0
+    async with running(url, code.workflows, code.activities, replay_always=replays, check_code=False) as (_, client):
         returned = await scenario(client)
     log = open_log(url)
     await log.open()
