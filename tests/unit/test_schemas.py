@@ -73,11 +73,15 @@ def samples() -> dict[str, records.Record]:
         events.RunTimedOut(),
         events.LedgerCarried(2, b"[{}]"),
         events.LedgerInherited(2, b"[{}]"),
+        events.RunPaused("request", "why", "ada@host"),
+        events.RunUnpaused("request", "why", "ada@host"),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
         "cancel_run": records.CancelRun("request", "order-1", "why", "client", 2),
         "retry_run": records.RetryRun("request", "order-1"),
+        "pause_run": records.PauseRun("request", "order-1", "why", "ada@host", "client", 2),
+        "unpause_run": records.UnpauseRun("request", "order-1", "why", "ada@host", "client", 2, "run"),
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),

@@ -10,12 +10,11 @@ from sagaline._engine.state import ReadState
 from sagaline._model.ids import run_id_of
 from sagaline._model.records import (
     ActivityResult,
-    CancelRun,
     ChildReport,
     RetryRun,
+    RunControl,
     SignalRun,
     StartRun,
-    TerminateRun,
     UpdateRun,
 )
 
@@ -38,15 +37,7 @@ def decide(state: ReadState, incoming: StartRun, now_ms: int) -> StartDecision: 
 @overload
 def decide(
     state: ReadState,
-    incoming: CancelRun
-    | TerminateRun
-    | RetryRun
-    | SignalRun
-    | UpdateRun
-    | ActivityResult
-    | ChildReport
-    | TimerDue
-    | ParkRun,
+    incoming: RunControl | RetryRun | SignalRun | UpdateRun | ActivityResult | ChildReport | TimerDue | ParkRun,
     now_ms: int,
 ) -> Decision: ...
 def decide(state: ReadState, incoming: Input, now_ms: int) -> StartDecision:

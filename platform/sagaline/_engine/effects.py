@@ -6,7 +6,13 @@ Effects are lost with the process: all of it is found again in the rows.
 from __future__ import annotations
 
 from sagaline._engine.changes import Effect
-from sagaline._engine.tables.activities import CancelActivity, ForgetActivity, StartActivity
+from sagaline._engine.tables.activities import (
+    CancelActivity,
+    ForgetActivity,
+    HoldActivities,
+    StartActivities,
+    StartActivity,
+)
 from sagaline._engine.tables.closed import CloseRun
 from sagaline._engine.tables.outbox import Publish
 from sagaline._engine.tables.positions import CoverPositions
@@ -21,8 +27,10 @@ __all__ = [
     "CoverPositions",
     "Effect",
     "ForgetActivity",
+    "HoldActivities",
     "Publish",
     "SetTimer",
+    "StartActivities",
     "StartActivity",
 ]
 

@@ -58,6 +58,9 @@ class RunDescription(msgspec.Struct, frozen=True):
     """Signals that the code has not begun to handle; of a run that has ended, those that it never will."""
     signals_left: dict[str, int] | None = None
     """Of a run that has ended: how many of them by name, the first names."""
+    paused_at_ms: int | None = None
+    pause_reason: str = ""
+    paused_by: str = ""
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -76,6 +79,9 @@ class RunSummary(msgspec.Struct, frozen=True):
     failure_message: str = ""
     patches: dict[str, bool] | None = None
     """The patches that it has, and whether each is deprecated."""
+    paused_at_ms: int | None = None
+    pause_reason: str = ""
+    paused_by: str = ""
 
 
 class ParkedRun(msgspec.Struct, frozen=True):

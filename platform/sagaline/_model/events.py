@@ -19,6 +19,12 @@ from sagaline._model.lives import LedgerInherited as LedgerInherited
 from sagaline._model.lives import PatchMarked as PatchMarked
 from sagaline._model.lives import RunContinued as RunContinued
 from sagaline._model.lives import RunTimedOut as RunTimedOut
+from sagaline._model.messages import SignalReceived as SignalReceived
+from sagaline._model.messages import SignalsHandled as SignalsHandled
+from sagaline._model.messages import UpdateAccepted as UpdateAccepted
+from sagaline._model.messages import UpdateCompleted as UpdateCompleted
+from sagaline._model.pauses import RunPaused as RunPaused
+from sagaline._model.pauses import RunUnpaused as RunUnpaused
 
 
 class RunStarted(msgspec.Struct, frozen=True, gc=False):
@@ -174,40 +180,6 @@ class RunReplaced(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
-class SignalReceived(msgspec.Struct, frozen=True, gc=False):
-    """A signal has come; it waits until the code handles it."""
-
-    request_id: str
-    signal: str
-    input: bytes
-    version: int = 1
-
-
-class SignalsHandled(msgspec.Struct, frozen=True, gc=False):
-    """The code has begun to handle signals, by their place among all that the run has received."""
-
-    numbers: tuple[int, ...]
-    version: int = 1
-
-
-class UpdateAccepted(msgspec.Struct, frozen=True, gc=False):
-    """An update was accepted: its handler begins."""
-
-    update_id: str
-    update: str
-    input: bytes
-    version: int = 1
-
-
-class UpdateCompleted(msgspec.Struct, frozen=True, gc=False):
-    """The handler of an update has answered, or failed: that is told to the asker, and is no failure of the run."""
-
-    update_id: str
-    result: bytes
-    failure: Failure | None = None
-    version: int = 1
-
-
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -225,6 +197,8 @@ Input = (
     | LedgerInherited
     | SignalReceived
     | UpdateAccepted
+    | RunPaused
+    | RunUnpaused
 )
 Command = (
     ActivityScheduled
@@ -276,6 +250,8 @@ EVENTS: tuple[type[Event], ...] = (
     RunTimedOut,
     LedgerCarried,
     LedgerInherited,
+    RunPaused,
+    RunUnpaused,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

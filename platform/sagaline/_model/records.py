@@ -6,6 +6,8 @@ import msgspec
 
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
+from sagaline._model.pauses import PauseRun as PauseRun
+from sagaline._model.pauses import UnpauseRun as UnpauseRun
 
 # Statuses of a run, as answers and descriptions name them.
 RUNNING = "running"
@@ -248,7 +250,9 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-Command = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
+RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun
+"""What somebody asks of a run, with a reason, and is told when it is on record."""
+Command = StartRun | RunControl | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
@@ -258,6 +262,8 @@ RECORDS: dict[str, type[Record]] = {
     "cancel_run": CancelRun,
     "terminate_run": TerminateRun,
     "retry_run": RetryRun,
+    "pause_run": PauseRun,
+    "unpause_run": UnpauseRun,
     "read_run": ReadRun,
     "signal_run": SignalRun,
     "query_run": QueryRun,

@@ -1,7 +1,7 @@
 """Rebuilds an instance from its history, and finds out when code and history do not match.
 
-A parked run keeps what arrives: input events are recorded without an activation, and the next activation, in
-the record of RunResumed, is given all of them.
+A run that is parked or paused keeps what arrives: input events are recorded without an activation, and the next
+activation, in the record of RunResumed or RunUnpaused, is given all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sagaline._runtime.setup import Setup
 class Replay:
     """An instance brought to where its history ends, and what it still owes.
 
-    ``pending`` are the jobs that no activation has handled yet (the run is parked); ``unwritten`` are the
+    ``pending`` are the jobs that no activation has handled yet (the run is parked or paused); ``unwritten`` are the
     commands of the last activation that are not in history yet (it was cut into several records).
     """
 
@@ -33,20 +33,22 @@ class Replay:
         self.pending: list[Event] = []
         self.unwritten: list[Command] = []
         self._places: list[str] = []  # of each of them in the code
-        self._parked = False
+        self._parked = self._paused = False
         self._event_id = 1
 
     def feed(self, record: History) -> None:
         """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else."""
         kinds = list(map(type, record.events))
         self._parked = self._parked and events.RunResumed not in kinds
+        self._paused = self._paused and events.RunUnpaused not in kinds
         self.pending += [event for event in record.events if type(event) in JOBS]
         recorded = [event for event in record.events if type(event) in COMMANDS]
         self._parked = self._parked or events.RunParked in kinds
+        self._paused = self._paused or events.RunPaused in kinds
         markers = markers_of(recorded)
         if self.unwritten:
             self._match(recorded, markers, self._event_id, record.more)
-        elif not self._parked and self.pending:
+        elif self.pending and not (self._parked or self._paused):
             jobs, self.pending = self.pending, []
             self.instance.note_patches(markers)
             self.unwritten, self._places = self.instance.replay(jobs, record.at)

@@ -14,9 +14,11 @@ from sagaline.cli import (
     history,
     list_runs,
     patches,
+    pause,
     query_run,
     replay,
     result,
+    resume,
     runs,
     show,
     signal_run,
@@ -52,6 +54,8 @@ app.command("query")(query_run.query_run)
 app.command("update")(update_run.update_run)
 app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
+app.command("pause")(pause.pause)
+app.command("resume")(resume.resume)
 app.add_typer(runs.app, name="runs")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

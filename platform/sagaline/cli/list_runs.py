@@ -62,6 +62,7 @@ def print_runs(runs: Sequence[RunSummary], none: str) -> None:
     for run in runs:
         since = run.closed_at or run.parked_at or run.started_at
         why = "" if run.failure is None else f"{run.failure.type}: {run.failure.message}"
-        status = Text(run.status, STYLES.get(run.status, ""))
+        said = run.status if run.paused_at is None or run.closed_at else f"{run.status}, paused"
+        status = Text(said, STYLES.get(run.status, ""))
         table.add_row(Text(run.workflow_id), Text(run.workflow), status, words.clock(since)[:19], Text(why))
     out.print(table)

@@ -107,9 +107,11 @@ def pause_s(description: Description | None) -> float:
 def standing(description: Description) -> tuple[str, object]:
     """How a run stands, in a line, and what of it is news when it changes."""
     now = datetime.now(UTC)
-    key = (description.status, description.unowned_since, description.failure)
+    key = (description.status, description.unowned_since, description.failure, description.paused_at)
     if description.status is Status.PARKED:
         return words.parked(description, now), key
+    if description.paused_at is not None:
+        return words.paused(description, now), key
     text = f"{description.workflow_id} {description.status} for {words.ago(description.started_at, now)}"
     if description.waits_for:
         text += f": {words.steps(description, now)}"

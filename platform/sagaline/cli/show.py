@@ -70,6 +70,8 @@ def _print_run(description: Description) -> None:
         out.print(Text(words.parked(description, now), "magenta"), soft_wrap=True)
     elif description.failure is not None:
         out.print(Text(f"{description.failure.type}: {description.failure.message}", "red"), soft_wrap=True)
+    if description.paused_at is not None and description.status.is_open:
+        out.print(Text(words.paused(description, now), "magenta"), soft_wrap=True)
     if description.cancel_requested and description.status.is_open:
         say("it was asked to stop")
     for step in description.waits_for:

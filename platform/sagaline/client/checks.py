@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from typing import Any, get_args
 
 import pydantic_core
 
-from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES
+from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES, cut
 from sagaline._runtime import durations
 from sagaline._runtime.definitions import RUN_OF_CLASS, WorkflowDefinition
 from sagaline._runtime.durations import Duration
@@ -47,6 +49,17 @@ def reason(value: Any) -> str:
     if length > MESSAGE_BYTES:
         raise InvalidInput(f"Expected reason to have at most {MESSAGE_BYTES} bytes but it has {length}.")
     return value
+
+
+def person(value: Any) -> str:
+    """Who asks, as the history will show it; by default this user and host. Raises InvalidInput."""
+    if value is not None:
+        return text_id(value, "by")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "somebody"
+    return cut(f"{user}@{socket.gethostname()}", NAME_BYTES)
 
 
 def seconds(value: Duration | None, what: str = "timeout") -> float | None:

@@ -1,16 +1,16 @@
-"""Commands to a run that is there: cancel, terminate, retry. They wait until what they ask for is on record."""
+"""Commands to a run that is there, such as cancel or pause. They wait until what they ask for is on record."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from sagaline._model.records import CancelRun, RetryRun, TerminateRun
+from sagaline._model.records import RetryRun, RunControl
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
 from sagaline.errors import RequestTimeout
 
-Command = CancelRun | TerminateRun | RetryRun
+Command = RunControl | RetryRun
 
 
 async def confirm(

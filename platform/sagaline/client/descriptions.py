@@ -38,6 +38,9 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         shown.events,
         reply.failure,
         shown.patches or {},
+        _time(shown.paused_at_ms),
+        shown.pause_reason,
+        shown.paused_by,
         open_steps=shown.open_steps,
         waits_for=tuple(map(_open_step, shown.waits_for)),
         cancel_requested=shown.cancel_requested,
@@ -67,6 +70,9 @@ def summary_of(record: bytes) -> RunSummary:
         shown.events,
         failure,
         shown.patches or {},
+        _time(shown.paused_at_ms),
+        shown.pause_reason,
+        shown.paused_by,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, TypeVarTuple, overload
 
-from sagaline._model.records import CancelRun, RetryRun, TerminateRun
+from sagaline._model.records import CancelRun, PauseRun, RetryRun, TerminateRun, UnpauseRun
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
@@ -214,6 +214,30 @@ class RunHandle(Generic[R]):
         """
         why, request_id, address = checks.reason(reason), new_id(), self._link.requests.address
         await self._confirm(lambda run_id: TerminateRun(request_id, self.workflow_id, why, *address, run_id), timeout)
+
+    async def pause(
+        self, reason: str = "paused by a client", *, by: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Lets the run stand still until ``resume``: its code gets nothing and no attempt begins. What arrives is
+        recorded and waits. Returns when that is on record; pausing a paused run changes nothing.
+
+        ``reason`` and ``by`` (by default this user and host, 255 bytes at most) are in the run's history. What a
+        cancelled call leaves behind and what is raised: as for ``terminate``.
+        """
+        who, request_id, address = checks.person(by), new_id(), self._link.requests.address
+        why = checks.reason(reason)
+        await self._confirm(lambda run_id: PauseRun(request_id, self.workflow_id, why, who, *address, run_id), timeout)
+
+    async def resume(
+        self, reason: str = "resumed by a client", *, by: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> None:
+        """Lets a paused run go on with all that has arrived. Returns when that is on record; resuming a run that is not
+        paused changes nothing. Arguments and errors are those of ``pause``."""
+        who, request_id, address = checks.person(by), new_id(), self._link.requests.address
+        why = checks.reason(reason)
+        await self._confirm(
+            lambda run_id: UnpauseRun(request_id, self.workflow_id, why, who, *address, run_id), timeout
+        )
 
     async def retry(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> None:
         """Takes a parked run up again, with the code that its worker has now.

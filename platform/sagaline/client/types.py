@@ -110,7 +110,8 @@ class OpenStep:
 class RunSummary:
     """A run in a list. ``failure`` says why it is parked or did not complete, ``changed_at`` when it last went on.
 
-    ``patches`` are those that the run has, by id: True for one that is deprecated.
+    ``patches`` are those that the run has, by id: True for one that is deprecated. ``paused_at`` is set while it is
+    paused, with who has done it and why.
     """
 
     workflow_id: str
@@ -124,6 +125,9 @@ class RunSummary:
     events: int = 0
     failure: Failure | None = None
     patches: dict[str, bool] = field(default_factory=dict[str, bool])
+    paused_at: datetime | None = None
+    pause_reason: str = ""
+    paused_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -12,13 +13,14 @@ from sagaline._model.records import Reply, UpdateRun
 from sagaline._payloads import update_result
 from sagaline._runtime.durations import Duration
 from sagaline._runtime.handlers import UPDATE, HandlerDeclaration, HandlerDefinition
-from sagaline.client import checks
+from sagaline.client import checks, words
 from sagaline.client.link import Link
 from sagaline.client.messages import named
 from sagaline.client.requests import new_id
-from sagaline.errors import RequestRefused, UpdateError
+from sagaline.errors import RequestRefused, RequestTimeout, SagalineError, UpdateError
 
 R = TypeVar("R")
+_LOOK_S = 1.0
 
 
 class Sent(NamedTuple):
@@ -80,11 +82,24 @@ async def completed(sent: Sent, timeout_s: float | None) -> Any:
 
 async def _ask(sent: Sent, when: str, timeout_s: float | None) -> Reply:
     link, request = sent.link, msgspec.structs.replace(sent.request, reply_when=when)
+    advice = "The update may still be handled: ask again with the same id."
     try:
-        advice = "The update may still be handled: ask again with the same id."
         reply = await link.ask(request, timeout_s, advice)
     except RequestRefused:
         await link.payloads.forget_message(request)
         raise
+    except RequestTimeout as error:
+        if (told := await _paused(link, request)) is None:
+            raise
+        raise RequestTimeout(f"Expected update {request.update!r} to be answered in time. {told} {advice}") from error
     await asyncio.shield(link.payloads.forget_message(request))  # the run keeps a copy of its own
     return reply
+
+
+async def _paused(link: Link, request: UpdateRun) -> str | None:
+    """Says so when the run is paused, for then nothing is wrong with the worker."""
+    try:
+        run = await link.reads.describe(request.workflow_id, request.run_id, _LOOK_S)
+    except SagalineError:
+        return None
+    return words.paused(run, datetime.now(UTC)) if run.paused_at is not None and run.status.is_open else None

@@ -70,10 +70,21 @@ def parked(run: RunSummary, now: datetime) -> str:
     )
 
 
+def paused(run: RunSummary, now: datetime) -> str:
+    """Since when a run is paused, by whom and why."""
+    since = run.paused_at or run.changed_at
+    return (
+        f"The run of {run.workflow_id!r} is paused since {clock(since)} ({ago(since, now)}) by {run.paused_by}: "
+        f"{cut(run.pause_reason, _MESSAGE_BYTES)}. It goes on with `sagaline resume {run.workflow_id}`."
+    )
+
+
 def standing(description: Description, now: datetime) -> str:
     """How the run stands, in one or two sentences."""
     if description.status is Status.PARKED:
         return parked(description, now)
+    if description.paused_at is not None and description.status.is_open:
+        return paused(description, now)
     if not description.status.is_open:
         return f"The run of {description.workflow_id!r} has ended: {description.status}."
     text = f"The run of {description.workflow_id!r} goes on: {description.status} since {clock(description.started_at)}"

@@ -129,10 +129,19 @@ class Watcher:
         for event in found.events:
             self._on_event(record, run, found, event)
 
+    def _check_pause(self, record: Record, run: Run, event: Any) -> None:
+        """While a run is paused its code asks for nothing, for it does not run."""
+        if isinstance(event, e.RunPaused | e.RunUnpaused):
+            run.paused = isinstance(event, e.RunPaused)
+            self.marks["paused" if run.paused else "unpaused"] += 1
+        elif run.paused and type(event) in e.COMMANDS:
+            self._fail(record, f"{type(event).__name__} of {run.workflow_id} while it is paused")
+
     def _on_event(self, record: Record, run: Run, found: History, event: Any) -> None:
         if run.terminal is not None:
             self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
         self.talk.happened(found.run_id, event)
+        self._check_pause(record, run, event)
         match event:
             case e.RunStarted():
                 self._check_is_new(record, found.run_id, event.request_id)

@@ -6,7 +6,9 @@ from typing import Any
 
 from sagaline._engine import replies
 from sagaline._engine.tables.children import Children
+from sagaline._engine.tables.runs import RunRow
 from sagaline._host.runs.activations import Activations
+from sagaline._model.records import PARKED
 from sagaline._runtime.sagas import ledger
 from simulation.mutant_registry import Patch, mutant
 
@@ -45,3 +47,8 @@ def tells_a_parent_nothing_of_an_end() -> list[Patch]:
 @mutant
 def records_a_childs_end_twice() -> list[Patch]:
     return [(Children, "drop", lambda self, run, step: None)]
+
+
+@mutant
+def runs_the_code_of_a_paused_run() -> list[Patch]:
+    return [(RunRow, "rests", property(lambda run: run.status == PARKED))]

@@ -11,7 +11,7 @@ from sagaline._engine.decide import run_id_of
 from sagaline._log import COMMANDS, RESULTS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
-from sagaline._model.records import CancelRun, StartRun, TerminateRun
+from sagaline._model.records import CancelRun, PauseRun, StartRun, TerminateRun, UnpauseRun
 from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, input_of
 from sagaline._runtime.signatures import Signature
 from simulation import load
@@ -66,6 +66,21 @@ class Starts:
         if draw.random() < 0.05:
             terminate = TerminateRun(f"terminate-{number}", workflow_id, "enough", "client", 0)
             self._broker.later(draw.uniform(0, 5), self._command, workflow_id, terminate)
+
+        if draw.random() < 0.15:
+            self._pause(number, workflow_id)
+
+    def _pause(self, number: int, workflow_id: str) -> None:
+        """A person pauses a run and later lets it go on; both ask twice at times, the pause never after the end of it."""
+        draw = self._draw
+        pause = PauseRun(f"pause-{number}", workflow_id, "hold on", "ann", "client", 0)
+        unpause = UnpauseRun(f"unpause-{number}", workflow_id, "go on", "ann", "client", 0)
+        begin_s, for_s = draw.uniform(0, 5), draw.uniform(0, 12)
+        self._broker.later(begin_s, self._command, workflow_id, pause)
+        for at in [begin_s + for_s] * draw.choice([1, 2]):
+            self._broker.later(at, self._command, workflow_id, unpause)
+        if draw.random() < 0.2:
+            self._broker.later(begin_s + for_s * draw.random(), self._command, workflow_id, pause)
 
     def _sealed(self, run_id: str, payload: bytes) -> bytes:
         while True:

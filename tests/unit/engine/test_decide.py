@@ -12,7 +12,7 @@ from sagaline._engine.tables.runs import RunRow
 from sagaline._model import events
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, CancelRun, RetryRun, TerminateRun
+from sagaline._model.records import ActivityResult, CancelRun, PauseRun, RetryRun, TerminateRun, UnpauseRun
 
 # Cancel, terminate, retry
 
@@ -22,10 +22,11 @@ def requests(run_id: str = "") -> dict[str, Input]:
         "cancel": CancelRun("r", "w", "why", run_id=run_id),
         "terminate": TerminateRun("r", "w", "why", run_id=run_id),
         "retry": RetryRun("r", "w", run_id=run_id),
+        "pause": PauseRun("r", "w", "why", "ann", run_id=run_id),
     }
 
 
-ACCEPTED = {"cancel": "CancelRequested", "terminate": "RunTerminated", "retry": "NotParked"}
+ACCEPTED = {"cancel": "CancelRequested", "terminate": "RunTerminated", "retry": "NotParked", "pause": "RunPaused"}
 
 
 @pytest.mark.parametrize("what", sorted(ACCEPTED))
@@ -234,3 +235,33 @@ def test_deciding_writes_nothing() -> None:
     assert partition.state.drain_writes() == {}
     assert partition.state.drain_effects() == []
     assert partition.rows() == before
+
+
+# Pause and resume
+
+
+def test_a_run_is_paused_once_and_a_request_that_comes_again_does_not_pause_it_anew() -> None:
+    partition = Partition()
+    pause, unpause = PauseRun("p", "w", "why", "ann"), UnpauseRun("u", "w", "done", "bob")
+    run = partition.start(FIRST)
+    assert decide(partition.state, unpause, NOW) == []
+    paused = decide(partition.state, pause, NOW)
+    assert paused == [events.RunPaused("p", "why", "ann")]
+    run = partition.emit(run, events.RunPaused("p", "why", "ann"))
+    assert (run.paused_at, run.pause_reason, run.paused_by, run.rests) == (run.last_at, "why", "ann", True)
+    assert decide(partition.state, PauseRun("another", "w", "too", "bob"), NOW) == []
+    assert decide(partition.state, unpause, NOW) == [events.RunUnpaused("u", "done", "bob")]
+    run = partition.emit(run, events.RunUnpaused("u", "done", "bob"))
+    assert (run.paused_at, run.pause_reason, run.paused_by, run.rests) == (None, "", "", False)
+    assert decide(partition.state, pause, NOW) == []
+    run = partition.emit(run, events.RunPaused("another", "too", "bob"))
+    assert decide(partition.state, unpause, NOW) == []
+
+
+def test_a_run_that_is_parked_and_paused_is_resumed_before_it_is_retried() -> None:
+    partition = Partition()
+    run = partition.start(FIRST, events.RunParked("bug", BOOM), events.RunPaused("p", "why", "ann"))
+    assert short(decide(partition.state, RetryRun("r", "w"), NOW)) == "RunPaused"
+    run = partition.emit(run, events.RunUnpaused("u", "done", "bob"))
+    assert run.rests
+    assert decide(partition.state, RetryRun("r", "w"), NOW) == []

@@ -24,11 +24,13 @@ from sagaline._engine.appliers import (
     run_continued,
     run_failed,
     run_parked,
+    run_paused,
     run_replaced,
     run_resumed,
     run_started,
     run_terminated,
     run_timed_out,
+    run_unpaused,
     signal_received,
     signals_handled,
     timer_cancelled,
@@ -76,6 +78,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunTimedOut, 1): run_timed_out.apply,
     (events.LedgerCarried, 1): ledger_carried.apply,
     (events.LedgerInherited, 1): ledger_inherited.apply,
+    (events.RunPaused, 1): run_paused.apply,
+    (events.RunUnpaused, 1): run_unpaused.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

@@ -10,6 +10,7 @@ from sagaline._engine.processors import (
     cancel,
     child_report,
     park,
+    pause,
     retry,
     signal,
     start,
@@ -23,10 +24,12 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    PauseRun,
     RetryRun,
     SignalRun,
     StartRun,
     TerminateRun,
+    UnpauseRun,
     UpdateRun,
 )
 
@@ -34,6 +37,8 @@ Input = (
     StartRun
     | CancelRun
     | TerminateRun
+    | PauseRun
+    | UnpauseRun
     | RetryRun
     | SignalRun
     | UpdateRun
@@ -48,6 +53,8 @@ PROCESSORS: dict[type[Input], Processor] = {
     StartRun: start.process,
     CancelRun: cancel.process,
     TerminateRun: terminate.process,
+    PauseRun: pause.process,
+    UnpauseRun: pause.process_unpause,
     RetryRun: retry.process,
     SignalRun: signal.process,
     UpdateRun: update.process,

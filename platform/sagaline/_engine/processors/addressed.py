@@ -6,9 +6,9 @@ from sagaline._engine.chains import last_of_chain
 from sagaline._engine.processors.decisions import Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.runs import RunView
-from sagaline._model.records import CancelRun, RetryRun, SignalRun, TerminateRun, UpdateRun
+from sagaline._model.records import RetryRun, RunControl, SignalRun, UpdateRun
 
-RunCommand = CancelRun | TerminateRun | RetryRun | SignalRun | UpdateRun
+RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
 
 def meant(state: ReadState, request: RunCommand) -> RunView | None:

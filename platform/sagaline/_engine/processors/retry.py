@@ -16,4 +16,7 @@ def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
     if run.status != PARKED:
         message = f"Expected a parked run of workflow id {request.workflow_id!r} but it is {run.status}."
         return rejected(request.request_id, request.workflow_id, "NotParked", message)
+    if run.paused_at is not None:
+        message = f"Expected a run of workflow id {request.workflow_id!r} that is not paused: resume it first."
+        return rejected(request.request_id, request.workflow_id, "RunPaused", message)
     return []

@@ -50,6 +50,18 @@ class ForgetActivity(Effect, frozen=True, gc=False):
     step: int
 
 
+class HoldActivities(Effect, frozen=True, gc=False):
+    """The run is paused: attempts that wait for a slot do not begin; those that run go on."""
+
+    run_id: str
+
+
+class StartActivities(Effect, frozen=True, gc=False):
+    """The run is paused no more: its open activities are attempted, now or when they are due."""
+
+    run_id: str
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ActivityRow).decode
 

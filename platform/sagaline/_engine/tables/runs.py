@@ -70,11 +70,21 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     parent_step: int = 0
     deadline: int = 0  # of all the runs that go on one as the other; 0 is none
     signals_left: dict[str, int] | None = None  # of an ended run: signals that waited then, the first names
+    paused_at: int | None = None
+    pause_reason: str = ""
+    paused_by: str = ""
+    pause_request: str = ""  # the one that has paused it last, kept: it may be asked again
+    unpause_request: str = ""
 
     @property
     def closed(self) -> bool:
         """True once a terminal event is applied; nothing follows it."""
         return self.closed_at is not None
+
+    @property
+    def rests(self) -> bool:
+        """True while its code is given nothing: parked or paused."""
+        return self.status == PARKED or self.paused_at is not None
 
     @property
     def is_pending(self) -> bool:

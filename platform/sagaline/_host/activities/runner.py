@@ -114,7 +114,7 @@ class ActivityRunner:
             self._finish(attempt, cancelled("it was cancelled before it began"))
             return
         self._deadlines.bring_forward(attempt, _CANCEL_GRACE_S)
-        self._stop(attempt)
+        _stop(attempt)
 
     def expire(self, run_id: str, step: int) -> None:
         """An attempt's time is over now, as at its deadline: for tests, which do not wait for it."""
@@ -130,6 +130,12 @@ class ActivityRunner:
         attempt = self._attempts.get((place, run_id, step))
         if attempt is not None:
             self._forget(attempt)
+
+    def hold(self, place: Place, run_id: str) -> None:
+        """Attempts of the run that wait for a slot are left to the store; those that run go on."""
+        for attempt in [attempt for attempt in self._attempts.values() if attempt.task is None]:
+            if (attempt.place, attempt.run_id) == (place, run_id):
+                self._close(attempt)
 
     def abandon(self, place: Place) -> None:
         """The partition is another worker's: its attempts are stopped and not reported."""
@@ -189,17 +195,13 @@ class ActivityRunner:
         self._performer.begin(attempt)
         self._deadlines.start(attempt)
 
-    def _stop(self, attempt: Attempt) -> None:
-        if attempt.definition.is_async and attempt.task is not None:
-            attempt.task.cancel()
-
     def _on_deadline(self, attempt: Attempt) -> None:
         if attempt.stopped_by:
             self._finish(attempt, cancelled("it was cancelled, and did not end then"))
         else:
             attempt.stopped_by = TIMEOUT
             self._finish(attempt, timed_out(attempt))
-        self._stop(attempt)
+        _stop(attempt)
         self._stragglers.watch(attempt)
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -229,7 +231,7 @@ class ActivityRunner:
 
     def _forget(self, attempt: Attempt) -> None:
         self._close(attempt)
-        self._stop(attempt)
+        _stop(attempt)
         if attempt.task is not None:
             self._stragglers.watch(attempt)
 
@@ -262,3 +264,8 @@ class ActivityRunner:
         for waiting in list(lane.waiting):
             lane.left.add(waiting.place)
             self._close(waiting)
+
+
+def _stop(attempt: Attempt) -> None:
+    if attempt.definition.is_async and attempt.task is not None:
+        attempt.task.cancel()

@@ -31,19 +31,22 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    PauseRun,
     QueryRun,
     ReadRun,
     Reply,
     RetryRun,
+    RunControl,
     SignalRun,
     StartRun,
     TerminateRun,
+    UnpauseRun,
     UpdateRun,
 )
 
-Question = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun | UpdateRun
+Question = ReadRun | StartRun | RunControl | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
-RunInput = CancelRun | TerminateRun | ActivityResult | ChildReport | TimerDue
+RunInput = RunControl | ActivityResult | ChildReport | TimerDue
 
 
 class Outside(NamedTuple):
@@ -150,9 +153,8 @@ class Deciding:
         """Asks a run's code a question, or to change something and to answer."""
         self._outside.query(request) if isinstance(request, QueryRun) else self._outside.messages.update(request)
 
-    def stop(self, request: CancelRun | TerminateRun) -> None:
-        """Cancels or terminates a run."""
-        """Once it is on record that the run stops, or has ended, whoever asked for it is told."""
+    def control(self, request: RunControl) -> None:
+        """Cancels, terminates, pauses a run or lets it go on; whoever asked is told once that is on record."""
         run = self._decided.run(request.workflow_id)
         if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
             self._outside.ask(request, request.run_id or run.run_id)
@@ -273,7 +275,7 @@ class Deciding:
         return accepted
 
     def _reject(self, decision: Rejected, item: RunInput) -> None:
-        if not isinstance(item, CancelRun | TerminateRun):
+        if not isinstance(item, RunControl):
             raise ProtocolError(f"a {type(item).__name__} cannot be refused")
         self._recorder.refuse(decision, item)
 
@@ -283,8 +285,10 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     ReadRun: Deciding.read,
     QueryRun: Deciding.message,
     UpdateRun: Deciding.message,
-    CancelRun: Deciding.stop,
-    TerminateRun: Deciding.stop,
+    CancelRun: Deciding.control,
+    TerminateRun: Deciding.control,
+    PauseRun: Deciding.control,
+    UnpauseRun: Deciding.control,
     RetryRun: Deciding.retry,
     ActivityResult: Deciding.result,
     ChildReport: Deciding.result,

@@ -22,18 +22,34 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    PauseRun,
     QueryRun,
     ReadRun,
     RetryRun,
+    RunControl,
     SignalRun,
     StartRun,
     TerminateRun,
+    UnpauseRun,
     UpdateRun,
 )
 
-Input = StartRun | CancelRun | TerminateRun | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult | ChildReport
+Input = StartRun | RunControl | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult | ChildReport
 _INPUTS: frozenset[type] = frozenset(
-    (StartRun, CancelRun, TerminateRun, RetryRun, ReadRun, ActivityResult, ChildReport, SignalRun, QueryRun, UpdateRun)
+    (
+        StartRun,
+        CancelRun,
+        TerminateRun,
+        PauseRun,
+        UnpauseRun,
+        RetryRun,
+        ReadRun,
+        ActivityResult,
+        ChildReport,
+        SignalRun,
+        QueryRun,
+        UpdateRun,
+    )
 )
 _SIGNALS = 1_000
 """Signals that are collected before they are handed on."""

@@ -166,7 +166,7 @@ class _Rooms:
         )
         history_end = partial(_end, log, HISTORY, partition.number)
         self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start)
-        attempts = Attempts(place, rows.decided, services.activities, self.timers, clock)
+        attempts = Attempts(place, rows, services.activities, self.timers, clock)
         releasing = Releasing(log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions)
         unreadable = partial(_bury, log, clock)
         applying = Applying(partition.epoch, rows, progress, releasing.release, unreadable, self._on_tidy)

@@ -13,16 +13,18 @@ from sagaline._engine.effects import (
     CoverPositions,
     Effect,
     ForgetActivity,
+    HoldActivities,
     Publish,
     SetTimer,
+    StartActivities,
     StartActivity,
 )
 from sagaline._engine.replies import REPLIES
-from sagaline._engine.state import State
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host import crash_points
 from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.rows import Rows
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.reading.reads import Reads
 from sagaline._host.runs.stalled import is_stalled
@@ -35,9 +37,10 @@ class Attempts:
     """Attempts of the partition's activities: now, or when a retry is due."""
 
     def __init__(
-        self, place: Place, decided: State, activities: ActivityRunner, timers: Timers, clock: Callable[[], int]
+        self, place: Place, rows: Rows, activities: ActivityRunner, timers: Timers, clock: Callable[[], int]
     ) -> None:
-        self._place, self._decided, self._activities = place, decided, activities
+        self._place, self._activities = place, activities
+        self._decided, self._durable = rows.decided, rows.durable
         self._timers, self._clock = timers, clock
 
     def start(self, effect: StartActivity) -> None:
@@ -45,7 +48,7 @@ class Attempts:
         retry_at = effect.row.retry_at
         if retry_at and retry_at > self._clock():
             self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
-        else:
+        elif not self._is_paused(effect.row.workflow_id, effect.run_id):
             self._activities.start(self._place, effect)
 
     def start_if_open(self, run_id: str, durable: ActivityRow) -> None:
@@ -54,8 +57,27 @@ class Attempts:
         run = self._decided.run_by_id(durable.workflow_id, run_id)
         if run is not None and run.status == PARKED and is_stalled(run):
             return  # it may be this activity that has blocked a worker: a person says when it is attempted again
+        if self._is_paused(durable.workflow_id, run_id):
+            return
         if row is not None and row.attempt == durable.attempt:
             self._activities.start(self._place, StartActivity(run_id, row))
+
+    def hold(self, effect: HoldActivities) -> None:
+        """The run is paused: no attempt of it begins."""
+        self._activities.hold(self._place, effect.run_id)
+
+    def start_all(self, effect: StartActivities) -> None:
+        """The run is paused no more: what was held is attempted. One that runs is left to run."""
+        for held in self._durable.activities.of(effect.run_id):
+            if held.row.retry_at > self._clock():
+                self.start(held)
+            else:
+                self.start_if_open(held.run_id, held.row)
+
+    def _is_paused(self, workflow_id: str, run_id: str) -> bool:
+        """From when that is decided until its end is durable: ``start_all`` follows then."""
+        runs = (state.run_by_id(workflow_id, run_id) for state in (self._decided, self._durable))
+        return any(run is not None and run.paused_at is not None for run in runs)
 
     async def room(self) -> None:
         """Waits until there is room for more."""
@@ -89,6 +111,8 @@ class Releasing:
             StartActivity: attempts.start,
             CancelActivity: attempts.cancel,
             ForgetActivity: attempts.forget,
+            HoldActivities: attempts.hold,
+            StartActivities: attempts.start_all,
             SetTimer: timers.add,
             Publish: outbox.publish,
             Answer: self.answer,

@@ -88,7 +88,7 @@ class Resumption:
 
     def _resume(self, workflow_id: str) -> None:
         run = self._decided.run(workflow_id)
-        if run is None or run.status != PARKED or run.held or is_stalled(run):  # the latter waits for a person
-            return
+        if run is None or run.status != PARKED or run.held or is_stalled(run) or run.paused_at is not None:
+            return  # the two latter wait for a person
         if not self._quarantine.leaves_alone(workflow_id) and not self._quarantine.skips(run.run_id):
             self._deciding.take_up(run, self._activations.resume)

@@ -8,10 +8,10 @@ import msgspec
 
 from sagaline._model import limits
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, CancelRun, QueryRun, SignalRun, StartRun, TerminateRun, UpdateRun
+from sagaline._model.records import ActivityResult, QueryRun, RunControl, SignalRun, StartRun, UpdateRun
 
-_NAMES = ("workflow_id", "request_id", "reply_to", "run_id")
-T = TypeVar("T", bound=CancelRun | TerminateRun)
+_NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by")
+T = TypeVar("T", bound=RunControl)
 
 
 def unfit(request: object) -> str | None:

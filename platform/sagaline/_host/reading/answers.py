@@ -58,6 +58,9 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         first_run_id=run.first_run_id,
         signals_waiting=0 if run.continued_to else run.signals_waiting,  # they have gone on with the run
         signals_left=run.signals_left,
+        paused_at_ms=run.paused_at,
+        pause_reason=run.pause_reason,
+        paused_by=run.paused_by,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
@@ -135,6 +138,9 @@ def summary(run: RunView) -> RunSummary:
         failure_type="" if failure is None else failure.type,
         failure_message="" if failure is None else cut(failure.message, SUMMARY_BYTES),
         patches=run.patches,
+        paused_at_ms=run.paused_at,
+        pause_reason=cut(run.pause_reason, SUMMARY_BYTES),
+        paused_by=run.paused_by,
     )
 
 

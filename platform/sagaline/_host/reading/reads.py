@@ -22,18 +22,17 @@ from sagaline._model.records import (
     FAILED,
     RUNNING,
     STATUSES,
-    CancelRun,
     QueryRun,
     ReadRun,
     Reply,
+    RunControl,
     SignalRun,
     StartRun,
-    TerminateRun,
     UpdateRun,
 )
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | CancelRun | TerminateRun | SignalRun | QueryRun | UpdateRun
+Request = ReadRun | StartRun | RunControl | SignalRun | QueryRun | UpdateRun
 
 
 class _Question(NamedTuple):
@@ -130,7 +129,7 @@ class Reads:
         if isinstance(request, SignalRun | QueryRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
-        if isinstance(request, CancelRun | TerminateRun):
+        if isinstance(request, RunControl):
             answer = partial(self._outcome, asker, question.run_id, "accepted")
             self._delivery.send(Answer(asker, answer, question.run_id))
             return

@@ -23,7 +23,7 @@ from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
 from sagaline._host.watchdog.marks import Mark
 from sagaline._model import limits
-from sagaline._model.events import Command, RunFailed, RunParked, RunResumed
+from sagaline._model.events import Command, RunFailed, RunParked, RunResumed, RunUnpaused
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
 from sagaline._payloads import BlobsUnavailable
@@ -50,7 +50,7 @@ class Activations:
         self._recorder, self._guard = recorder, guard
 
     def activate(self, emitter: Emitter, positions: InputOffsets | None = None) -> None:
-        """Events have come in: the run's code is given those that concern it, unless it is parked or has ended.
+        """Events have come in: the run's code is given those that concern it, unless it rests or has ended.
 
         ``positions``: those of its records, when they are not the newest.
         """
@@ -63,10 +63,30 @@ class Activations:
         jobs = [event for event in emitter.events if type(event) in JOBS]
         if run.closed:
             self._instances.forget(run.run_id)
-        elif jobs and run.status != PARKED:
+        elif not run.rests and any(type(event) is RunUnpaused for event in emitter.events):
+            self._catch_up(emitter, positions)
+            return
+        elif jobs and not run.rests:
             self._run_code(emitter, positions, self._instances.activate, run, jobs, run.last_at)
             return
         self._recorder.activation(emitter, positions=positions)
+
+    def _catch_up(self, emitter: Emitter, positions: InputOffsets | None) -> None:
+        """The run is paused no more: its code is given what has arrived meanwhile."""
+        run = emitter.run
+        self._instances.forget(run.run_id)
+        try:
+            found = self._instances.rebuild(run)
+            commands = self._instances.resume(found, run, run.last_at) if found.pending else []
+        except WorkflowBug as bug:
+            self._park(emitter, bug, positions)
+            return
+        except BlobsUnavailable as error:
+            self._give_up(run, error)
+            return
+        if not found.pending:
+            self._instances.keep(found, run)
+        self._run_code(emitter, positions, lambda: commands)
 
     def _run_code(
         self,

@@ -69,6 +69,10 @@ def _reason(
     return 4 * len(event.reason)
 
 
+def _pause(event: events.RunPaused | events.RunUnpaused) -> int:
+    return 4 * (len(event.reason) + len(event.by) + len(event.request_id))
+
+
 def _signal(event: events.SignalReceived | SignalRun) -> int:
     return len(event.input) + 4 * (len(event.signal) + len(event.request_id))
 
@@ -128,6 +132,8 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunCancelled: _reason,
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
+    events.RunPaused: _pause,
+    events.RunUnpaused: _pause,
     events.RunContinued: _continued,
     events.LedgerCarried: _ledger,
     events.LedgerInherited: _ledger,
