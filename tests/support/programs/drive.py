@@ -167,7 +167,7 @@ def _comparable(commands: Sequence[Command]) -> list[Any]:
     what versions of the code say differently of the same patch."""
     comparable: list[Any] = []
     for command in commands:
-        if isinstance(command, e.RunFailed):
+        if isinstance(command, e.RunFailed | e.UpdateCompleted):
             comparable.append(_SCOPE.sub("cancel scope", repr(command)))
         elif isinstance(command, e.PatchMarked):
             comparable.append(e.PatchMarked(command.patch))
