@@ -54,6 +54,7 @@ SUMMARY = {
     *("workflow_id", "run_id", "workflow", "status", "started_at", "changed_at", "closed_at", "parked_at"),
     *("events", "failure", "patches"),
 }
+SUMMARY |= {"paused_at", "paused_by", "pause_reason"}
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
 SHOWN |= {"first_run_id", "continued_from", "continued_to", "signals_waiting", "signals_left"}
 
