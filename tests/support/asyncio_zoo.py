@@ -11,8 +11,6 @@ import json
 from three_modes import Code, effect, in_each_mode
 
 from sagaline import ActivityError, ApplicationError, Client, activity, workflow
-from sagaline._log.memory.broker import MemoryBroker
-from sagaline._log.topics import HISTORY
 
 
 @activity
@@ -120,13 +118,6 @@ CODE = Code([zoo], [echo, hang, refuse])
 async def scenario(client: Client) -> list[str]:
     """Runs it."""
     return await client.execute(zoo, id="zoo")
-
-
-def cut_after(whole: MemoryBroker, copy: MemoryBroker, length: int) -> None:
-    """The copy has all that was sent, and so many records of history."""
-    for (topic, partition), records in whole.records.items():
-        for record in records[: length if topic == HISTORY else None]:
-            copy.write(topic, partition, record.key or b"", record.value)
 
 
 if __name__ == "__main__":
