@@ -142,11 +142,13 @@ class World:
 
 
 class Run(NamedTuple):
-    """A scenario that has been run; ``records`` of history, ``kills`` of workers."""
+    """A scenario that has been run; ``records`` of history, ``kills`` of workers. ``order``: of which workflow id each
+    record of history is, by partition and in order."""
 
     outcome: Outcome
     records: int
     kills: int
+    order: list[str]
 
 
 def run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int = 1) -> Run:
@@ -181,7 +183,9 @@ def _run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int) -> Run:
         outcome = loop.run_until_complete(task)
         if loop.errors:
             raise AssertionError(f"in mode {mode.name!r}: {loop.errors}")
-        return Run(outcome, world.records, world.kills)
+        histories = [decode(record.value) for record in world.history() if record.value is not None]
+        order = [record.workflow_id for record in histories if isinstance(record, History)]
+        return Run(outcome, world.records, world.kills, order)
     finally:
         loop.close()
 
@@ -249,7 +253,7 @@ def _renamed(text: str, names: dict[str, str]) -> str:
 def in_each_mode(code: Code, scenario: Scenario, partitions: int = 1, every: int = 1) -> dict[str, Outcome]:
     """The outcome by mode. Raises AssertionError with the modes that differ from the normal one, or where no worker
     was killed. ``every``: a crash after each so-manieth record, where a history is long."""
-    normal, records, _ = run_in(NORMAL, code, scenario, partitions)
+    normal, records, *_ = run_in(NORMAL, code, scenario, partitions)
     outcomes = {NORMAL.name: normal, CACHE_OF_ZERO.name: run_in(CACHE_OF_ZERO, code, scenario, partitions).outcome}
     for number in range(1, records + 1, every):
         mode = Mode(f"killed after record {number}", kill_after=number, keeps_disk=number % 2 == 0)
