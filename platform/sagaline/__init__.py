@@ -30,6 +30,7 @@ from sagaline.errors import (
     InvalidOutput,
     LogUnavailable,
     MemberIdInUse,
+    MessageError,
     NamespaceNotFound,
     PayloadTooLarge,
     PayloadUnavailable,
@@ -45,7 +46,7 @@ from sagaline.errors import (
 from sagaline.handlers import QueryHandler, Signal, SignalCall, SignalHandler, Token, UpdateHandler
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
-from sagaline.workflow import ChildHandle, Workflow, WorkflowInfo, workflow
+from sagaline.workflow import ChildHandle, ExternalHandle, Workflow, WorkflowInfo, workflow
 
 __all__ = [
     "Activity",
@@ -58,6 +59,7 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "Description",
+    "ExternalHandle",
     "Failure",
     "FailureError",
     "ForwardStep",
@@ -66,6 +68,7 @@ __all__ = [
     "InvalidOutput",
     "LogUnavailable",
     "MemberIdInUse",
+    "MessageError",
     "NamespaceNotFound",
     "OpenStep",
     "PatchUse",

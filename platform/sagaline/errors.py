@@ -197,6 +197,23 @@ class ChildError(FailureError):
         return Failure("ChildError", str(self), APPLICATION, retryable=False, cause=self._cause)
 
 
+class MessageError(FailureError):
+    """A message of a workflow to another run was refused there. ``type`` says why: "WorkflowNotFound", "RunEnded",
+    "UnknownSignal", "InvalidInput", "TooManySignals". Let out, it fails the run that has sent it."""
+
+    def __init__(self, workflow_id: str, signal: str, failure: Failure) -> None:
+        what = f"signal {signal!r}" if signal else "the request to stop"
+        super().__init__(f"{what} to {workflow_id} was refused: {failure.type}: {failure.message}")
+        self.workflow_id = workflow_id
+        self.type = failure.type
+        self._cause = failure
+
+    @property
+    def failure(self) -> Failure:
+        """That it was refused, and why."""
+        return Failure("MessageError", str(self), APPLICATION, retryable=False, cause=self._cause)
+
+
 class RequestRefused(SagalineError):
     """The owner of the run refused a request. ``type`` names the reason, the message gives it in full."""
 

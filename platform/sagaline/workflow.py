@@ -13,18 +13,18 @@ import uuid
 from collections.abc import Callable, Coroutine, Generator, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
-from sagaline._runtime import checks, children
+from sagaline._runtime import checks
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
-from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.child_handle import ChildHandle
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
+from sagaline.external_handle import ExternalHandle
 from sagaline.handlers import (
     QueryDecorator,
     QueryHandler,
@@ -35,9 +35,10 @@ from sagaline.handlers import (
     UpdateDecorator,
     UpdateHandler,
 )
+from sagaline.other_runs import OtherRuns
 from sagaline.workflow_info import WorkflowInfo
 
-__all__ = ["ChildHandle", "Workflow", "WorkflowInfo", "workflow"]
+__all__ = ["ChildHandle", "ExternalHandle", "Workflow", "WorkflowInfo", "workflow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +65,7 @@ class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
         return f"[{run.workflow_id}] {msg}", kwargs
 
 
-class _WorkflowNamespace:
+class _WorkflowNamespace(OtherRuns):
     """``workflow``: the decorator, and what workflow code may ask."""
 
     logger: logging.LoggerAdapter[logging.Logger] = _ReplaySilentLogger(logging.getLogger("sagaline.workflow"), {})
@@ -230,42 +231,8 @@ class _WorkflowNamespace:
             calls.is_replaying,
             run.continued_from,
             run.is_long,
+            run.parent_id,
         )
-
-    def continue_as_new(self, *args: Any) -> NoReturn:
-        """Ends this run and begins a new one of the same workflow id with an empty history, in one step: for workflows
-        that live for ever, when ``workflow.info().continue_as_new_suggested`` is true.
-
-        ::
-
-            @workflow
-            async def cluster(nodes: list[str]) -> None:
-                while not workflow.info().continue_as_new_suggested:
-                    nodes = await check(nodes)
-                workflow.continue_as_new(nodes)
-
-        ``args`` are the workflow's arguments; ``cluster.continue_as_new(nodes)`` is the same with their types checked.
-        It raises a BaseException that must leave the workflow's function. Wait for open steps before it: their
-        outcomes are not heard any more. Handles, results and commands of a client follow the chain of runs.
-
-        Raises InvalidInput when the arguments do not fit; SagalineError in a saga that has something to undo.
-        """
-        continue_as_new(_calls("continue_as_new"), args, {})
-
-    async def start_child(self, child: Workflow[P, R], /, *args: P.args, **kwargs: P.kwargs) -> ChildHandle[R]:
-        """Starts a child and returns when it runs; ``await`` the handle for its result.
-
-        ::
-
-            shipping = await workflow.start_child(ship.options(id=f"ship-{order.id}"), order)
-            ...
-            receipt = await shipping
-
-        Raises ChildError when it is refused: its id is in use ("IdInUse"), or no worker knows it ("UnknownWorkflow").
-        """
-        calls = _calls("start_child")
-        started = await children.start(calls, child.definition, args, kwargs)
-        return ChildHandle(calls, started, await children.begin(calls, started))
 
     def patched(self, id: str) -> bool:
         """Whether this run has a change of the code: True for runs that come here with the new code for the first time.

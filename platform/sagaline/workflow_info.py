@@ -19,3 +19,5 @@ class WorkflowInfo:
     """Id of the run that has continued as this one."""
     continue_as_new_suggested: bool = False
     """True when the run's history is long: ``workflow.continue_as_new`` begins a new one."""
+    parent_id: str | None = None
+    """Workflow id of the run that has started this one as its child: ``workflow.external`` sends it signals."""

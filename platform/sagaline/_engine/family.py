@@ -9,10 +9,11 @@ from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._model.children import ChildBegan, ChildEnded, ChildRequested
 from sagaline._model.codec import decode, encode
-from sagaline._model.ids import child_request_id, child_run_id
-from sagaline._model.records import CancelRun, ChildReport, Command, History, Refusal, StartRun, TerminateRun
+from sagaline._model.events import CancelRequested, MessageRequested, SignalReceived
+from sagaline._model.ids import child_request_id, child_run_id, message_request_id
+from sagaline._model.records import CancelRun, ChildReport, Command, History, Refusal, SignalRun, StartRun, TerminateRun
 
-REFUSED = "refused"
+REFUSED, RECEIVED = "refused", "received"
 TERMINATE, REQUEST_CANCEL, ABANDON = "terminate", "request_cancel", "abandon"
 _COMMANDS, _RESULTS = "commands", "results"
 
@@ -34,12 +35,16 @@ def start_child(state: State, run: RunView, event: ChildRequested) -> None:
 
 
 def is_settled(state: State, row: OutboxRow) -> bool:
-    """Whether a message need not be sent again: it asks for a child that is on record as begun or ended, or that would
-    be stopped at once, for its parent has ended. A request that is sent for as long as nobody can record that it has
-    left would outlive the child, and begin it a second time."""
+    """Whether a message need not be sent again: it is known to have arrived; or it asks for a child that is on record
+    as begun or ended, or that would be stopped at once, for its parent has ended. A request that is sent for as long as
+    nobody can record that it has left would outlive the child, and begin it a second time."""
     if row.topic != _COMMANDS:
         return False
     request = decode(row.value)
+    if isinstance(request, SignalRun | CancelRun) and request.sender_run_id:
+        sender = state.run_by_id(request.sender_id, request.sender_run_id)
+        arrived = state.message(request.sender_run_id, request.sender_step) is None
+        return sender is None or (not sender.closed and arrived)
     if not isinstance(request, StartRun) or not request.parent_run_id:
         return False
     child = state.child(request.parent_run_id, request.parent_step)
@@ -73,7 +78,11 @@ def cancel_child(state: State, run: RunView, step: int, row: ChildRow, reason: s
 
 
 def leave_children(state: State, run: RunView) -> None:
-    """The run ends: its children that have not ended are stopped or not, as the code has said."""
+    """The run ends: its children that have not ended are stopped or not, as the code has said, and what it has asked
+    to be sent leaves."""
+    for message in state.outgoing.of(run.run_id):
+        if not message.row.sent:
+            _send_encoded(state, message.row.target_id, message.row.value)
     for child in state.children.of(run.run_id):
         request = _farewell(run, child)
         if request is not None:
@@ -119,8 +128,40 @@ def report_refusal(state: State, refusal: Refusal) -> None:
         _tell(state, ChildReport(*place, refusal.workflow_id, "", REFUSED, None, refusal.failure))
 
 
+def send_message(state: State, run: RunRow, event: MessageRequested) -> None:
+    """Sends a message to another run, as soon as those before it have arrived there."""
+    request_id = message_request_id(run.run_id, event.step)
+    sender = (run.workflow_id, run.run_id, event.step)
+    request: Command
+    if event.signal:
+        request = SignalRun(request_id, event.target_id, event.signal, event.input, "", 0, event.target_run_id, *sender)
+    else:
+        request = CancelRun(request_id, event.target_id, event.reason, "", 0, event.target_run_id, *sender)
+    value = encode(request)
+    if state.outgoing.add(run, event.step, event.target_id, value):
+        _send_encoded(state, event.target_id, value)
+
+
+def send_next(state: State, run: RunRow, step: int) -> None:
+    """A message has arrived, or was refused: the next one for the same run leaves."""
+    following = state.outgoing.settle(run, step)
+    if following is not None:
+        _send_encoded(state, following.target_id, following.value)
+
+
+def report_message(state: State, run: RunView, event: SignalReceived | CancelRequested) -> None:
+    """Tells the run that has sent a message, if one has, that it is on record."""
+    if event.sender_run_id:
+        sender = (event.sender_id, event.sender_run_id, event.sender_step)
+        _tell(state, ChildReport(*sender, run.workflow_id, run.run_id, RECEIVED))
+
+
 def _send(state: State, workflow_id: str, command: Command) -> None:
-    state.send(OutboxRow(_COMMANDS, BY_KEY, workflow_id.encode(), encode(command)))
+    _send_encoded(state, workflow_id, encode(command))
+
+
+def _send_encoded(state: State, workflow_id: str, command: bytes) -> None:
+    state.send(OutboxRow(_COMMANDS, BY_KEY, workflow_id.encode(), command))
 
 
 def _tell(state: State, child: ChildReport) -> None:

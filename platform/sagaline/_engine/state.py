@@ -16,6 +16,7 @@ from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.tables.invalid import InvalidRecords
 from sagaline._engine.tables.messages import Messages
 from sagaline._engine.tables.outbox import Outbox, OutboxRow, Publish
+from sagaline._engine.tables.outgoing import Outgoing, OutgoingMessage, OutgoingRow
 from sagaline._engine.tables.positions import PositionsRecords
 from sagaline._engine.tables.refusals import RefusedRequests
 from sagaline._engine.tables.remnants import Remnants
@@ -50,6 +51,10 @@ class ReadState(Protocol):
         """A child of a run that has not ended."""
         ...
 
+    def message(self, run_id: str, step: int) -> OutgoingRow | None:
+        """A message to another run that is not known to have arrived."""
+        ...
+
     def refusal(self, request_id: str) -> Refusal | None:
         """The recorded refusal of a request."""
         ...
@@ -77,6 +82,7 @@ class State:
         self.activities = Activities(changes, self.timers, cached_runs)
         self.waits = Waits(changes, self.timers)
         self.children = Children(changes)
+        self.outgoing = Outgoing(changes)
         self.outbox = Outbox(changes, meta.released)
         self.history = RunHistory(changes)
         self.closed = ClosedRuns(changes)
@@ -117,6 +123,10 @@ class State:
         """A child of a run that has not ended."""
         return self.children.get(run_id, step)
 
+    def message(self, run_id: str, step: int) -> OutgoingRow | None:
+        """A message to another run that is not known to have arrived."""
+        return self.outgoing.get(run_id, step)
+
     def refusal(self, request_id: str) -> Refusal | None:
         """The recorded refusal of a request."""
         return self.refusals.get(request_id)
@@ -137,6 +147,10 @@ class State:
     def open_children(self, run: RunView) -> Iterator[OpenChild]:
         """The runs that a run waits for."""
         return self.children.of(run.run_id)
+
+    def open_messages(self, run: RunView) -> Iterator[OutgoingMessage]:
+        """The messages to other runs that a run waits for."""
+        return self.outgoing.of(run.run_id)
 
     # Writing that concerns several tables
 
@@ -160,6 +174,7 @@ class State:
             self.activities.drop_all(run)
             self.waits.drop_all(run)
             self.children.drop_all(run)
+            self.outgoing.drop_all(run)
             run.open_steps = 0
 
     def remove_run(self, run: RunRow) -> None:

@@ -13,6 +13,7 @@ import msgspec
 ACTIVITY = "activity"
 TIMER = "timer"
 CHILD = "child"
+MESSAGE = "message"
 
 
 class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,7 +21,7 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
     step: int
     kind: str
-    """``ACTIVITY``, ``TIMER`` or ``CHILD``, whose ``activity`` is its workflow id."""
+    """``ACTIVITY``, ``TIMER``; ``CHILD`` or ``MESSAGE``, whose ``activity`` is the workflow id of the other run."""
     at_ms: int = 0
     """When the timer is due, or the next attempt starts; 0 for an attempt that may run now."""
     activity: str = ""

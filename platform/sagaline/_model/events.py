@@ -19,6 +19,8 @@ from sagaline._model.lives import LedgerInherited as LedgerInherited
 from sagaline._model.lives import PatchMarked as PatchMarked
 from sagaline._model.lives import RunContinued as RunContinued
 from sagaline._model.lives import RunTimedOut as RunTimedOut
+from sagaline._model.messages import MessageRequested as MessageRequested
+from sagaline._model.messages import MessageSettled as MessageSettled
 from sagaline._model.messages import SignalReceived as SignalReceived
 from sagaline._model.messages import SignalsHandled as SignalsHandled
 from sagaline._model.messages import UpdateAccepted as UpdateAccepted
@@ -123,6 +125,9 @@ class CancelRequested(msgspec.Struct, frozen=True, gc=False):
 
     request_id: str
     reason: str
+    sender_id: str = ""
+    sender_run_id: str = ""
+    sender_step: int = 0
     version: int = 1
 
 
@@ -195,6 +200,7 @@ Input = (
     | ChildEnded
     | RunTimedOut
     | LedgerInherited
+    | MessageSettled
     | SignalReceived
     | UpdateAccepted
     | RunPaused
@@ -215,6 +221,7 @@ Command = (
     | ChildRequested
     | ChildCancelRequested
     | LedgerCarried
+    | MessageRequested
 )
 Event = Input | Command
 
@@ -252,6 +259,8 @@ EVENTS: tuple[type[Event], ...] = (
     LedgerInherited,
     RunPaused,
     RunUnpaused,
+    MessageRequested,
+    MessageSettled,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -269,5 +278,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         ChildRequested,
         ChildCancelRequested,
         LedgerCarried,
+        MessageRequested,
     }
 )

@@ -42,6 +42,11 @@ def child_run_id(run_id: str, step: int, child_id: str) -> str:
     return _run_id(child_id, child_request_id(run_id, step))
 
 
+def message_request_id(run_id: str, step: int) -> str:
+    """The id of a message that a run sends to another: the receiver recognises a repeat by it."""
+    return f"message/{run_id}/{step}"
+
+
 def idempotency_key(run_id: str, step: int) -> str:
     """The key a participant sees: the same for every attempt of a step."""
     return f"{run_id}/{step}"

@@ -66,6 +66,8 @@ CARRIED_STEPS = 1_000
 """Steps that a saga has to undo when it continues as new."""
 CARRIED_BYTES = 256_000
 """Bytes of their compensations' arguments together, beside the input of the run that it continues as."""
+MESSAGES_SENT = 500
+"""Messages of a run to others that are not known to have arrived."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3

@@ -1,4 +1,4 @@
-"""Events of messages to a run: signals and updates."""
+"""Events of the messages that a run receives, and of those that it sends to other runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ class SignalReceived(msgspec.Struct, frozen=True, gc=False):
     request_id: str
     signal: str
     input: bytes
+    sender_id: str = ""
+    sender_run_id: str = ""
+    sender_step: int = 0
     version: int = 1
 
 
@@ -37,5 +40,25 @@ class UpdateCompleted(msgspec.Struct, frozen=True, gc=False):
 
     update_id: str
     result: bytes
+    failure: Failure | None = None
+    version: int = 1
+
+
+class MessageRequested(msgspec.Struct, frozen=True, gc=False):
+    """The code asks that another run be sent a signal, or, where that has no name, be asked to stop."""
+
+    step: int
+    target_id: str
+    target_run_id: str
+    signal: str
+    input: bytes
+    reason: str
+    version: int = 1
+
+
+class MessageSettled(msgspec.Struct, frozen=True, gc=False):
+    """The message is on record at the other run, or was refused there: ``failure`` says why."""
+
+    step: int
     failure: Failure | None = None
     version: int = 1

@@ -52,6 +52,9 @@ class CancelRun(msgspec.Struct, frozen=True, gc=False):
     reply_to: str = ""
     reply_partition: int = 0
     run_id: str = ""
+    sender_id: str = ""
+    sender_run_id: str = ""
+    sender_step: int = 0
 
 
 class TerminateRun(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +101,9 @@ class SignalRun(msgspec.Struct, frozen=True, gc=False):
     reply_to: str = ""
     reply_partition: int = 0
     run_id: str = ""
+    sender_id: str = ""
+    sender_run_id: str = ""
+    sender_step: int = 0
 
 
 class QueryRun(msgspec.Struct, frozen=True, gc=False):
@@ -141,7 +147,7 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChildReport(msgspec.Struct, frozen=True, gc=False):
-    """How the child of a run stands: to that run, its parent."""
+    """How the child of a run stands, or what became of a message to another run: to the run that has asked."""
 
     workflow_id: str
     run_id: str

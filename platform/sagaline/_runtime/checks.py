@@ -72,10 +72,10 @@ def name_for(fn: Callable[..., Any], name: object, place: str) -> str:
 
 
 def child_id(value: object, place: str) -> str:
-    """The workflow id of a child. Raises ConfigurationError when it is none."""
+    """A workflow id in the code of another run. Raises ConfigurationError when it is none."""
     if not isinstance(value, str) or not value or size(value) > NAME_BYTES:
         raise ConfigurationError(
-            f"Expected the id of a child to be 1 to {NAME_BYTES} bytes of text but got {shown(value)} ({place})."
+            f"Expected a workflow id to be 1 to {NAME_BYTES} bytes of text but got {shown(value)} ({place})."
         )
     return str(value)
 

@@ -134,6 +134,8 @@ def _identity(event: Event) -> tuple[object, ...]:
     name: object = event.activity if isinstance(event, events.ActivityScheduled) else None
     if isinstance(event, events.ChildRequested):
         name = (event.workflow, event.child_id)
+    if isinstance(event, events.MessageRequested):
+        name = (event.signal, event.target_id)
     return type(event), getattr(event, "step", None), name
 
 
@@ -159,6 +161,8 @@ def describe(event: Event | None) -> str:
         return f"activity {event.activity!r} as step {step}"
     if isinstance(event, events.ChildRequested):
         return f"child {event.workflow!r} ({event.child_id}) as step {step}"
+    if isinstance(event, events.MessageRequested):
+        return f"{f'signal {event.signal!r}' if event.signal else 'a cancellation'} to {event.target_id} as step {step}"
     if isinstance(event, events.PatchMarked):
         return f"patch {event.patch!r}"
     text = words.get(type(event), type(event).__name__)

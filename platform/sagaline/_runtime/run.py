@@ -28,6 +28,7 @@ class RunInfo:
     events: int = 0
     payload_bytes: int = 0
     continued_from: str | None = None
+    parent_id: str | None = None
     timed_out: bool = False
 
     @property

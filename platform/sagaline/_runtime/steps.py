@@ -57,7 +57,7 @@ class Undo(msgspec.Struct, frozen=True, gc=False):
 class Steps:
     """Activities and timers of a run, numbered together; and its mailbox."""
 
-    __slots__ = ("activities", "carried", "children", "count", "inherited", "mailbox", "open", "timers")
+    __slots__ = ("activities", "carried", "children", "count", "inherited", "mailbox", "messages", "open", "timers")
 
     def __init__(self) -> None:
         self.count = 0
@@ -65,6 +65,7 @@ class Steps:
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
         self.children: dict[int, Any] = {}  # ``children.Child`` by number
+        self.messages: dict[int, asyncio.Future[Failure | None]] = {}  # to other runs, by number
         self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
@@ -119,6 +120,7 @@ class Steps:
         self.open.clear()
         self.timers.clear()
         self.children.clear()
+        self.messages.clear()
         if self.mailbox is not None:
             self.mailbox.clear()
 

@@ -16,7 +16,11 @@ from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import Description, OpenStep, RunSummary, Status
 
 _description = msgspec.json.Decoder(wire.RunDescription)
-_KINDS: dict[str, Literal["activity", "timer", "child"]] = {wire.TIMER: "timer", wire.CHILD: "child"}
+_KINDS: dict[str, Literal["activity", "timer", "child", "message"]] = {
+    wire.TIMER: "timer",
+    wire.CHILD: "child",
+    wire.MESSAGE: "message",
+}
 _summary = msgspec.json.Decoder(wire.RunSummary)
 
 

@@ -98,7 +98,7 @@ class OpenStep:
     """
 
     step: int
-    kind: Literal["activity", "timer", "child"]
+    kind: Literal["activity", "timer", "child", "message"]
     name: str
     attempt: int = 1
     failure: Failure | None = None

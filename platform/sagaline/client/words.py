@@ -32,6 +32,8 @@ def step(open_step: OpenStep, now: datetime) -> str:
     if open_step.kind == "timer":
         due = open_step.due_at
         return "a timer" if due is None else f"a timer that is due at {clock(due)} (in {ago(due, now)})"
+    if open_step.kind == "message":
+        return f"a message to {open_step.name} to arrive"
     text = open_step.name if open_step.compensates is None else f"{open_step.name} (compensation)"
     if open_step.attempt > 1 or open_step.failure is not None:
         text += f", attempt {open_step.attempt}"

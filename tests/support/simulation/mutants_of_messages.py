@@ -8,6 +8,7 @@ from sagaline._engine import decide as decisions
 from sagaline._engine.processors import PROCESSORS
 from sagaline._engine.processors.addressed import addressed
 from sagaline._engine.processors.decisions import Rejected
+from sagaline._engine.tables.outgoing import Outgoing
 from sagaline._host.partition import partition as partitions
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.reading import reads as reading
@@ -15,6 +16,17 @@ from sagaline._model.events import SignalReceived
 from sagaline._model.records import SignalRun
 from sagaline._runtime.messages.mailbox import Mailbox
 from simulation.mutant_registry import Patch, mutant
+
+
+@mutant
+def sends_messages_of_runs_all_at_once() -> list[Patch]:
+    original = Outgoing.add
+
+    def add(self: Outgoing, *args: Any) -> bool:
+        original(self, *args)
+        return True
+
+    return [(Outgoing, "add", add)]
 
 
 @mutant

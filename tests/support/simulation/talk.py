@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import Any
 
-from sagaline import ApplicationError, Signal, workflow
+from sagaline import ApplicationError, MessageError, Signal, workflow
 from sagaline._log import COMMANDS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
@@ -69,7 +69,32 @@ async def listener(seconds: float) -> list[int]:
     return numbers
 
 
-DEFINITIONS: list[WorkflowDefinition] = [Talker.run.definition, listener.definition]
+@workflow(signals=[told])
+async def chatter(seconds: float) -> list[int]:
+    """Tells others, and itself, what nobody else does, several things at once; and listens."""
+    draw = workflow.random()
+    number = 1_000 * draw.randrange(1_000, 1_000_000)
+
+    async def tell(target: str, number: int) -> None:
+        try:
+            await workflow.external(target).signal(told, number)
+        except MessageError:
+            pass
+
+    for _ in range(draw.randrange(4)):
+        targets = [f"talk-{draw.randrange(6)}" for _ in range(draw.randrange(1, 6))] + [workflow.info().workflow_id] * 2
+        await asyncio.gather(*(tell(target, number + place) for place, target in enumerate(targets)))
+        number += 100
+        await asyncio.sleep(seconds / 10)
+    if draw.random() < 0.3:
+        try:
+            await workflow.external(f"talk-{draw.randrange(6)}").cancel()
+        except MessageError:
+            pass
+    return await listener.inline(seconds)
+
+
+DEFINITIONS: list[WorkflowDefinition] = [Talker.run.definition, listener.definition, chatter.definition]
 
 
 class Talks:

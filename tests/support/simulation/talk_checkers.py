@@ -26,6 +26,10 @@ class TalkChecks:
         self._asked: dict[str, Any] = {}
         self._updates: dict[str, e.UpdateCompleted | None] = {}
         self._ended: set[str] = set()
+        self._sent: dict[tuple[str, int], e.MessageRequested] = {}  # by run and step: what runs tell each other
+        self._arrived: dict[tuple[str, int], str] = {}  # the run that has received it
+        self._newest: dict[tuple[str, str], int] = {}  # by sender and receiving id: the step that arrived last
+        self._settled: set[tuple[str, int]] = set()
         self.queries: set[str] = set()  # what is refused to them needs no record
 
     def asked(self, request: object) -> None:
@@ -39,7 +43,15 @@ class TalkChecks:
     def happened(self, run_id: str, event: object) -> None:
         """A valid event."""
         match event:
+            case e.MessageRequested():
+                self._sent[run_id, event.step] = event
+            case e.MessageSettled():
+                self._settle(run_id, event)
+            case e.CancelRequested() if event.sender_run_id:
+                self._arrive(run_id, event)
             case e.SignalReceived():
+                if event.sender_run_id:
+                    self._arrive(run_id, event)
                 self._receive(run_id, event.request_id)
                 number = msgspec.json.decode(event.input)[0]
                 self._numbers[run_id].append(number)
@@ -72,6 +84,26 @@ class TalkChecks:
             known = request.update_id if isinstance(request, UpdateRun) else request_id
             if not isinstance(request, QueryRun) and known not in self._receivers and request_id not in refused:
                 self._violations.append(f"{request_id} was lost")
+
+    def _arrive(self, run_id: str, event: e.SignalReceived | e.CancelRequested) -> None:
+        """A message of another run is on record: it was sent, comes once, and behind those that were sent before."""
+        place = (event.sender_run_id, event.sender_step)
+        sent = self._sent.get(place)
+        if sent is None or place in self._arrived:
+            self._violations.append(f"message {place} arrived twice, or was never sent")
+            return
+        self._arrived[place] = run_id
+        road = (event.sender_run_id, sent.target_id)
+        if self._newest.get(road, 0) > event.sender_step:
+            self._violations.append(f"message {place} to {sent.target_id} was overtaken by {self._newest[road]}")
+        self._newest[road] = max(self._newest.get(road, 0), event.sender_step)
+
+    def _settle(self, run_id: str, event: e.MessageSettled) -> None:
+        place = (run_id, event.step)
+        self._marks["message between runs" if event.failure is None else "message between runs refused"] += 1
+        if place in self._settled or place not in self._sent or (place in self._arrived) != (event.failure is None):
+            self._violations.append(f"{place} was told {event.failure} of its message, which is not so, or twice")
+        self._settled.add(place)
 
     def _receive(self, run_id: str, message_id: str) -> None:
         if message_id in self._receivers:

@@ -18,6 +18,8 @@ from sagaline._engine.appliers import (
     child_requested,
     ledger_carried,
     ledger_inherited,
+    message_requested,
+    message_settled,
     patch_marked,
     run_cancelled,
     run_completed,
@@ -80,6 +82,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.LedgerInherited, 1): ledger_inherited.apply,
     (events.RunPaused, 1): run_paused.apply,
     (events.RunUnpaused, 1): run_unpaused.apply,
+    (events.MessageRequested, 1): message_requested.apply,
+    (events.MessageSettled, 1): message_settled.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.family import report_message
 from sagaline._engine.state import State
 from sagaline._engine.tables.messages import cancel_message
 from sagaline._engine.tables.runs import RunRow
@@ -12,3 +13,4 @@ def apply(state: State, run: RunRow, event: CancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.cancel_requested = True
     state.messages.put(run.workflow_id, run.run_id, cancel_message(event.request_id))
+    report_message(state, run, event)

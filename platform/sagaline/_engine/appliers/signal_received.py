@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.family import report_message
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.tables.signals import SignalRow
@@ -17,3 +18,4 @@ def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     state.messages.put(run.workflow_id, run.run_id, event.request_id)
     if event.signal.startswith(PREFIX):
         state.messages.put(run.workflow_id, run.run_id, message_of(run.run_id, event.signal))
+    report_message(state, run, event)

@@ -6,7 +6,7 @@ from sagaline._engine.chains import last_of_chain
 from sagaline._engine.processors.decisions import Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.runs import RunView
-from sagaline._model.records import RetryRun, RunControl, SignalRun, UpdateRun
+from sagaline._model.records import CancelRun, RetryRun, RunControl, SignalRun, UpdateRun
 
 RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
@@ -17,7 +17,9 @@ def meant(state: ReadState, request: RunCommand) -> RunView | None:
     return last_of_chain(state, request.workflow_id, request.run_id)
 
 
-def recipient(state: ReadState, request: SignalRun | UpdateRun, message_id: str) -> RunView | Rejected | None:
+def recipient(
+    state: ReadState, request: SignalRun | UpdateRun | CancelRun, message_id: str
+) -> RunView | Rejected | None:
     """The run that a message is for. None when a run of the workflow id has received it, also when that has ended; the
     same refusal again for a request that was refused."""
     if state.receiver(request.workflow_id, message_id) is not None:

@@ -1,11 +1,11 @@
-"""A child of a run is running, has ended, or was refused."""
+"""A child of a run is running, has ended, or was refused; a message to another run has arrived, or was refused."""
 
 from __future__ import annotations
 
 from sagaline._engine.family import REFUSED
 from sagaline._engine.processors.decisions import Decision
 from sagaline._engine.state import ReadState
-from sagaline._model.events import ChildBegan, ChildEnded, Event
+from sagaline._model.events import ChildBegan, ChildEnded, Event, MessageSettled
 from sagaline._model.records import PARKED, RUNNING, ChildReport
 
 
@@ -14,7 +14,9 @@ def process(state: ReadState, child: ChildReport, now_ms: int) -> Decision:
     child has begun, too."""
     row = state.child(child.run_id, child.step)
     if row is None:
-        return []
+        if state.message(child.run_id, child.step) is None:
+            return []
+        return [MessageSettled(child.step, child.failure)]
     events: list[Event] = []
     if not row.run_id and child.status != REFUSED:
         events.append(ChildBegan(child.step, child.child_run_id))

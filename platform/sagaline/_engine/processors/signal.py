@@ -31,4 +31,5 @@ def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
             f"handle them as fast as they come. Send it again later."
         )
         return rejected(request.request_id, request.workflow_id, "TooManySignals", message)
-    return [SignalReceived(request.request_id, request.signal, request.input)]
+    sender = (request.sender_id, request.sender_run_id, request.sender_step)
+    return [SignalReceived(request.request_id, request.signal, request.input, *sender)]

@@ -12,6 +12,7 @@ its table:
 | ``h/`` | history | a run's records, for replay |
 | ``a/`` | activities | activities without an outcome |
 | ``k/`` | children | children of runs that have not ended |
+| ``e/`` | outgoing | messages to other runs that are not known to have arrived |
 | ``w/`` | waits | timers that a run's code waits for |
 | ``t/`` | timers | the index of due times, of waits and of retries |
 | ``o/`` | outbox | messages that are not known to have left |

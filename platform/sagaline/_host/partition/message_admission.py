@@ -10,7 +10,7 @@ from sagaline._host.runs.instances import Instances
 from sagaline._model.failure import Failure
 from sagaline._model.limits import PAYLOAD_BYTES, cut
 from sagaline._model.records import SignalRun, UpdateRun
-from sagaline._payloads import BlobsUnavailable, Sealer, message_input, sent_message
+from sagaline._payloads import BlobsUnavailable, Place, Sealer, message_input, sent_message, step_input
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.failures import failure_of
@@ -41,7 +41,7 @@ class MessageAdmission:
         Of a workflow that this worker does not know no signal can be refused: they wait for one that does.
         """
         try:
-            payload = self._payloads.open(sent_message(run_id_of(request)), request.input)
+            payload = self._payloads.open(_place(request), request.input)
             self._check(request, run, payload)
             message_id = request.update_id if isinstance(request, UpdateRun) else request.request_id
             return self._payloads.seal(message_input(run.run_id, message_id), payload)
@@ -84,6 +84,13 @@ class MessageAdmission:
         if value is NOT_BEGUN:
             text = f"Expected the run of {run.workflow_id!r} to have an object to ask but it has none (yet)."
             raise Unfit("RunNotBegun", text)
+
+
+def _place(request: Message) -> Place:
+    """A client has bound the arguments to the message, a run to its step."""
+    if isinstance(request, SignalRun) and request.sender_run_id:
+        return step_input(request.sender_run_id, request.sender_step)
+    return sent_message(run_id_of(request))
 
 
 def _handler(request: Message, workflow: WorkflowDefinition) -> tuple[str, HandlerDefinition]:

@@ -11,7 +11,7 @@ from sagaline._host.partition.progress import InputOffsets, Progress
 from sagaline._model import limits
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure
-from sagaline._model.records import Refusal, Reply, RetryRun, RunControl, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import CancelRun, Refusal, Reply, RetryRun, RunControl, SignalRun, StartRun, UpdateRun
 
 Refusable = StartRun | RunControl | RetryRun | SignalRun | UpdateRun
 _OVERHEAD_BYTES = 300
@@ -50,15 +50,8 @@ class Refused:
         if limits.size(failure.message) > limits.MESSAGE_BYTES:
             failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
         refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
-        if isinstance(request, StartRun) and request.parent_run_id:
-            refusal = Refusal(
-                rejected.request_id,
-                rejected.workflow_id,
-                failure,
-                request.parent_id,
-                request.parent_run_id,
-                request.parent_step,
-            )
+        if (asker := _asker(request)) is not None:
+            refusal = Refusal(rejected.request_id, rejected.workflow_id, failure, *asker)
         told = (type(request).__name__, rejected.workflow_id, limits.cut(failure.message, limits.LOGGED_BYTES))
         _log.warning("Refused: %s of %s: %s", *told)
         texts = (
@@ -86,6 +79,17 @@ class Refused:
                 start, size = number, 0
             size += item.bytes
         return [*batches, _batch(waiting[start:])]
+
+
+def _asker(request: Refusable) -> tuple[str, str, int] | None:
+    """The run that has asked, and the step in it; None when no run has."""
+    match request:
+        case StartRun(parent_run_id=run_id) if run_id:
+            return request.parent_id, run_id, request.parent_step
+        case SignalRun(sender_run_id=run_id) | CancelRun(sender_run_id=run_id) if run_id:
+            return request.sender_id, run_id, request.sender_step
+        case _:
+            return None
 
 
 def _batch(waiting: list[_Waiting]) -> Batch:

@@ -10,7 +10,7 @@ from sagaline._model import limits
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, QueryRun, RunControl, SignalRun, StartRun, UpdateRun
 
-_NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by")
+_NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by", "sender_id", "sender_run_id")
 T = TypeVar("T", bound=RunControl)
 
 
@@ -21,6 +21,7 @@ def unfit(request: object) -> str | None:
         names = (request.workflow_id, request.request_id, request.reply_to, request.workflow, request.signal)
     elif isinstance(request, SignalRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.signal)
+        names = (*names, request.sender_id, request.sender_run_id)
     elif isinstance(request, UpdateRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.update)
         names = (*names, request.update_id)

@@ -16,7 +16,16 @@ from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.reading.waiters import Asker
-from sagaline._model.descriptions import ACTIVITY, CHILD, TIMER, OpenStep, ParkedRun, RunDescription, RunSummary
+from sagaline._model.descriptions import (
+    ACTIVITY,
+    CHILD,
+    MESSAGE,
+    TIMER,
+    OpenStep,
+    ParkedRun,
+    RunDescription,
+    RunSummary,
+)
 from sagaline._model.failure import Failure
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
 from sagaline._model.records import PARKED, Reply
@@ -92,6 +101,8 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
     for child in islice(state.open_children(run), _STEPS_SHOWN):
         stops = child.row.cancel_reason is not None
         shown.append(OpenStep(child.step, CHILD, 0, child.row.child_id, cancel_requested=stops))
+    for message in islice(state.open_messages(run), _STEPS_SHOWN):
+        shown.append(OpenStep(message.step, MESSAGE, 0, message.row.target_id))
     return tuple(sorted(shown, key=lambda step: step.step))
 
 

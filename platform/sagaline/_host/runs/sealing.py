@@ -17,6 +17,7 @@ from sagaline._model.events import (
     Event,
     LedgerCarried,
     LedgerInherited,
+    MessageRequested,
     RunCompleted,
     RunContinued,
     RunStarted,
@@ -44,7 +45,7 @@ from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
-_OF_OTHERS = (ChildRequested, LedgerCarried, RunContinued)
+_OF_OTHERS = (ChildRequested, LedgerCarried, MessageRequested, RunContinued)
 """Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
@@ -65,7 +66,7 @@ def place_of(run_id: str, event: object) -> Place:
             return ledger_of(run_id)
         case RunCompleted():
             return result_of(run_id)
-        case ActivityScheduled():
+        case ActivityScheduled() | MessageRequested():
             return step_input(run_id, event.step)
         case UpdateAccepted():
             return message_input(run_id, event.update_id)

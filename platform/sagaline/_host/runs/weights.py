@@ -28,6 +28,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.UpdateAccepted: "input",
     events.UpdateCompleted: "result",
     events.ChildRequested: "input",
+    events.MessageRequested: "input",
     events.ChildEnded: "result",
     ActivityResult: "result",
     SignalRun: "input",
@@ -64,7 +65,7 @@ def _outcome(result: ActivityResult | ChildReport | events.ChildEnded) -> int:
 
 
 def _reason(
-    event: events.CancelRequested | events.ChildCancelRequested | events.RunCancelled | events.RunTerminated,
+    event: events.ChildCancelRequested | events.RunCancelled | events.RunTerminated,
 ) -> int:
     return 4 * len(event.reason)
 
@@ -73,8 +74,16 @@ def _pause(event: events.RunPaused | events.RunUnpaused) -> int:
     return 4 * (len(event.reason) + len(event.by) + len(event.request_id))
 
 
+def _cancel(event: events.CancelRequested) -> int:
+    return 4 * (len(event.reason) + len(event.sender_id))
+
+
 def _signal(event: events.SignalReceived | SignalRun) -> int:
-    return len(event.input) + 4 * (len(event.signal) + len(event.request_id))
+    return len(event.input) + 4 * (len(event.signal) + len(event.request_id) + len(event.sender_id))
+
+
+def _message(event: events.MessageRequested) -> int:
+    return len(event.input) + 4 * (len(event.signal) + len(event.target_id) + len(event.reason))
 
 
 def _accepted(event: events.UpdateAccepted) -> int:
@@ -128,7 +137,9 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.ActivityCompleted: _result,
     events.RunCompleted: _result,
     ActivityResult: _outcome,
-    events.CancelRequested: _reason,
+    events.CancelRequested: _cancel,
+    events.MessageRequested: _message,
+    events.MessageSettled: _failed,
     events.RunCancelled: _reason,
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,

@@ -18,6 +18,7 @@ from sagaline._runtime.jobs import (
     child_began,
     child_ended,
     ledger_inherited,
+    message_settled,
     run_started,
     run_timed_out,
     signal_received,
@@ -36,6 +37,7 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.ChildEnded: child_ended.apply,
     events.RunTimedOut: run_timed_out.apply,
     events.LedgerInherited: ledger_inherited.apply,
+    events.MessageSettled: message_settled.apply,
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
 }

@@ -15,7 +15,7 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     """Creates the main task."""
     run = loop.run
     run.started_ms = loop.now_ms
-    run.continued_from = job.continued_from or None
+    run.continued_from, run.parent_id = job.continued_from or None, job.parent_id or None
     body = loop.body or read_input(loop, job.input)
     loop.body = None
     if job.delay_ms:

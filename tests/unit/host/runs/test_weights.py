@@ -18,6 +18,7 @@ WIDE = "\U0001f600"  # four bytes
 FAILURE = Failure("Boom", WIDE * 1_000, stack="s" * 4_000, cause=Failure("Before", WIDE * 500))
 BY_NAME = {"reason": WIDE * 2_000, "workflow": WIDE * 60, "activity": WIDE * 60, "compensation": WIDE * 60}
 BY_NAME |= {"patch": WIDE * 60, "signal": WIDE * 60, "request_id": "r" * 36, "reply_to": WIDE * 60}
+BY_NAME |= {"sender_id": WIDE * 60, "target_id": WIDE * 60}
 BY_NAME |= {"child_id": WIDE * 60, "parent_id": WIDE * 60}
 NUMBERS = (2**31 - 1,) * 1_000
 BY_TYPE: dict[Any, Any] = {
