@@ -39,7 +39,7 @@ async def charge(cents: int) -> int:
     return cents
 
 
-@activity(retry=Retry(attempts=3, first_interval="50ms"))
+@activity(retry=Retry(attempts=3, first_interval="800ms", coefficient=1))
 async def flaky() -> str:
     if activity.info().attempt < 3:
         raise OSError("no route to the bank")
