@@ -30,9 +30,10 @@ from sagaline.client.types import HistoryEvent
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 _INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
 _OPTIONAL = frozenset(
-    "continued_from,first_run_id,parent_id,parent_run_id,parent_step,delay_ms,deadline,compensates_run,sender_id,sender_run_id,sender_step,target_run_id,signal,input".split(
-        ","
-    )
+    {
+        *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
+        *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input"),
+    }
 )
 """Left out where they say nothing."""
 _ENDS = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced)

@@ -76,17 +76,22 @@ class Activations:
         run = emitter.run
         self._instances.forget(run.run_id)
         try:
-            found = self._instances.rebuild(run)
-            commands = self._instances.resume(found, run, run.last_at) if found.pending else []
+            commands = self._caught_up(run, run.last_at)
         except WorkflowBug as bug:
             self._park(emitter, bug, positions)
             return
         except BlobsUnavailable as error:
             self._give_up(run, error)
             return
-        if not found.pending:
-            self._instances.keep(found, run)
         self._run_code(emitter, positions, lambda: commands)
+
+    def _caught_up(self, run: RunView, at_ms: int) -> list[Command]:
+        """What the code asks for when it is given all that has arrived. Raises WorkflowBug, BlobsUnavailable."""
+        found = self._instances.rebuild(run)
+        if found.pending:
+            return self._instances.resume(found, run, at_ms)
+        self._instances.keep(found, run)
+        return []
 
     def _run_code(
         self,
@@ -190,8 +195,7 @@ class Activations:
         """
         at_ms = self._now_ms(run)
         try:
-            found = self._instances.rebuild(run)
-            commands = self._instances.resume(found, run, at_ms) if found.pending else []
+            commands = self._caught_up(run, at_ms)
         except WorkflowBug as bug:
             if run.failure != bug.failure:
                 self._park(Emitter(self._state, run, at_ms), bug)
@@ -199,8 +203,6 @@ class Activations:
         except BlobsUnavailable as error:
             self._give_up(run, error)
             return
-        if not found.pending:
-            self._instances.keep(found, run)
         emitter = Emitter(self._state, run, at_ms)
         emitter.emit(RunResumed(self._options.member_id))
         if answer is not None:
