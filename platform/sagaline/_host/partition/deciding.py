@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sagaline._engine.decide import Joined, Rejected, Replaced, TimerDue, decide, run_id_of
+from sagaline._engine.decide import Rejected, TimerDue, decide
 from sagaline._engine.effects import Answer, SetTimer
 from sagaline._engine.emit import Emitter
-from sagaline._engine.tables.runs import RunView, new_run
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.partition.admission import Admission
-from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.guard import Guard, ProtocolError
 from sagaline._host.partition.inputs import Input
 from sagaline._host.partition.messages import Messages
 from sagaline._host.partition.progress import Progress
@@ -23,7 +23,6 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.weights import in_parts
 from sagaline._model import limits
 from sagaline._model.codec import encode
-from sagaline._model.events import Event, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import (
     PARKED,
@@ -53,15 +52,12 @@ class Outside(NamedTuple):
     """Who is told of what needs no record."""
 
     ask: Callable[[Question, str], None]
+    start: Callable[[StartRun], None]
     query: Callable[[QueryRun], None]
     messages: Messages
     attempts: Attempts
     releasing: Releasing
     progress: Progress
-
-
-class ProtocolError(Exception):
-    """A bug of the engine's: two of its parts do not agree. It costs the input or the run, not the partition."""
 
 
 class Deciding:
@@ -94,56 +90,7 @@ class Deciding:
 
     def start(self, request: StartRun) -> None:
         """Starts a run, answers with the one that is there, or refuses."""
-        decision = decide(self._decided, request, self._clock())
-        if isinstance(decision, Joined):
-            self._join(request, decision)
-        elif isinstance(decision, Rejected):
-            self._recorder.refuse(decision, request)
-        elif (failure := self._admission.why_not(request)) is not None:
-            self._refuse(request, failure)
-        elif isinstance(received := self._outside.messages.of_start(request), Rejected):
-            self._recorder.refuse(received, request)
-        elif isinstance(decision, Replaced):
-            self._replace(request, decision, received)
-        else:
-            self._begin(request, [*decision, *received])
-
-    def _join(self, request: StartRun, decision: Joined) -> None:
-        failure = decision.unless_same
-        if failure is not None and not self._admission.is_same(request, decision.run_id):
-            self._refuse(request, failure)
-        elif (refusal := self._outside.messages.of_joined(request, decision.run_id)) is not None:
-            self._recorder.refuse(refusal, request)
-        elif request.reply_to:
-            self._outside.ask(request, decision.run_id)
-
-    def _replace(self, request: StartRun, decision: Replaced, received: Sequence[Event]) -> None:
-        """Two records of one input: the first carries the positions from before it, for a crash between them."""
-        run = self._decided.run(request.workflow_id)
-        if run is None:
-            raise ProtocolError("a run is to be replaced that is not there")
-        self._recorder.refusals()
-        if run.is_unfinished:
-            self._activations.begin_pending(run.workflow_id, self._outside.progress.before)
-        emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
-        emitter.emit(decision.replaced)
-        self._activations.activate(emitter, self._outside.progress.before)
-        self._begin(request, [decision.started, *received])
-
-    def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
-        self._recorder.refusals()
-        before = self._decided.run(request.workflow_id)
-        now = self._clock() if before is None else max(self._clock(), before.last_at + 1)  # runs of an id are in order
-        started, *_ = events
-        if not isinstance(started, RunStarted):
-            raise ProtocolError(f"a run is to begin with {type(started).__name__}")
-        emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
-        for event in events:
-            emitter.emit(event)
-        self._activations.activate(emitter)
-
-    def _refuse(self, request: StartRun | RetryRun, failure: Failure) -> None:
-        self._recorder.refuse(Rejected(request.request_id, request.workflow_id, failure), request)
+        self._outside.start(request)
 
     def read(self, request: ReadRun) -> None:
         """Answers what needs no record, when it is proven that it may."""
@@ -185,7 +132,7 @@ class Deciding:
         if run.status == PARKED and run.failure is not None:
             message = f"Expected the run of {run.workflow_id!r} to go on but: {run.failure.message}"
             failure = Failure("StillParked", message, retryable=False)
-            self._refuse(request, failure)
+            self._recorder.refuse(Rejected(request.request_id, run.workflow_id, failure), request)
 
     def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """The request is a dead letter: whoever waits for an answer is told so."""

@@ -34,6 +34,10 @@ _EXPECTED: tuple[tuple[type[BaseException], Kind], ...] = (
 )
 
 
+class ProtocolError(Exception):
+    """A bug of the engine's: two of its parts do not agree. It costs the input or the run, not the partition."""
+
+
 class Guard:
     """``lose`` gives the partition up. It is called once, in the turn of the loop in which something was raised."""
 

@@ -30,6 +30,7 @@ from sagaline._host.partition.recorder import Recorder
 from sagaline._host.partition.releasing import Attempts, Releasing
 from sagaline._host.partition.resumption import Resumption
 from sagaline._host.partition.rows import Rows
+from sagaline._host.partition.starting import Starting
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
@@ -187,7 +188,8 @@ class _Rooms:
         queries = Queries(rows.decided, services.registry, self.instances, options, self._ask)
         code = Code(admitted, activations, lambda: progress.before)
         messages = Messages(rows, recorder, code, quarantine, self._ask_recorded, guard, clock)
-        outside = Outside(self._ask, queries.ask, messages, attempts, releasing, progress)
+        starting = Starting(rows, recorder, activations, admission, messages, progress, self._ask, clock)
+        outside = Outside(self._ask, starting.start, queries.ask, messages, attempts, releasing, progress)
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming

@@ -11,8 +11,8 @@ from virtual_host import VirtualHost, eventually, options_of, registry_of, virtu
 from virtual_time import virtual
 
 from sagaline import workflow
-from sagaline._host.partition.deciding import Deciding
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.starting import Starting
 from sagaline._log import DEADLETTERS, HISTORY
 from sagaline._model.ids import run_id_of
 from sagaline._model.records import History, Reply, StartRun
@@ -116,17 +116,17 @@ async def test_sealed_inputs_are_compared_opened() -> None:
 def test_a_run_is_replaced_in_two_records_of_one_command(lost_between: bool) -> None:
     @virtual
     async def check() -> None:
-        begin, lost = Deciding._begin, []
+        begin, lost = Starting._begin, []
 
-        def begin_or_lose(self: Deciding, request: Any, events: Any) -> None:
+        def begin_or_lose(self: Starting, request: Any, events: Any) -> None:
             if request.id_conflict == "terminate_existing" and lost_between and not lost:
                 lost.append(request)
-                self._guard.lose(Lost(Kind.ENGINE, "between the two records"))
+                self._recorder._pipeline.guard.lose(Lost(Kind.ENGINE, "between the two records"))
             else:
                 begin(self, request, events)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Deciding, "_begin", begin_or_lose)
+            patch.setattr(Starting, "_begin", begin_or_lose)
             async with virtual_host(REGISTRY, options_of()) as world:
                 waits = world.start(naps, "w", 1)
                 await eventually(lambda: world.host.live and world.host.live[0].rows.durable.run("w"))

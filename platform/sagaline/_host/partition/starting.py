@@ -1,0 +1,91 @@
+"""Starts: a run begins, the request is answered with one that is there, or it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sagaline._engine.decide import Joined, Rejected, Replaced, decide, run_id_of
+from sagaline._engine.emit import Emitter
+from sagaline._engine.tables.runs import new_run
+from sagaline._host.partition.admission import Admission
+from sagaline._host.partition.guard import ProtocolError
+from sagaline._host.partition.messages import Messages
+from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.recorder import Recorder
+from sagaline._host.partition.rows import Rows
+from sagaline._host.runs.activations import Activations
+from sagaline._model.events import Event, RunStarted
+from sagaline._model.failure import Failure
+from sagaline._model.records import StartRun
+
+
+class Starting:
+    """``ask`` answers a request with a run, when it is proven that the answer holds."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        recorder: Recorder,
+        activations: Activations,
+        admission: Admission,
+        messages: Messages,
+        progress: Progress,
+        ask: Callable[[StartRun, str], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._decided, self._recorder, self._activations = rows.decided, recorder, activations
+        self._admission, self._messages = admission, messages
+        self._progress, self._ask, self._clock = progress, ask, clock
+
+    def start(self, request: StartRun) -> None:
+        """Starts a run, answers with the one that is there, or refuses."""
+        decision = decide(self._decided, request, self._clock())
+        if isinstance(decision, Joined):
+            self._join(request, decision)
+        elif isinstance(decision, Rejected):
+            self._recorder.refuse(decision, request)
+        elif (failure := self._admission.why_not(request)) is not None:
+            self._refuse(request, failure)
+        elif isinstance(received := self._messages.of_start(request), Rejected):
+            self._recorder.refuse(received, request)
+        elif isinstance(decision, Replaced):
+            self._replace(request, decision, received)
+        else:
+            self._begin(request, [*decision, *received])
+
+    def _join(self, request: StartRun, decision: Joined) -> None:
+        failure = decision.unless_same
+        if failure is not None and not self._admission.is_same(request, decision.run_id):
+            self._refuse(request, failure)
+        elif (refusal := self._messages.of_joined(request, decision.run_id)) is not None:
+            self._recorder.refuse(refusal, request)
+        elif request.reply_to:
+            self._ask(request, decision.run_id)
+
+    def _replace(self, request: StartRun, decision: Replaced, received: Sequence[Event]) -> None:
+        """Two records of one input: the first carries the positions from before it, for a crash between them."""
+        run = self._decided.run(request.workflow_id)
+        if run is None:
+            raise ProtocolError("a run is to be replaced that is not there")
+        self._recorder.refusals()
+        if run.is_unfinished:
+            self._activations.begin_pending(run.workflow_id, self._progress.before)
+        emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
+        emitter.emit(decision.replaced)
+        self._activations.activate(emitter, self._progress.before)
+        self._begin(request, [decision.started, *received])
+
+    def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
+        self._recorder.refusals()
+        before = self._decided.run(request.workflow_id)
+        now = self._clock() if before is None else max(self._clock(), before.last_at + 1)  # runs of an id are in order
+        started, *_ = events
+        if not isinstance(started, RunStarted):
+            raise ProtocolError(f"a run is to begin with {type(started).__name__}")
+        emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
+        for event in events:
+            emitter.emit(event)
+        self._activations.activate(emitter)
+
+    def _refuse(self, request: StartRun, failure: Failure) -> None:
+        self._recorder.refuse(Rejected(request.request_id, request.workflow_id, failure), request)
