@@ -16,7 +16,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "programs", *arguments]
-    return subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True, timeout=800, check=False)
 
 
 def test_a_thousand_programs() -> None:

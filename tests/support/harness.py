@@ -23,14 +23,14 @@ class Running(NamedTuple):
     client: Client
 
 
-async def eventually(condition: Callable[[], Any], limit_s: float = 20) -> None:
+async def eventually(condition: Callable[[], Any], limit_s: float = 60) -> None:
     """Waits until the condition holds; fails after ``limit_s`` seconds."""
     async with asyncio.timeout(limit_s):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-async def eventually_async(condition: Callable[[], Awaitable[Any]], limit_s: float = 20) -> None:
+async def eventually_async(condition: Callable[[], Awaitable[Any]], limit_s: float = 60) -> None:
     """As ``eventually``, for a condition that has to be asked for."""
     async with asyncio.timeout(limit_s):
         while not await condition():

@@ -102,6 +102,6 @@ def test_it_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
     monkeypatch.setattr(at_start, "SECONDS", 0.0)
     (tmp_path / "a.py").write_text(WRONG)
     began = time.monotonic()
-    at_start.warn_in_background([tmp_path / "a.py"]).join(10)
-    assert time.monotonic() - began < 5
+    at_start.warn_in_background([tmp_path / "a.py"]).join(60)
+    assert time.monotonic() - began < 30
     assert messages(caplog) == []

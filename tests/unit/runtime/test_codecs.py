@@ -94,13 +94,13 @@ def test_looking_at_the_depth_takes_time_in_proportion_to_the_size() -> None:
         shapes = [b'["' + b'\\"' * size, b"[" * size, b'"\\' * size, b'"[",' * size, b"[]{}" * size, b'["' * size]
         best = 9.0
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.thread_time()
             for data in shapes:
                 try:
                     check_depth(data)
                 except Misfit:
                     pass
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     assert seconds(80_000) < 40 * seconds(8_000)  # a square would be a hundred times

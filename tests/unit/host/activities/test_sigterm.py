@@ -38,9 +38,9 @@ async def test_hung_activities_do_not_keep_a_stopped_worker_alive(tmp_path: Path
         for _ in range(signals):
             process.send_signal(signal.SIGTERM)
             time.sleep(0.5)
-        await eventually(lambda: process.poll() is not None, 30)
+        await eventually(lambda: process.poll() is not None, 60)
         assert process.returncode == (0 if signals == 1 else 130)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 30
     finally:
         process.kill()
         process.wait()
