@@ -18,7 +18,7 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, ov
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import checks
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
-from sagaline._runtime.context import current_activity, current_instance
+from sagaline._runtime.context import current_activity, current_instance, refuse_in_side_effect
 from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions, Declaration
 from sagaline._runtime.durations import Duration
 from sagaline._runtime.frames import caller
@@ -50,6 +50,7 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         instance = current_instance()
         if instance is not None:
             return instance.call(self._definition, args, kwargs)
+        refuse_in_side_effect(self.name)
         return self._run_here(args, kwargs)
 
     async def _run_here(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 from sagaline._runtime import checks, children
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
-from sagaline._runtime.context import current_instance, require_instance
+from sagaline._runtime.context import current_instance, refuse_in_side_effect, require_instance
 from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
@@ -45,6 +45,7 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
         calls = current_instance()
         if calls is not None and WORKFLOWS_RUN_INLINE_ON_REQUEST in calls.run.flags:
             return self._as_child(calls, args, kwargs)
+        refuse_in_side_effect(self.name)
         return self.inline(*args, **kwargs)
 
     async def _as_child(self, calls: Calls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:

@@ -6,6 +6,7 @@
     ├── FailureError                 a failure that crosses the log; raised in workflows, it fails the run
     │   ├── ApplicationError         yours: raise it, or subclass it, in activities and workflows
     │   ├── ActivityError            an activity failed for good; ``.failure`` says why
+    │   ├── SideEffectError          the function of a side effect raised; that is recorded
     │   ├── ChildError               a child of a workflow did not complete, or was refused; raised in its parent
     │   ├── RunError                 a run did not complete; raised by ``handle.result()``
     │   └── UpdateError              the handler of an update failed, or its run ended before it answered
@@ -49,6 +50,7 @@ __all__ = [
     "RunError",
     "RunParkedError",
     "SagalineError",
+    "SideEffectError",
     "StateDirectoryInUse",
     "TopicMismatch",
     "UpdateError",
@@ -128,45 +130,11 @@ def _check_delay(delay: Duration | None) -> None:
         raise ConfigurationError(str(error)) from None
 
 
-class ActivityError(FailureError):
-    """An activity failed for good. ``type`` is the name of the error that its last attempt raised."""
+class _RecordedError(FailureError):
+    """Something failed, and that is on record. ``type`` is the name of the error that it raised."""
 
-    def __init__(self, activity: str, failure: Failure) -> None:
-        super().__init__(f"activity {activity} failed: {failure.type}: {failure.message}")
-        self.activity = activity
-        self.type = failure.type
-        self._failure = failure
-
-    @property
-    def failure(self) -> Failure:
-        """Why its last attempt failed."""
-        return self._failure
-
-
-class RunError(FailureError):
-    """A run ended without a result. ``status`` is failed, compensated, cancelled or terminated."""
-
-    def __init__(self, workflow_id: str, status: str, failure: Failure) -> None:
-        super().__init__(f"run of {workflow_id} {status}: {failure.type}: {failure.message}")
-        self.workflow_id = workflow_id
-        self.status = status
-        self.type = failure.type
-        self._failure = failure
-
-    @property
-    def failure(self) -> Failure:
-        """Why it ended."""
-        return self._failure
-
-
-class UpdateError(FailureError):
-    """The handler of an update has failed, or its run has ended before it answered ("RunEnded"). ``type`` is the name
-    of the error that it raised."""
-
-    def __init__(self, workflow_id: str, update_id: str, failure: Failure) -> None:
-        super().__init__(f"update of {workflow_id} failed: {failure.type}: {failure.message}")
-        self.workflow_id = workflow_id
-        self.update_id = update_id
+    def __init__(self, what: str, failure: Failure) -> None:
+        super().__init__(f"{what}: {failure.type}: {failure.message}")
         self.type = failure.type
         self._failure = failure
 
@@ -174,6 +142,42 @@ class UpdateError(FailureError):
     def failure(self) -> Failure:
         """Why it failed."""
         return self._failure
+
+
+class ActivityError(_RecordedError):
+    """An activity failed for good. ``type`` is the name of the error that its last attempt raised."""
+
+    def __init__(self, activity: str, failure: Failure) -> None:
+        super().__init__(f"activity {activity} failed", failure)
+        self.activity = activity
+
+
+class SideEffectError(_RecordedError):
+    """The function of a ``workflow.side_effect`` has raised, or its result cannot be recorded ("InvalidOutput",
+    "PayloadTooLarge"). ``type`` is the name of the error. It is raised again in replay."""
+
+    def __init__(self, name: str, failure: Failure) -> None:
+        super().__init__(f"side effect {name} failed", failure)
+        self.name = name
+
+
+class RunError(_RecordedError):
+    """A run ended without a result. ``status`` is failed, compensated, cancelled or terminated."""
+
+    def __init__(self, workflow_id: str, status: str, failure: Failure) -> None:
+        super().__init__(f"run of {workflow_id} {status}", failure)
+        self.workflow_id = workflow_id
+        self.status = status
+
+
+class UpdateError(_RecordedError):
+    """The handler of an update has failed, or its run has ended before it answered ("RunEnded"). ``type`` is the name
+    of the error that it raised."""
+
+    def __init__(self, workflow_id: str, update_id: str, failure: Failure) -> None:
+        super().__init__(f"update of {workflow_id} failed", failure)
+        self.workflow_id = workflow_id
+        self.update_id = update_id
 
 
 class ChildError(FailureError):

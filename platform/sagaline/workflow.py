@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
-from sagaline._runtime import checks
+from sagaline._runtime import checks, side_effects
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
@@ -160,6 +160,26 @@ class _WorkflowNamespace(OtherRuns):
     def token(self, kind: type[A]) -> Token[A]:
         """A value of that type that somebody outside gives, by the id of the token."""
         return Token(kind)
+
+    def side_effect(self, fn: Callable[[], R], /, *, name: str | None = None) -> R:
+        """Calls a short, plain function that need not be deterministic, and records what it returns: replay gives that
+        back and does not call it.
+
+        ::
+
+            key = workflow.side_effect(lambda: secrets.token_hex(16))
+
+        For a value that the machine has at once: chance, a setting, a look into a local table. It holds up the worker
+        while it runs, is not retried, and runs again when the worker dies before its result is on record: what waits,
+        may fail, or must not happen twice is an activity. In it the clock, chance, files and sockets are allowed, the
+        workflow is not: it returns a value, of the type that its annotation says, and changes nothing else.
+
+        ``name``: under which it is in history, by default the function's; code that calls another one there does not
+        fit the history of a run. Raises SideEffectError when the function raises or its result cannot be recorded,
+        in replay again; ConfigurationError for what is no such function.
+        """
+        result: R = side_effects.run(_calls("side_effect"), fn, name)
+        return result
 
     def all_handlers_finished(self) -> bool:
         """True when no handler is at work: ask before the run returns, for what is at work then is cut off."""

@@ -9,8 +9,8 @@ NAMES = """
 Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError Description ExternalHandle Failure
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse MessageError NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
-RunParkedError RunSummary SagalineError Signal SignalCall SignalHandler StateDirectoryInUse Status Token TopicMismatch UpdateError
-UpdateHandle UpdateHandler Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
+RunParkedError RunSummary SagalineError SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token
+TopicMismatch UpdateError UpdateHandle UpdateHandler Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

@@ -78,6 +78,8 @@ def samples() -> dict[str, records.Record]:
         events.LedgerInherited(2, b"[{}]"),
         events.RunPaused("request", "why", "ada@host"),
         events.RunUnpaused("request", "why", "ada@host"),
+        events.SideEffectRecorded(5, "price", b"7"),
+        events.SideEffectRecorded(6, "price", b"", failure),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),

@@ -27,6 +27,7 @@ from sagaline._model.messages import UpdateAccepted as UpdateAccepted
 from sagaline._model.messages import UpdateCompleted as UpdateCompleted
 from sagaline._model.pauses import RunPaused as RunPaused
 from sagaline._model.pauses import RunUnpaused as RunUnpaused
+from sagaline._model.recorded import SideEffectRecorded as SideEffectRecorded
 
 
 class RunStarted(msgspec.Struct, frozen=True, gc=False):
@@ -222,6 +223,7 @@ Command = (
     | ChildCancelRequested
     | LedgerCarried
     | MessageRequested
+    | SideEffectRecorded
 )
 Event = Input | Command
 
@@ -261,6 +263,7 @@ EVENTS: tuple[type[Event], ...] = (
     RunUnpaused,
     MessageRequested,
     MessageSettled,
+    SideEffectRecorded,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -279,5 +282,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         ChildCancelRequested,
         LedgerCarried,
         MessageRequested,
+        SideEffectRecorded,
     }
 )

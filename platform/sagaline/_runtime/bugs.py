@@ -60,6 +60,11 @@ class ActivationTooLarge(BaseException):
         )
 
 
+class NotInHistory(BaseException):
+    """Replay has come to a side effect that history does not have: the code has changed. (No Exception: those are
+    caught.)"""
+
+
 class ContinueAsNew(BaseException):
     """Raised by the code to end its run and begin anew with ``input``. No Exception: nobody should catch it."""
 

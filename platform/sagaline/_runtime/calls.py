@@ -31,6 +31,9 @@ class Calls(Protocol):
     is_guarded: bool
     """True while code runs whose forbidden calls raise."""
 
+    broken: BaseException | None
+    """What parks the run at the end of the activation, whatever the code has made of it."""
+
     @property
     def setup(self) -> Setup:
         """The code that the worker has, and bounds."""
@@ -91,16 +94,16 @@ class Calls(Protocol):
         """Asks for an activity; the intent is recorded before it can have any effect."""
         ...
 
-    def encode_result(self, value: Any) -> bytes:
-        """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        ...
-
     def live_tasks(self) -> list[asyncio.Task[Any]]:
         """Tasks of the run other than the calling one, in order of creation."""
         ...
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of the run's loop."""
+        ...
+
+    def ready_count(self) -> int:
+        """How many callbacks run in this activation before anything that is made ready now."""
         ...
 
     async def wait_condition(self, predicate: Callable[[], object]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sagaline._runtime.activities import ActivityInfo
 from sagaline._runtime.calls import Calls
+from sagaline._runtime.frames import caller
 from sagaline._runtime.loop import DeterministicLoop
 from sagaline.errors import SagalineError
 
@@ -15,6 +16,10 @@ _running_loop = asyncio._get_running_loop
 
 current_activity: contextvars.ContextVar[Callable[[], ActivityInfo]] = contextvars.ContextVar("sagaline_activity")
 """Says what the running attempt is. Few ask, so it is put together when they do."""
+
+
+outside_of: contextvars.ContextVar[Calls | None] = contextvars.ContextVar("sagaline_outside", default=None)
+"""The run whose side effect is running: code that is no part of the workflow, so it finds none."""
 
 
 def current_instance() -> Calls | None:
@@ -27,5 +32,18 @@ def require_instance(what: str) -> Calls:
     """The same; raises SagalineError outside a workflow."""
     instance = current_instance()
     if instance is None:
+        refuse_in_side_effect(what)
         raise SagalineError(f"Expected {what} inside a workflow that a worker runs but it was called outside.")
     return instance
+
+
+def refuse_in_side_effect(what: str) -> None:
+    """Raises SagalineError, and parks the run, when a side effect calls what only workflow code may call."""
+    calls = outside_of.get()
+    if calls is not None:
+        error = SagalineError(
+            f"Expected a side effect to ask nothing of its workflow but it calls {what} ({caller()}). Call that before "
+            f"or behind workflow.side_effect(), and pass values."
+        )
+        calls.broken = calls.broken or error
+        raise error

@@ -23,9 +23,10 @@ from sagaline._model.failure import TIMEOUT, Failure
 from sagaline._model.ids import successor_of
 from sagaline._model.limits import cut
 from sagaline._runtime import set_order, watching
-from sagaline._runtime.bugs import UnknownStep, WorkflowBug, bug
+from sagaline._runtime.bugs import NotInHistory, UnknownStep, WorkflowBug, bug
 from sagaline._runtime.calls import ROLLED_BACK, Calls
 from sagaline._runtime.closing import close_all
+from sagaline._runtime.commands import Recorded
 from sagaline._runtime.endings import BUG, CANCELLED, CONTINUED, failure_from, meaning, next_input
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.flags import FORBIDDEN_CALLS_RAISE
@@ -85,7 +86,7 @@ class Instance:
         loop.commands.begin()
         try:
             ended = self._enter(self._run, jobs if len(jobs) == 1 else in_order(jobs))
-        except (WorkflowBug, UnknownStep):
+        except (WorkflowBug, UnknownStep, NotInHistory):
             raise
         except BaseException as error:  # sys.exit() and KeyboardInterrupt too: they end this run's turn, no more
             raise bug(error) from error
@@ -97,14 +98,19 @@ class Instance:
         run.payload_bytes += loop.commands.input_bytes
         return listed
 
-    def replay(self, jobs: Sequence[Event], at_ms: int) -> tuple[list[Command], list[str]]:
-        """As ``activate``, silently; returns the place of each command in the code too."""
+    def replay(
+        self, jobs: Sequence[Event], at_ms: int, recorded: Sequence[Event], is_cut: bool = False
+    ) -> tuple[list[Command], list[str]]:
+        """As ``activate``, silently; returns the place of each command in the code too. ``recorded`` and ``is_cut`` as
+        in ``Recorded``."""
         commands = self._loop.commands
-        commands.is_replaying = True
+        commands.recorded = Recorded(recorded, is_cut)
         try:
             return self.activate(jobs, at_ms), commands.places
+        except NotInHistory:
+            return commands.listed, commands.places
         finally:
-            commands.is_replaying = False
+            commands.recorded = None
 
     def note_patches(self, markers: Sequence[PatchMarked]) -> None:
         """The markers of an activation that is replayed next: its code is told which patches it has."""

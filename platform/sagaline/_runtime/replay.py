@@ -21,7 +21,8 @@ from sagaline._runtime.setup import Setup
 
 
 class Replay:
-    """An instance brought to where its history ends, and what it still owes.
+    """An instance brought to where its history ends, and what it still owes. Records are fed one after the other;
+    ``finish`` comes last.
 
     ``pending`` are the jobs that no activation has handled yet (the run is parked or paused); ``unwritten`` are the
     commands of the last activation that are not in history yet (it was cut into several records).
@@ -35,26 +36,50 @@ class Replay:
         self._places: list[str] = []  # of each of them in the code
         self._parked = self._paused = False
         self._event_id = 1
+        self._parts: list[History] = []  # records of an activation that goes on in the next one
 
     def feed(self, record: History) -> None:
-        """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else."""
-        kinds = list(map(type, record.events))
-        self._parked = self._parked and events.RunResumed not in kinds
-        self._paused = self._paused and events.RunUnpaused not in kinds
-        self.pending += [event for event in record.events if type(event) in JOBS]
-        recorded = [event for event in record.events if type(event) in COMMANDS]
-        self._parked = self._parked or events.RunParked in kinds
-        self._paused = self._paused or events.RunPaused in kinds
-        markers = markers_of(recorded)
-        if self.unwritten:
-            self._match(recorded, markers, self._event_id, record.more)
-        elif self.pending and not (self._parked or self._paused):
+        """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else.
+
+        Of an activation in several records all have to be known before its code runs: its side effects are in them.
+        """
+        if record.more:
+            self._parts.append(record)
+        elif self._parts:
+            parts, self._parts = [*self._parts, record], []
+            self._replay(parts)
+        else:
+            self._replay((record,))
+
+    def finish(self, *, decides: bool) -> None:
+        """There are no more records. An activation that was cut off is replayed as far as it goes; ``decides``: whoever
+        asks writes the rest, so side effects that are not on record run. Raises WorkflowBug."""
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._replay(parts, is_cut=True, decides=decides)
+
+    def _replay(self, parts: Sequence[History], *, is_cut: bool = False, decides: bool = False) -> None:
+        recorded = parts[0].events if len(parts) == 1 else [event for part in parts for event in part.events]
+        self._note_rests(parts[0])
+        self.pending += [event for event in recorded if type(event) in JOBS]
+        if self.pending and not (self._parked or self._paused):
             jobs, self.pending = self.pending, []
+            commands = [event for event in recorded if type(event) in COMMANDS]
+            markers = markers_of(commands)
             self.instance.note_patches(markers)
-            self.unwritten, self._places = self.instance.replay(jobs, record.at)
-            first = self._event_id + len(record.events) - len(recorded)
-            self._match(recorded, markers, first, record.more)
-        self._event_id += len(record.events)
+            try:
+                self.unwritten, self._places = self.instance.replay(jobs, parts[0].at, commands, decides)
+            except UnknownStep as error:
+                raise _mismatch(self._event_id, error.job, None, "") from error
+            self._match(commands, markers, self._event_id + len(recorded) - len(commands), is_cut)
+        for part in parts[1:]:
+            self._note_rests(part)
+        self._event_id += len(recorded)
+
+    def _note_rests(self, record: History) -> None:
+        kinds = list(map(type, record.events))
+        self._parked = (self._parked and events.RunResumed not in kinds) or events.RunParked in kinds
+        self._paused = (self._paused and events.RunUnpaused not in kinds) or events.RunPaused in kinds
 
     def _match(
         self, recorded: Sequence[Event], markers: Sequence[events.PatchMarked], event_id: int, more: bool
@@ -89,18 +114,11 @@ def replay(setup: Setup, history: Iterable[History]) -> Replay:
     records = iter(history)
     first = next(records)
     begun = begin(setup, first)
-    follow(begun, first)
+    begun.feed(first)
     for record in records:
-        follow(begun, record)
-    return begun
-
-
-def follow(begun: Replay, record: History) -> None:
-    """Replays the next record. Raises WorkflowBug when the code cannot follow."""
-    try:
         begun.feed(record)
-    except UnknownStep as error:
-        raise _mismatch(record.first_event_id, error.job, None, "") from error
+    begun.finish(decides=False)
+    return begun
 
 
 def begin(setup: Setup, first: History) -> Replay:
@@ -136,6 +154,8 @@ def _identity(event: Event) -> tuple[object, ...]:
         name = (event.workflow, event.child_id)
     if isinstance(event, events.MessageRequested):
         name = (event.signal, event.target_id)
+    if isinstance(event, events.SideEffectRecorded):
+        name = event.name
     return type(event), getattr(event, "step", None), name
 
 
@@ -163,6 +183,8 @@ def describe(event: Event | None) -> str:
         return f"child {event.workflow!r} ({event.child_id}) as step {step}"
     if isinstance(event, events.MessageRequested):
         return f"{f'signal {event.signal!r}' if event.signal else 'a cancellation'} to {event.target_id} as step {step}"
+    if isinstance(event, events.SideEffectRecorded):
+        return f"side effect {event.name!r} as step {step}"
     if isinstance(event, events.PatchMarked):
         return f"patch {event.patch!r}"
     text = words.get(type(event), type(event).__name__)

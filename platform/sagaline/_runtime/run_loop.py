@@ -19,7 +19,7 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS, SETS_IN_ORDER
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
 from sagaline._runtime.messages.mailbox import Mailbox
-from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_answer, encode_result
+from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_answer
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps, Undo
@@ -119,9 +119,9 @@ class RunLoop(DeterministicLoop):
         )
         return self.table.add_activity(Step(number, activity, payload, self.create_future()))
 
-    def encode_result(self, value: Any) -> bytes:
-        """The workflow's result as it is recorded. Raises UnfitResult when it is none."""
-        return encode_result(self.setup, self.run.workflow, value)
+    def ready_count(self) -> int:
+        """How many callbacks run in this activation before anything that is made ready now."""
+        return len(self._ready)
 
     # What a rollback asks for
 

@@ -221,13 +221,7 @@ class Signature:
     def check_output(self, value: Any) -> bytes:
         """The result as JSON, if it is of the declared type. Raises InvalidOutput that names the value and field."""
         codecs = self._known or self.require()
-        try:
-            return codecs.output.encode(value)
-        except Misfit as misfit:
-            kind = _type_shown(codecs.output_kind)
-            raise InvalidOutput(
-                cut(f"Expected {self._name} to return {kind} but it returned {shown(value)}: {misfit.text()}.")
-            ) from misfit
+        return write_output(self._name, codecs.output_kind, codecs.output, value)
 
     def decode_output(self, data: bytes) -> Any:
         """The result; raises InvalidInput when it does not fit the declared type."""
@@ -237,6 +231,16 @@ class Signature:
             return (self._known or self.require()).output.decode(data)
         except Misfit as misfit:
             raise InvalidInput(cut(f"Expected the result of {self._name} but {misfit.text()}.")) from misfit
+
+
+def write_output(name: str, kind: Any, codec: Codec, value: Any) -> bytes:
+    """What a function has returned as JSON. Raises InvalidOutput that names the value and field."""
+    try:
+        return codec.encode(value)
+    except Misfit as misfit:
+        raise InvalidOutput(
+            cut(f"Expected {name} to return {_type_shown(kind)} but it returned {shown(value)}: {misfit.text()}.")
+        ) from misfit
 
 
 def _type_shown(kind: Any) -> str:

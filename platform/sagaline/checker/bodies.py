@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from sagaline.checker.evaluator import Evaluator, Variable, module_of
-from sagaline.checker.library import UNCHECKED
+from sagaline.checker.library import SIDE_EFFECT, UNCHECKED
 from sagaline.checker.symbols import Function, FunctionNode, Module, body_of, children_of
 from sagaline.checker.values import External, Value
 
@@ -25,7 +25,8 @@ class Use(NamedTuple):
 class Body:
     """A function, how it was reached, and its own nodes: without annotations, without functions written in it.
 
-    What ``with workflow.unchecked()`` is around is left out; so are types, in ``except`` and ``isinstance``.
+    Left out is what ``with workflow.unchecked()`` is around, and what ``workflow.side_effect`` is given; so are types,
+    in ``except`` and ``isinstance``.
     """
 
     def __init__(self, function: Function, path: tuple[str, ...], evaluator: Evaluator) -> None:
@@ -106,6 +107,8 @@ class Body:
             name = self.external(node.func)
             if name in ("builtins.isinstance", "builtins.issubclass"):
                 return [node.func, *node.args[:1]]
+            if name == SIDE_EFFECT:
+                return [node.func, *node.keywords]
         if isinstance(node, ast.With) and self._is_unchecked(node):
             return []
         if isinstance(node, ast.If) and self.external(node.test) == "typing.TYPE_CHECKING":

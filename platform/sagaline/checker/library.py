@@ -9,6 +9,9 @@ HANDLERS = ("run", "init", "signal", "query", "update")
 UNCHECKED = "sagaline.workflow.unchecked"
 """``with workflow.unchecked()``: what is forbidden and meant."""
 
+SIDE_EFFECT = "sagaline.workflow.side_effect"
+"""``workflow.side_effect(fn)``: what ``fn`` does is recorded, so it may do what workflow code may not."""
+
 _SAME = {
     "sagaline.workflow.workflow": WORKFLOW,
     "sagaline.saga.saga": SAGA,

@@ -164,6 +164,20 @@ async def use(client: Client) -> None:
     await client.runs(workflow=fulfil)  # wrong
 
 
+async def effects() -> None:
+    count: str = workflow.side_effect(lambda: 7)  # wrong
+    print(count)
+    workflow.side_effect(lambda number: number)  # wrong
+    waited: Order = workflow.side_effect(later)  # wrong
+    print(waited)
+    workflow.side_effect(reserve)  # wrong
+    workflow.side_effect(lambda: 7, name=7)  # wrong
+
+
+async def later() -> Order:
+    return Order("1")
+
+
 async def kit(env: Environment) -> None:
     env.stand_in(reserve, 5)  # wrong
     env.stand_in(reserve, lambda order, more: order.id)  # wrong

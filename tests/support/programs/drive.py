@@ -15,7 +15,7 @@ from script import ACTIVITIES
 from programs.answering import Answering
 from programs.generate import Body
 from programs.interpret import Refusal, plain, undoing
-from programs.lives import V1, V2, Deployed, child
+from programs.lives import V1, V2, Deployed, Outside, child
 from programs.world import World
 from sagaline._model import events as e
 from sagaline._model.events import Command, Event
@@ -68,12 +68,13 @@ class Run:
     def _replay(self, instance: Instance) -> None:
         for number, (jobs, at_ms, commands) in enumerate(self.history, 1):
             instance.note_patches(markers_of(commands))
-            again = _comparable(instance.replay(jobs, at_ms)[0])
+            again = _comparable(instance.replay(jobs, at_ms, commands)[0])
             if again != commands:
                 raise Divergence(f"activation {number}: live {commands}, replayed {again} by version {self.version()}")
 
     def activate(self, live: Instance, jobs: Sequence[Event]) -> str:
         """One activation, live and of a rebuilt instance; returns what it was parked for. Raises Divergence."""
+        Outside.activations = len(self.history) + 1
         world, rebuilt = self.world, self.rebuilt()
         try:
             commands, bug = _activate(live, jobs, world.now_ms)

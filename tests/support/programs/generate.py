@@ -82,6 +82,7 @@ LEAVES: dict[str, Maker] = {
     "notified": lambda g, _: [g.milliseconds()],
     "meet": lambda g, _: [g.milliseconds()],
     "chance": lambda g, _: [],
+    "effect": lambda g, _: [g.below(8)],
     "names": lambda g, _: [],
     "receive": lambda g, _: [g.milliseconds()],
     "look": lambda g, _: [],

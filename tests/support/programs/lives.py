@@ -6,7 +6,7 @@ from typing import Any
 
 from script import fetch
 
-from sagaline import ChildError, workflow
+from sagaline import ChildError, SideEffectError, workflow
 
 V1, V2, V3 = range(1, 4)
 
@@ -15,6 +15,12 @@ class Deployed:
     """The version of the code that runs now: the second has patches that the first has not, the third deprecates them."""
 
     version = V2
+
+
+class Outside:
+    """What side effects see: how many activations the run has had. In a replay that is another number."""
+
+    activations = 0
 
 
 @workflow
@@ -60,6 +66,19 @@ class Lives:
         self.note(has_it)
         if has_it:
             await fetch(f"{self.seen:08x}")
+
+    async def do_effect(self, number: int) -> None:
+        def outside() -> int:
+            if Outside.activations % 8 == number:
+                raise ValueError("not now")
+            return Outside.activations
+
+        try:
+            self.note(workflow.side_effect(outside))
+        except SideEffectError as error:
+            self.note(error.type)
+            if number == 0:
+                raise
 
     async def do_continue(self, body: list[Any]) -> None:
         workflow.continue_as_new(body)

@@ -15,6 +15,7 @@ from programs.answering import Answering
 from programs.interpret import Interpreter
 from sagaline._runtime import children
 from sagaline._runtime.calls import Calls
+from sagaline._runtime.commands import Commands
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.loop import DeterministicLoop, WorkflowTask
 from sagaline._runtime.patches import Patches
@@ -70,6 +71,11 @@ def cancellations_of_children_live_alone() -> None:
     mock.patch.object(children, "cancel", cancel).start()
 
 
+def side_effects_in_replay() -> None:
+    """Replay calls side effects again."""
+    mock.patch.object(Commands, "recorded_effect", return_value=None).start()
+
+
 def validators_that_leave_something() -> None:
     """A validator notes that it was asked: replay asks none."""
     original = drive._agrees
@@ -95,5 +101,6 @@ MUTANTS: dict[str, Callable[[], None]] = {
         patches_without_history,
         cancellations_of_children_live_alone,
         validators_that_leave_something,
+        side_effects_in_replay,
     )
 }

@@ -59,7 +59,14 @@ async def note(what):
 """
 
 FINDS: dict[str, list[str]] = {
-    "SGL101": ["time.monotonic()", "datetime.date.today()", "sorted([], key=time.time)", "time.localtime()"],
+    "SGL101": [
+        "time.monotonic()",
+        "datetime.date.today()",
+        "sorted([], key=time.time)",
+        "time.localtime()",
+        "workflow.side_effect(len, name=str(time.time()))",
+        "def look(): return time.time()\n    return look() + workflow.side_effect(look)",
+    ],
     "SGL102": [
         "random.random()",
         "random.Random()",
@@ -188,6 +195,9 @@ CLEAN = [
     "workflow.now()",
     "workflow.random().choice([1])",
     "workflow.uuid4()",
+    "workflow.side_effect(lambda: time.time() + random.random())",
+    "workflow.side_effect(secrets.token_hex)",
+    "def look(): return os.environ['X'] + open('x').read()\n    return workflow.side_effect(look, name='look')",
     "random.Random(7).random()",
     "datetime.datetime(2026, 1, 1)",
     "datetime.timedelta(days=1)",

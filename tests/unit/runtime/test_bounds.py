@@ -163,4 +163,4 @@ def test_what_is_bounded_live_is_bounded_alike_in_replay_and_runs_from_before_th
     started = e.RunStarted("works", b"[5000]", "q", "", 0, "")
     instance = Instance(RunInfo(works.definition, "w", "r"), setup_of(works, bounds=SMALL))
     with pytest.raises(WorkflowBug, match="1,000 callbacks"):
-        instance.replay([started], 1)
+        instance.replay([started], 1, [])

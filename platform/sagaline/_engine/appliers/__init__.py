@@ -33,6 +33,7 @@ from sagaline._engine.appliers import (
     run_terminated,
     run_timed_out,
     run_unpaused,
+    side_effect_recorded,
     signal_received,
     signals_handled,
     timer_cancelled,
@@ -84,6 +85,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.RunUnpaused, 1): run_unpaused.apply,
     (events.MessageRequested, 1): message_requested.apply,
     (events.MessageSettled, 1): message_settled.apply,
+    (events.SideEffectRecorded, 1): side_effect_recorded.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

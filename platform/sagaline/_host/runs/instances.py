@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 from sagaline._engine.tables.runs import RunView
@@ -19,7 +20,7 @@ from sagaline._payloads import BlobsUnavailable, input_of
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
-from sagaline._runtime.replay import Replay, begin, follow
+from sagaline._runtime.replay import Replay, begin
 from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
@@ -115,9 +116,10 @@ class Instances:
                 begun = begin(self._setup, record)
                 if lingers:
                     begun.instance.linger()
-            self._in_code(run.workflow_id, run.run_id, follow, begun, record)
+            self._in_code(run.workflow_id, run.run_id, begun.feed, record)
         if begun is None:
             raise ValueError(f"Expected a history of run {run.run_id} but there is none")
+        self._in_code(run.workflow_id, run.run_id, partial(begun.finish, decides=True))
         begun.weight = weight
         return begun
 

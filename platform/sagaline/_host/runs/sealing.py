@@ -21,6 +21,7 @@ from sagaline._model.events import (
     RunCompleted,
     RunContinued,
     RunStarted,
+    SideEffectRecorded,
     SignalReceived,
     UpdateAccepted,
     UpdateCompleted,
@@ -74,7 +75,7 @@ def place_of(run_id: str, event: object) -> Place:
             return update_result(run_id, event.update_id)
         case SignalReceived():
             return message_input(run_id, event.request_id)
-        case ActivityCompleted() | ActivityResult():
+        case ActivityCompleted() | ActivityResult() | SideEffectRecorded():
             return step_result(run_id, event.step)
         case _:
             raise TypeError(f"Expected an event with a payload but got {type(event).__name__}.")

@@ -30,6 +30,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.ChildRequested: "input",
     events.MessageRequested: "input",
     events.ChildEnded: "result",
+    events.SideEffectRecorded: "result",
     ActivityResult: "result",
     SignalRun: "input",
 }
@@ -92,6 +93,10 @@ def _accepted(event: events.UpdateAccepted) -> int:
 
 def _answered(event: events.UpdateCompleted) -> int:
     return len(event.result) + 4 * len(event.update_id) + _failure(event.failure)
+
+
+def _side_effect(event: events.SideEffectRecorded) -> int:
+    return len(event.result) + 4 * len(event.name) + _failure(event.failure)
 
 
 def _handled(event: events.SignalsHandled) -> int:
@@ -157,6 +162,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.SignalsHandled: _handled,
     events.UpdateAccepted: _accepted,
     events.UpdateCompleted: _answered,
+    events.SideEffectRecorded: _side_effect,
     events.ActivityAttemptFailed: _failed,
     events.ActivityFailed: _failed,
     events.RunFailed: _failed,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sagaline._model.events import RunStarted
+from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.run_loop import Body, RunLoop
 from sagaline._runtime.sagas import rollback
 
@@ -47,4 +48,4 @@ async def _of_object(loop: RunLoop, *args: Any, **kwargs: Any) -> Any:
 
 async def _plain(loop: RunLoop, body: Body) -> bytes:
     """The main task of a workflow that is no saga; nothing of it exists if it is cancelled before it starts."""
-    return loop.encode_result(await body())
+    return encode_result(loop.setup, loop.run.workflow, await body())

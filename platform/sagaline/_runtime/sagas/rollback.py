@@ -14,6 +14,7 @@ from sagaline._runtime.bugs import CompensationFailed
 from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
 from sagaline._runtime.endings import BUG, CONTINUED, meaning
 from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
+from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.sagas import branches, ledger
 from sagaline._runtime.steps import Undo
 from sagaline.errors import ActivityError
@@ -23,7 +24,7 @@ async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> byt
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out. Returns the result's JSON."""
     try:
         try:
-            return calls.encode_result(await body())
+            return encode_result(calls.setup, calls.run.workflow, await body())
         except BaseException as error:
             if meaning(error, calls.cancel_reason is not None) == CONTINUED:
                 await ledger.carry(calls)

@@ -114,22 +114,24 @@ def test_code_that_catches_the_error_does_not_get_further(name: str) -> None:
         Script(swallows, f'["{name}"]'.encode())
 
 
+def done_without_error(call: Callable[[], object]) -> bool:
+    try:
+        made: Any = call()
+    except OSError:
+        return True  # nobody listens there
+    if hasattr(made, "close"):
+        made.close()
+    return True
+
+
 @pytest.mark.parametrize("name", CALLS)
 async def test_anywhere_else_they_are_as_ever(name: str) -> None:
     """In the process's other code, in other threads, and beside a workflow that waits."""
     script = Script(calls, f'["{name}"]'.encode())
     call = CALLS[name][0]
 
-    def without_error() -> None:
-        try:
-            made: Any = call()
-        except OSError:
-            return  # nobody listens there
-        if hasattr(made, "close"):
-            made.close()
-
-    without_error()
-    await asyncio.to_thread(without_error)
+    done_without_error(call)
+    await asyncio.to_thread(done_without_error, call)
     script.instance.evict()
 
 
@@ -200,6 +202,20 @@ def test_what_is_meant_is_said() -> None:
     assert result(Script(measures).commands) == b"true"
     with pytest.raises(WorkflowBug, match=r"calls time.time\(\)"):
         Script(forgets)
+
+
+@workflow
+async def records(name: str) -> bool:
+    done = workflow.side_effect(lambda: done_without_error(CALLS[name][0]))
+    time.time()
+    return done
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_side_effects_may_and_what_follows_may_not(name: str) -> None:
+    forbidden.watch(Registry([records.definition], ACTIVITIES))
+    with pytest.raises(WorkflowBug, match=r"calls time.time\(\)"):
+        Script(records, f'["{name}"]'.encode())
 
 
 def test_runs_from_before_are_not_looked_at() -> None:

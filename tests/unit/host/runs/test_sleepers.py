@@ -10,8 +10,8 @@ from virtual_host import options_of, registry_of, virtual_host
 from virtual_time import virtual
 
 from sagaline import workflow
-from sagaline._host.runs import instances
 from sagaline._host.runs.instances import Instances
+from sagaline._runtime.replay import Replay
 
 
 @workflow
@@ -27,21 +27,21 @@ REGISTRY = registry_of([sleeps], [])
 async def records_replayed(times: int, seconds: float) -> tuple[int, int]:
     """Replays of a run, and the records of all of them."""
     replays = records = 0
-    rebuild, follow = Instances.rebuild, instances.follow
+    rebuild, feed = Instances.rebuild, Replay.feed
 
     def counted_rebuild(self: Instances, run: Any) -> Any:
         nonlocal replays
         replays += 1
         return rebuild(self, run)
 
-    def counted_follow(begun: Any, record: Any) -> None:
+    def counted_feed(self: Replay, record: Any) -> None:
         nonlocal records
         records += 1
-        follow(begun, record)
+        feed(self, record)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Instances, "rebuild", counted_rebuild)
-        patch.setattr(instances, "follow", counted_follow)
+        patch.setattr(Replay, "feed", counted_feed)
         async with virtual_host(REGISTRY, options_of()) as world:
             reply = await world.answer(world.start(sleeps, "w", times, seconds), limit_s=10_000_000)
             assert reply.result == b"%d" % times
