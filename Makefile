@@ -8,7 +8,7 @@ STARTS ?= 200000
 PROGRAMS ?= 1000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate programs chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate programs scenarios chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -64,6 +64,10 @@ simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=1
 
 programs: venv ## Random workflow programs, replayed at every activation: PROGRAMS=100000 SEED=0, REPORT=file
 	cd tests/support && ../../$(BIN)/python -m programs --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+scenarios: venv ## Every scenario in three modes, killed after every record, on virtual clock, SQLite, Kafka: LOGS=sqlite, REPORT=file
+	scripts/test-dependencies
+	cd tests/support && ../../$(BIN)/python -m scenarios_report $(if $(LOGS),--logs $(LOGS)) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 chaos: venv ## Three real brokers, three workers, kill -9 and SIGSTOP: MINUTES=10, SEED=n, REPORT=file
 	scripts/test-dependencies

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fan_outs import CODE, NEIGHBOUR, Busy, begins, beside, fans_out, longest_gap, looks, naps, weighs
-from three_modes import CACHE_OF_ZERO, NORMAL, Mode, in_each_mode, run_in
+from three_modes import CACHE_OF_ZERO, NORMAL, in_each_mode, killed, run_in
 
 from sagaline import Client, Workflow
 from sagaline._host.options import HostOptions
@@ -30,7 +30,7 @@ def test_a_crash_in_the_middle_changes_nothing(fan: Workflow[Any, Any]) -> None:
     assert normal.outcome.effects == ({"weigh": MANY} if fan is weighs else {})
     for number in range(1, _CRASHES + 1):
         at = normal.records * number // (_CRASHES + 1)
-        run = run_in(Mode(f"killed {at}", kill_after=at, keeps_disk=number % 2 == 0), CODE, scenario)
+        run = run_in(killed(at)._replace(keeps_disk=number % 2 == 0), CODE, scenario)
         assert (run.kills, run.outcome) == (1, normal.outcome), f"killed after record {at} of {normal.records}"
 
 

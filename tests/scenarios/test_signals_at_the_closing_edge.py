@@ -1,76 +1,40 @@
-"""Scenario 5: signals while a run ends, however it ends: what is acknowledged is handled once in order, or is named."""
+"""Scenario 5: signals and updates while a run ends, however it ends: what senders are told is what becomes of them.
+
+A signal that is acknowledged is handled once in order, or is named; an update has its answer, or a clear error, once.
+"""
 
 from __future__ import annotations
 
 import uuid
+from types import ModuleType
 
+import closing_edge
+import closing_updates
 import pytest
-from closing_edge import ENDINGS, SIGNALS, Account, Told, account_of, listens, note, noted, send_all
-from harness import running
-from three_modes import CACHE_OF_ZERO, NORMAL, Code, Mode, run_in
+from closing_edge import ENDINGS
+from three_modes import CACHE_OF_ZERO, NORMAL, Mode, killed, run_in, run_on
 
-from sagaline import Client
-
-STATUS = {
-    "returns": "completed",
-    "fails": "failed",
-    "continues": "completed",
-    "cancelled": "cancelled",
-    "terminated": "terminated",
-    "times out": "failed",
-}
 _SEEDS = 3
+MESSAGES = pytest.mark.parametrize("messages", [closing_edge, closing_updates], ids=["signals", "updates"])
 
 
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    noted.clear()
-
-
-def check(ending: str, told: Told, account: Account) -> None:
-    assert account.status == STATUS[ending]
-    assert set(account.received) == told.acknowledged
-    assert told.acknowledged | told.refused == set(range(SIGNALS))
-    assert not told.acknowledged & told.refused
-    assert sorted(noted.values()) == sorted(set(noted.values())), "each under one key, however often it was tried"
-    assert set(noted.values()) <= set(account.handled)
-
-
+@MESSAGES
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("replay_always", [False, True])
-async def test_what_senders_were_told_is_what_became_of_it(ending: str, replay_always: bool, seed: int) -> None:
+@pytest.mark.parametrize("mode", [NORMAL, CACHE_OF_ZERO], ids=lambda mode: mode.name)
+async def test_what_senders_were_told_is_what_became_of_it(
+    messages: ModuleType, ending: str, mode: Mode, seed: int
+) -> None:
     for number in range(seed, seed + _SEEDS):
-        noted.clear()
         url = f"memory://edge{uuid.uuid4().hex}?partitions=1"
-        async with running(url, [listens], [note], replay_always=replay_always, check_code=False) as (_, client):
-            told = await send_all(client, ending, number)
-            account = await account_of(client)
-        check(ending, told, account)
+        await run_on(url, messages.CODE, messages.scenario_of(ending, number), mode)
 
 
-@pytest.mark.parametrize("ending", ["returns", "continues"])
-async def test_on_every_log(log_url: str, ending: str, seed: int) -> None:
-    async with running(log_url, [listens], [note], check_code=False) as (_, client):
-        told = await send_all(client, ending, seed)
-        account = await account_of(client)
-    assert (account.status, set(account.received)) == ("completed", told.acknowledged)
-    assert set(noted.values()) == set(account.handled)
-
-
+@MESSAGES
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_when_the_worker_is_killed_after_any_record(ending: str, seed: int) -> None:
+def test_when_the_worker_is_killed_after_any_record(messages: ModuleType, ending: str, seed: int) -> None:
     """The senders live on and ask again: what they are told in the end is what has become of it."""
-
-    async def scenario(client: Client) -> None:
-        told = await send_all(client, ending, seed)
-        check(ending, told, await account_of(client))
-
-    code = Code([listens], [note])
-    records = run_in(NORMAL, code, scenario).records
+    scenario = messages.scenario_of(ending, seed)
+    records = run_in(NORMAL, messages.CODE, scenario).records
     assert records >= 2
-    for mode in [
-        CACHE_OF_ZERO,
-        *(Mode(f"killed {n}", kill_after=n, keeps_disk=n % 2 == 0) for n in range(1, records + 1)),
-    ]:
-        noted.clear()
-        run_in(mode, code, scenario)
+    for mode in [CACHE_OF_ZERO, *map(killed, range(1, records + 1))]:
+        run_in(mode, messages.CODE, scenario)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from three_modes import Code, effect, in_each_mode
+from scenario_book import effect
+from three_modes import Code, in_each_mode
 
 from sagaline import Client, activity, workflow
 

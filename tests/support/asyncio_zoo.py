@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from three_modes import Code, effect, in_each_mode
+from scenario_book import effect
+from three_modes import Code, in_each_mode
 
 from sagaline import ActivityError, ApplicationError, Client, activity, workflow
 

@@ -7,183 +7,31 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from three_modes import Code, effect
-
-from sagaline import (
-    ApplicationError,
-    ChildError,
-    Client,
-    RequestRefused,
-    RunError,
-    RunHandle,
-    Workflow,
-    activity,
-    saga,
-    workflow,
+from cancellable import CODE as CODE
+from cancellable import (
+    cancels_its_child,
+    cleans_up_slowly,
+    compensates,
+    continues,
+    fails,
+    in_a_child,
+    in_a_condition,
+    in_a_group,
+    in_a_lock,
+    in_a_shield,
+    in_a_timer,
+    in_an_activity,
+    races,
+    refuses,
 )
+from scenario_book import open_gate
 
-
-@activity
-async def note(what: str) -> str:
-    effect()
-    return what
-
-
-@note.compensation
-async def forget(what: str, noted: str | None) -> None:
-    effect()
-
-
-@activity(timeout="1d")
-async def slow(what: str) -> str:
-    await asyncio.sleep(5)
-    effect()
-    return what
-
-
-@activity(timeout="30d")
-async def hang(what: str) -> str:
-    await asyncio.sleep(1_000_000)
-    return what
-
-
-@activity
-async def slow_undone(what: str) -> str:
-    effect()
-    return what
-
-
-@slow_undone.compensation
-async def slowly_forget(what: str, noted: str | None) -> None:
-    await asyncio.sleep(5)
-    effect()
-
-
-async def tidying(waits: Awaitable[Any]) -> None:
-    try:
-        await waits
-    finally:
-        await note("tidied up")
-
-
-@workflow
-async def in_an_activity() -> None:
-    await tidying(hang("a"))
-
-
-@workflow
-async def in_a_timer() -> None:
-    await tidying(asyncio.sleep(1_000_000))
-
-
-@workflow
-async def sleeps() -> None:
-    await tidying(asyncio.sleep(1_000_000))
-
-
-@workflow
-async def in_a_child() -> None:
-    await tidying(sleeps.options(id="child")())
-
-
-@workflow
-async def in_a_condition() -> None:
-    await tidying(workflow.wait_condition(lambda: False))
-
-
-@workflow
-async def in_a_lock() -> None:
-    lock = asyncio.Lock()
-
-    async def holds() -> None:
-        async with lock:
-            await asyncio.sleep(1_000_000)
-
-    async def wants() -> None:
-        await asyncio.sleep(0)
-        async with lock:
-            await note("never")
-
-    await tidying(asyncio.gather(holds(), wants()))
-
-
-@workflow
-async def in_a_group() -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(tidying(hang("a")))
-        group.create_task(tidying(asyncio.sleep(1_000_000)))
-
-
-@workflow
-async def in_a_shield() -> str:
-    kept = asyncio.ensure_future(slow("kept"))
-    try:
-        await asyncio.shield(kept)
-    except asyncio.CancelledError:
-        return f"cancelled, {await kept}"
-    return "never"
-
-
-@workflow
-async def refuses() -> str:
-    try:
-        await hang("a")
-    except asyncio.CancelledError:
-        return await slow("all the same")
-    return "never"
-
-
-@workflow
-async def cleans_up_slowly() -> None:
-    try:
-        await hang("a")
-    finally:
-        await slow("tidied up")
-
-
-@saga
-async def compensates() -> None:
-    await note("one")
-    await slow_undone("two")
-    await hang("three")
-
-
-@saga
-async def fails() -> None:
-    await note("one")
-    await slow_undone("two")
-    raise ApplicationError("no", type="Declined")
-
-
-@workflow
-async def cancels_its_child() -> str:
-    handle = await workflow.start_child(sleeps.options(id="child"))
-    handle.cancel("enough")
-    handle.cancel("twice")
-    try:
-        await handle
-    except ChildError as error:
-        return error.status
-    return "never"
-
-
-@workflow
-async def continues(number: int) -> None:
-    if number < 3:
-        await asyncio.sleep(2)
-        continues.continue_as_new(number + 1)
-    await tidying(hang("last"))
-
-
-@workflow
-async def races() -> str:
-    return await slow("a")
-
+from sagaline import Client, RequestRefused, RunError, RunHandle, Workflow
 
 Cancelling = Callable[[RunHandle[Any]], Awaitable[None]]
 
 
-async def at_once(handle: RunHandle[Any]) -> None:
+async def once(handle: RunHandle[Any]) -> None:
     await handle.cancel("enough")
 
 
@@ -194,73 +42,76 @@ async def after_two_seconds(handle: RunHandle[Any]) -> None:
 
 async def twice(handle: RunHandle[Any]) -> None:
     """The second is another request: it may find that the run has ended."""
-    await after_two_seconds(handle)
+    await handle.cancel("enough")
     with contextlib.suppress(RequestRefused):
         await handle.cancel("once more")
 
 
 async def terminated(handle: RunHandle[Any]) -> None:
-    await asyncio.sleep(2)
     await handle.terminate("at once")
 
 
 async def by_itself(handle: RunHandle[Any]) -> None: ...
 
 
+class Until(NamedTuple):
+    """Where the run stands when it is cancelled: so many events of a kind are in history. An activity is ``slow``
+    until then, and may end when it has been cancelled."""
+
+    events: int
+    kind: str
+    workflow_id: str = "run"
+
+
 class Case(NamedTuple):
-    """``status`` is how the run ends; ``effects`` how many keys each activity was called with."""
+    """``status`` is how the run ends; ``effects`` how many keys each activity was called with. ``on_any_clock``: no
+    time decides what happens."""
 
     name: str
     workflow: Workflow[Any, Any]
     cancelling: Cancelling
     status: str
     effects: dict[str, int]
+    until: Until | None = None
     args: tuple[Any, ...] = ()
     delay: str | None = None
+    on_any_clock: bool = True
 
 
 TIDY = {"note": 1}
 UNDONE = {"forget": 1, "note": 1, "slow_undone": 1, "slowly_forget": 1}
+STARTED = Until(1, "run started")
+STEPS = [Until(number, "activity scheduled") for number in range(5)]
+NAPPING = Until(1, "timer started")
+CHILD_NAPPING = Until(1, "timer started", "child")
 CASES = [
-    Case("before its delayed start", in_an_activity, at_once, "cancelled", {}, delay="1d"),
-    Case("in an activity", in_an_activity, after_two_seconds, "cancelled", TIDY),
-    Case("in a timer", in_a_timer, after_two_seconds, "cancelled", TIDY),
-    Case("in a child", in_a_child, after_two_seconds, "cancelled", {"note": 2}),
-    Case("in a condition", in_a_condition, after_two_seconds, "cancelled", TIDY),
-    Case("in a lock", in_a_lock, after_two_seconds, "cancelled", TIDY),
-    Case("in a task group", in_a_group, after_two_seconds, "cancelled", {"note": 2}),
-    Case("in a shield", in_a_shield, after_two_seconds, "completed", {"slow": 1}),
-    Case("refused", refuses, after_two_seconds, "completed", {"slow": 1}),
-    Case("twice", in_an_activity, twice, "cancelled", TIDY),
-    Case("twice, the second in its cleaning up", cleans_up_slowly, twice, "cancelled", {"slow": 1}),
+    Case("before its delayed start", in_an_activity, once, "cancelled", {}, delay="1d"),
+    Case("in an activity", in_an_activity, once, "cancelled", TIDY, STEPS[1]),
+    Case("in a timer", in_a_timer, once, "cancelled", TIDY, NAPPING),
+    Case("in a child", in_a_child, once, "cancelled", {"note": 2}, CHILD_NAPPING),
+    Case("in a condition", in_a_condition, once, "cancelled", TIDY, STARTED),
+    Case("in a lock", in_a_lock, once, "cancelled", TIDY, NAPPING),
+    Case("in a task group", in_a_group, once, "cancelled", {"note": 2}, STEPS[1]),
+    Case("in a shield", in_a_shield, once, "completed", {"slow": 1}, STEPS[1]),
+    Case("refused", refuses, once, "completed", {"slow": 1}, STEPS[1]),
+    Case("twice", in_an_activity, twice, "cancelled", TIDY, STEPS[1]),
+    Case("twice, the second in its cleaning up", cleans_up_slowly, twice, "cancelled", {"slow": 1}, STEPS[1]),
     Case("of a child", cancels_its_child, by_itself, "completed", TIDY),
-    Case("of a saga", compensates, after_two_seconds, "cancelled", UNDONE),
-    Case("twice, in its compensation", compensates, twice, "cancelled", UNDONE),
-    Case("in a compensation", fails, after_two_seconds, "compensated", UNDONE),
-    Case("with continue-as-new in flight", continues, after_two_seconds, "cancelled", {}, (0,)),
-    Case("terminated", in_an_activity, terminated, "terminated", {}),
-    Case("terminated in its compensation", fails, terminated, "terminated", {"note": 1, "slow_undone": 1}),
-]
-CODE = Code(
-    [
-        in_an_activity,
-        in_a_timer,
-        sleeps,
-        in_a_child,
-        in_a_condition,
-        in_a_lock,
-        in_a_group,
-        in_a_shield,
-        refuses,
-        cleans_up_slowly,
-        compensates,
-        fails,
-        cancels_its_child,
+    Case("of a saga", compensates, once, "cancelled", UNDONE, STEPS[3]),
+    Case("twice, in its compensation", compensates, twice, "cancelled", UNDONE, STEPS[3]),
+    Case("in a compensation", fails, once, "compensated", UNDONE, STEPS[3]),
+    Case(
+        "with continue-as-new in flight",
         continues,
-        races,
-    ],
-    [note, slow, hang, slow_undone],
-)
+        after_two_seconds,
+        "cancelled",
+        {},
+        args=(0,),
+        on_any_clock=False,
+    ),
+    Case("terminated", in_an_activity, terminated, "terminated", {}, STEPS[1]),
+    Case("terminated in its compensation", fails, terminated, "terminated", {"note": 1, "slow_undone": 1}, STEPS[3]),
+]
 
 
 def scenario_of(case: Case) -> Callable[[Client], Awaitable[str]]:
@@ -268,7 +119,10 @@ def scenario_of(case: Case) -> Callable[[Client], Awaitable[str]]:
 
     async def scenario(client: Client) -> str:
         handle = await client.start(case.workflow, *case.args, id="run", delay=case.delay)
+        if case.until is not None:
+            await stands(client, case.until)
         await case.cancelling(handle)
+        open_gate("slow")
         try:
             await handle.result(600)
         except RunError as error:
@@ -276,6 +130,16 @@ def scenario_of(case: Case) -> Callable[[Client], Awaitable[str]]:
         return "completed"
 
     return scenario
+
+
+async def stands(client: Client, until: Until) -> None:
+    """Waits until the run stands there."""
+    handle = client.handle(until.workflow_id)
+    while True:
+        with contextlib.suppress(RequestRefused):  # a child that has not begun yet
+            if [event.type for event in await handle.history()].count(until.kind) >= until.events:
+                return
+        await asyncio.sleep(0.05)
 
 
 def race_of(cancelled_after_s: float) -> Callable[[Client], Awaitable[str]]:

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 from typing import Any
 
-from three_modes import Code, Scenario, effect
+from scenario_book import effect
+from three_modes import Code, Scenario
 
 from sagaline import Client, Workflow, activity, workflow
 

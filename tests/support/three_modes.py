@@ -12,7 +12,7 @@
 The production host runs on the simulation's processes, on a virtual clock, with nothing going wrong but the kill: the
 process is dropped as soon as the record has landed, before it hears of it, and nothing that it had on its way lands
 any more. Another takes over, with its disk or with an empty one. The client lives outside and asks again, as clients
-do. ``run_on`` is the same scenario on any log, on the real clock.
+do. ``on_real_logs`` is the same on SQLite and Kafka, with real processes; ``run_on`` a worker in the same process.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
+import scenario_book
 from harness import running
 from simulation.broker import Broker, Faults
 from simulation.log import SimLog
 from simulation.loop import Process, VirtualLoop
 from simulation.worker import Disk, SimStores
 
-from sagaline import Activity, Client, Workflow, activity
+from sagaline import Activity, Client, Workflow
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
-from sagaline._log import HISTORY, Record, open_log
+from sagaline._log import HISTORY, Log, Record, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import decode
 from sagaline._model.failure import Failure
@@ -51,20 +52,28 @@ _DIFFERENT_BY_MODE = {"due_at", "step", "number", "compensates", "retry", "reque
 """Fields that are not compared: times, and numbers, which parallel branches get as results come in."""
 
 
-class Code(NamedTuple):
-    """What the workers know; ``after_crash`` is the code of those that come after a kill, if it is another."""
+Workflows = Sequence[Workflow[Any, Any] | type[Any]]
 
-    workflows: Sequence[Workflow[Any, Any] | type[Any]]
+
+class Code(NamedTuple):
+    """What the workers know; ``after_kills`` are the workflows of those that come after each kill, if others."""
+
+    workflows: Workflows
     activities: Sequence[Activity[Any, Any]] = ()
-    after_crash: Sequence[Workflow[Any, Any] | type[Any]] | None = None
+    after_kills: Sequence[Workflows] = ()
+
+    def known_after(self, kills: int) -> Workflows:
+        """The workflows of the worker that comes after so many kills; the last ones stay."""
+        return [self.workflows, *self.after_kills][min(kills, len(self.after_kills))]
 
 
 class Mode(NamedTuple):
-    """How a scenario is run. ``kill_after``: so many records of history, of all partitions together, 0 for never."""
+    """How a scenario is run. ``kill_after``: the counts of records of history, of all partitions together, at which
+    the worker is killed."""
 
     name: str
     cached_instances: int = HostOptions.cached_instances
-    kill_after: int = 0
+    kill_after: tuple[int, ...] = ()
     keeps_disk: bool = True
 
 
@@ -79,13 +88,12 @@ class Outcome(NamedTuple):
 
 NORMAL = Mode("normal")
 CACHE_OF_ZERO = Mode("cache of zero", cached_instances=0)
-effects: dict[str, set[str]] = {}
 
 
-def effect() -> None:
-    """An activity calls it where it has its effect: attempts repeat, under their key."""
-    info = activity.info()
-    effects.setdefault(info.activity, set()).add(info.idempotency_key)
+def killed(*after: int) -> Mode:
+    """The worker is killed after these records; the next one has its disk, or an empty one, in turn."""
+    name = f"killed after record {' and '.join(map(str, after))}"
+    return Mode(name, kill_after=after, keeps_disk=after[0] % 2 == 0)
 
 
 class World:
@@ -97,9 +105,9 @@ class World:
         self.broker.on_landed = self._landed
         self.records = self.kills = 0
         self._disk = Disk()
-        self._start(code.workflows)
+        self._start()
 
-    def _start(self, workflows: Sequence[Workflow[Any, Any] | type[Any]]) -> None:
+    def _start(self) -> None:
         loop, process = self._loop, Process(f"worker-{self.kills}")
         self._process = process
         stores = SimStores(process, self.broker, self._disk, False)
@@ -108,7 +116,7 @@ class World:
             cached_instances=self.mode.cached_instances,
             clock=lambda: _EPOCH_MS + int(loop.now_s * 1_000),
         )
-        registry = registry_of(workflows, self._code.activities)
+        registry = registry_of(self._code.known_after(self.kills), self._code.activities)
         self.host = Host(SimLog(self.broker, process), stores, registry, options)
         loop.create_task(self._run(self.host), context=process.context)
 
@@ -119,7 +127,7 @@ class World:
     def _landed(self, record: Record) -> None:
         if record.topic == HISTORY and record.value is not None and isinstance(decode(record.value), History):
             self.records += 1
-            if self.records == self.mode.kill_after:
+            if self.records in self.mode.kill_after:
                 self.kills += 1
                 self._process.kill()
                 for partition in range(self.broker.partitions):
@@ -129,7 +137,7 @@ class World:
     def _take_over(self) -> None:
         if not self.mode.keeps_disk:
             self._disk = Disk()
-        self._start(self._code.workflows if self._code.after_crash is None else self._code.after_crash)
+        self._start()
 
     def client_log(self) -> SimLog:
         """The log as a client sees it that nobody kills."""
@@ -142,13 +150,21 @@ class World:
 
 
 class Run(NamedTuple):
-    """A scenario that has been run; ``records`` of history, ``kills`` of workers. ``order``: of which workflow id each
-    record of history is, by partition and in order."""
+    """A scenario that has been run; ``kills`` of workers. ``histories``: its records, by partition and in order."""
 
     outcome: Outcome
-    records: int
     kills: int
-    order: list[str]
+    histories: list[History]
+
+    @property
+    def records(self) -> int:
+        """How many."""
+        return len(self.histories)
+
+    @property
+    def order(self) -> list[str]:
+        """Of which workflow id each record is."""
+        return [record.workflow_id for record in self.histories]
 
 
 def run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int = 1) -> Run:
@@ -175,55 +191,65 @@ def _run_and_collect(mode: Mode, code: Code, scenario: Scenario, partitions: int
 
 
 def _run_in(mode: Mode, code: Code, scenario: Scenario, partitions: int) -> Run:
-    effects.clear()
+    scenario_book.clear()
     loop = VirtualLoop()
     try:
         world = World(loop, code, mode, partitions)
         task = loop.create_task(_played(world, scenario), context=contextvars.Context())
-        outcome = loop.run_until_complete(task)
+        returned = loop.run_until_complete(task)
         if loop.errors:
             raise AssertionError(f"in mode {mode.name!r}: {loop.errors}")
-        histories = [decode(record.value) for record in world.history() if record.value is not None]
-        order = [record.workflow_id for record in histories if isinstance(record, History)]
-        return Run(outcome, world.records, world.kills, order)
+        histories = histories_in(world.history())
+        return Run(outcome_of(returned, histories), world.kills, histories)
     finally:
         loop.close()
 
 
-async def _played(world: World, scenario: Scenario) -> Outcome:
+async def _played(world: World, scenario: Scenario) -> Any:
     client = Client(world.client_log(), NO_CODECS)
     await client._requests.open()
     try:
-        returned = await scenario(client)
+        return await scenario(client)
     finally:
         await client.close()
-    return _outcome(returned, world.history())
 
 
-async def run_on(url: str, code: Code, scenario: Scenario, mode: Mode = NORMAL) -> Outcome:
-    """Runs the scenario on a log, on the real clock, without a crash."""
-    effects.clear()
+async def run_on(url: str, code: Code, scenario: Scenario, mode: Mode = NORMAL) -> Run:
+    """Runs the scenario on a log with a worker in this process, on the real clock, without a kill."""
+    scenario_book.clear()
     replays = mode.cached_instances == 0
     async with running(url, code.workflows, code.activities, replay_always=replays, check_code=False) as (_, client):
         returned = await scenario(client)
-    log = open_log(url)
+    histories = await histories_at(url)
+    return Run(outcome_of(returned, histories), 0, histories)
+
+
+async def histories_at(url: str) -> list[History]:
+    """All records of history that a log has of runs."""
+    log: Log = open_log(url)
     await log.open()
     try:
         bounds = [(number, *await log.bounds(HISTORY, number)) for number in range(log.partitions)]
-        records = [
-            record
-            for number, start, end in bounds
-            async for batch in log.read(HISTORY, number, start, end)
-            for record in batch
-        ]
+        return histories_in(
+            [
+                record
+                for number, start, end in bounds
+                async for batch in log.read(HISTORY, number, start, end)
+                for record in batch
+            ]
+        )
     finally:
         await log.close()
-    return _outcome(returned, records)
 
 
-def _outcome(returned: Any, records: Iterable[Record]) -> Outcome:
+def histories_in(records: Iterable[Record]) -> list[History]:
+    """The records of runs among all that history holds."""
     decoded = [decode(record.value) for record in records if record.value is not None]
-    histories = [record for record in decoded if isinstance(record, History)]
+    return [record for record in decoded if isinstance(record, History)]
+
+
+def outcome_of(returned: Any, histories: Sequence[History]) -> Outcome:
+    """What is compared of a scenario that has been run."""
     runs: dict[str, dict[str, str]] = {}  # names of runs in the order of their start, for their ids are random
     for record in histories:
         of_id = runs.setdefault(record.workflow_id, {})
@@ -234,7 +260,7 @@ def _outcome(returned: Any, records: Iterable[Record]) -> Outcome:
         wanted = [event for event in record.events if isinstance(event, _DECISIONS)]
         decisions.setdefault(record.workflow_id, []).extend((type(one).__name__, _what(one, names)) for one in wanted)
     named = {_renamed(run, names): sorted(asked) for run, asked in sorted(decisions.items())}
-    return Outcome(returned, named, {name: len(keys) for name, keys in sorted(effects.items())})
+    return Outcome(returned, named, {name: len(keys) for name, keys in sorted(scenario_book.done().items())})
 
 
 def _what(event: e.Event, names: dict[str, str]) -> str:
@@ -253,13 +279,14 @@ def _renamed(text: str, names: dict[str, str]) -> str:
 def in_each_mode(code: Code, scenario: Scenario, partitions: int = 1, every: int = 1) -> dict[str, Outcome]:
     """The outcome by mode. Raises AssertionError with the modes that differ from the normal one, or where no worker
     was killed. ``every``: a crash after each so-manieth record, where a history is long."""
-    normal, records, *_ = run_in(NORMAL, code, scenario, partitions)
-    outcomes = {NORMAL.name: normal, CACHE_OF_ZERO.name: run_in(CACHE_OF_ZERO, code, scenario, partitions).outcome}
-    for number in range(1, records + 1, every):
-        mode = Mode(f"killed after record {number}", kill_after=number, keeps_disk=number % 2 == 0)
+    normal = run_in(NORMAL, code, scenario, partitions)
+    zero = run_in(CACHE_OF_ZERO, code, scenario, partitions)
+    outcomes = {NORMAL.name: normal.outcome, CACHE_OF_ZERO.name: zero.outcome}
+    for number in range(1, normal.records + 1, every):
+        mode = killed(number)
         run = run_in(mode, code, scenario, partitions)
         assert run.kills == 1, f"{mode.name}: nobody was killed"
         outcomes[mode.name] = run.outcome
-    different = {name: outcome for name, outcome in outcomes.items() if outcome != normal}
-    assert not different, f"normal: {normal}\ndifferent: {different}"
+    different = {name: outcome for name, outcome in outcomes.items() if outcome != normal.outcome}
+    assert not different, f"normal: {normal.outcome}\ndifferent: {different}"
     return outcomes
