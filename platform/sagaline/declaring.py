@@ -120,6 +120,7 @@ class Options:
     is_saga: bool = False
     retention: Duration | None = None
     signals: Sequence[Signal[Any]] = ()
+    failure_exception_types: Sequence[type[Exception]] = ()
 
     @property
     def decorator(self) -> str:
@@ -171,7 +172,10 @@ def _definition(fn: Callable[..., Any], shown: str, options: Options) -> Workflo
     kept = options.retention
     retention_ms = None if kept is None else milliseconds(kept, f"retention of {shown} ({checks.place_of(fn)})")
     signature = Signature(fn, shown, is_method=checks.is_method(fn))
-    return WorkflowDefinition(shown, fn, signature, options.is_saga, retention_ms)
+    failures = checks.exception_classes(
+        options.failure_exception_types, f"failure_exception_types of {shown}", checks.place_of(fn)
+    )
+    return WorkflowDefinition(shown, fn, signature, options.is_saga, retention_ms, failure_types=failures)
 
 
 def _define_function(fn: Callable[..., Any], options: Options) -> Workflow[Any, Any]:

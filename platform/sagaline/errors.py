@@ -64,8 +64,9 @@ class SagalineError(Exception):
 class FailureError(SagalineError):
     """A failure that can cross the log. Raised out of a workflow it fails the run; a saga rolls back.
 
-    So does a TimeoutError of ``asyncio.timeout`` or ``wait_for``, and a group of failures (TaskGroup). Any other
-    exception out of a workflow is taken for a bug: the run is parked until a fixed worker comes.
+    So does a TimeoutError of ``asyncio.timeout`` or ``wait_for``, a group of failures (TaskGroup), and what the
+    workflow lists as ``failure_exception_types``. Any other exception is taken for a bug: the run is parked until a
+    fixed worker comes.
     """
 
     @property

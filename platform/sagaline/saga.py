@@ -38,7 +38,11 @@ def saga(  # type: ignore[overload-overlap]  # of a class that is a coroutine: t
 def saga(subject: type[C], /) -> type[C]: ...
 @overload
 def saga(
-    *, name: str | None = None, retention: Duration | None = None, signals: Sequence[Signal[Any]] = ()
+    *,
+    name: str | None = None,
+    retention: Duration | None = None,
+    signals: Sequence[Signal[Any]] = (),
+    failure_exception_types: Sequence[type[Exception]] = (),
 ) -> Decorator: ...
 def saga(
     subject: Any = None,
@@ -47,11 +51,13 @@ def saga(
     name: str | None = None,
     retention: Duration | None = None,
     signals: Sequence[Signal[Any]] = (),
+    failure_exception_types: Sequence[type[Exception]] = (),
 ) -> Any:
     """Makes an async function a saga, or a class with a method that has ``@workflow.run``.
 
     ``retention``: how long its closed runs stay, else as the worker says. ``signals``: what it receives by
-    ``Signal.receive``.
+    ``Signal.receive``. ``failure_exception_types``: exceptions that roll the saga back, as an ApplicationError does;
+    any other is a bug, and parks the run with nothing undone. Raises ConfigurationError.
     """
-    options = Options(name, True, retention, signals)
+    options = Options(name, True, retention, signals, failure_exception_types)
     return Decorator(options) if subject is None else define(subject, options)

@@ -85,6 +85,7 @@ class _WorkflowNamespace(OtherRuns):
         name: str | None = None,
         retention: Duration | None = None,
         signals: Sequence[Signal[Any]] = (),
+        failure_exception_types: Sequence[type[Exception]] = (),
     ) -> Decorator: ...
     def __call__(
         self,
@@ -94,13 +95,16 @@ class _WorkflowNamespace(OtherRuns):
         name: str | None = None,
         retention: Duration | None = None,
         signals: Sequence[Signal[Any]] = (),
+        failure_exception_types: Sequence[type[Exception]] = (),
     ) -> Any:
         """Makes an async function a workflow, or a class with a method that has ``@workflow.run``.
 
         ``retention``: how long its closed runs stay, else as the worker says. ``signals``: what it receives by
-        ``Signal.receive``; a signal of another name is refused.
+        ``Signal.receive``; a signal of another name is refused. ``failure_exception_types``: exceptions that fail the
+        run, or the update, out of which they come, as an ApplicationError does; any other is a bug, and parks the run.
+        Raises ConfigurationError.
         """
-        options = Options(name, False, retention, signals)
+        options = Options(name, False, retention, signals, failure_exception_types)
         return Decorator(options) if subject is None else define(subject, options)
 
     def run(self, fn: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Workflow[P, R]:

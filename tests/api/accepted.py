@@ -131,7 +131,7 @@ async def waits_outside() -> str:
     return token.id
 
 
-@workflow(retention="1d")
+@workflow(retention="1d", failure_exception_types=[ValueError, LookupError])
 class Basket:
     @workflow.init
     def __init__(self, customer: str) -> None:

@@ -81,6 +81,19 @@ async def test_classes_and_functions(sagaline_env: MakeEnvironment) -> None:
         assert await env.execute(double, 4) == await env.execute(Doubling.run, 4) == 8
 
 
+@workflow(failure_exception_types=[LookupError])
+async def looks_up(key: str) -> int:
+    return {"a": 1}[key]
+
+
+async def test_exceptions_that_fail_a_run(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=[looks_up]) as env:
+        assert await env.execute(looks_up, "a") == 1
+        with pytest.raises(RunError) as caught:
+            await env.execute(looks_up, "b")
+        assert caught.value.type == "KeyError"
+
+
 @workflow(name="doubling.v1")
 async def named(number: int) -> int:
     return await twice(number)

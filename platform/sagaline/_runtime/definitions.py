@@ -107,6 +107,8 @@ class WorkflowDefinition:
     """The class's constructor takes the arguments of the run."""
     handlers: Handlers = NO_HANDLERS
     child: ChildOptions = ChildOptions()
+    failure_types: tuple[type[Exception], ...] = ()
+    """Exceptions that fail a run, as a FailureError does; all others are bugs."""
 
     @property
     def place(self) -> str:

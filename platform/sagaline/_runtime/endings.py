@@ -30,25 +30,25 @@ class UnfitResult(FailureError):
         return self._failure
 
 
-def meaning(error: BaseException, cancel_requested: bool) -> str:
+def meaning(error: BaseException, cancel_requested: bool, failure_types: tuple[type[Exception], ...] = ()) -> str:
     """FAILED, CANCELLED, CONTINUED or BUG.
 
-    Failures are FailureErrors, and the TimeoutError of ``asyncio.timeout`` and ``wait_for``: its timer is durable, so
-    it says something about the world and nothing about the code. A CancelledError is a cancellation if somebody has
-    asked for one, else a bug: the code has cancelled a task and waits for it. A group is a failure if failures are in
-    it and no bug.
+    Failures are FailureErrors, what the workflow lists as ``failure_types``, and the TimeoutError of
+    ``asyncio.timeout`` and ``wait_for``: its timer is durable, so it says something about the world and nothing about
+    the code. A CancelledError is a cancellation if somebody has asked for one, else a bug: the code has cancelled a
+    task and waits for it. A group is a failure if failures are in it and no bug.
     """
-    kinds = {_meaning(leaf, cancel_requested) for leaf in leaves(error)}
+    kinds = {_meaning(leaf, cancel_requested, failure_types) for leaf in leaves(error)}
     for kind in (BUG, FAILED, CANCELLED, CONTINUED):
         if kind in kinds:
             return kind
     return BUG
 
 
-def _meaning(error: BaseException, cancel_requested: bool) -> str:
+def _meaning(error: BaseException, cancel_requested: bool, failure_types: tuple[type[Exception], ...]) -> str:
     if isinstance(error, CompensationFailed):
         return BUG
-    if isinstance(error, FailureError | TimeoutError):
+    if isinstance(error, (FailureError, TimeoutError, *failure_types)):
         return FAILED
     if isinstance(error, ContinueAsNew):
         return CONTINUED

@@ -221,7 +221,7 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     error = _cancellation(main) if main.cancelled() else main.exception()
     if error is None:
         return events.RunCompleted(main.result())
-    end = meaning(error, loop.cancel_reason is not None)
+    end = meaning(error, loop.cancel_reason is not None, loop.run.workflow.failure_types)
     if end == BUG:
         raise bug(error)
     if end == CONTINUED:

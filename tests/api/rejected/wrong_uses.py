@@ -38,6 +38,8 @@ async def pay_by_method(order: Order) -> int:
 Retry(non_retryable=[5])  # wrong
 Retry(attempts=1.5)  # wrong
 activity(refusals=["ValueError"])  # wrong
+workflow(failure_exception_types=["ValueError"])  # wrong
+saga(failure_exception_types=ValueError)  # wrong
 activity(timeout=[])  # wrong
 activity(retry_if=lambda: True)  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[len])  # wrong

@@ -253,3 +253,13 @@ async def test_a_worker_tells_at_start_what_it_lacks(caplog: pytest.LogCaptureFi
     async with Worker("memory://lacks", workflows=[direct]):
         pass
     assert "Expected activity 'reserve'" in caplog.text
+
+
+@pytest.mark.parametrize("decorate", [workflow, saga])
+@pytest.mark.parametrize("wrong", [ValueError, ["ValueError"], [ValueError()], [KeyboardInterrupt], 5])
+def test_types_that_fail_a_run_are_checked_where_they_are_given(decorate: Any, wrong: Any) -> None:
+    async def pay(order: str) -> str:
+        return order
+
+    with pytest.raises(ConfigurationError, match=f"failure_exception_types of pay to be .*{HERE}"):
+        decorate(failure_exception_types=wrong)(pay)

@@ -12,8 +12,8 @@ from sagaline import ActivityError, ApplicationError, saga, workflow
 from sagaline._model import events as e
 from sagaline._model.failure import APPLICATION, TIMEOUT, Failure
 from sagaline._model.limits import MESSAGE_BYTES
-from sagaline._runtime.bugs import CompensationFailed, WorkflowBug
-from sagaline._runtime.endings import BUG, CANCELLED, FAILED, failure_from, meaning
+from sagaline._runtime.bugs import CompensationFailed, ContinueAsNew, WorkflowBug
+from sagaline._runtime.endings import BUG, CANCELLED, CONTINUED, FAILED, failure_from, meaning
 
 
 def refused(text: str = "no") -> ApplicationError:
@@ -48,6 +48,55 @@ CASES: list[tuple[BaseException, str, str]] = [
 def test_what_an_exception_means(error: BaseException, alone: str, when_cancelled: str) -> None:
     assert meaning(error, cancel_requested=False) == alone
     assert meaning(error, cancel_requested=True) == when_cancelled
+
+
+def test_what_a_workflow_lists_is_a_failure_and_nothing_else_becomes_one() -> None:
+    listed = (LookupError, CompensationFailed)
+    assert meaning(BAD, False, listed) == FAILED, "a subclass"
+    assert meaning(ExceptionGroup("mixed", [refused(), BAD]), False, listed) == FAILED
+    assert meaning(ExceptionGroup("mixed", [ValueError(), BAD]), False, listed) == BUG
+    assert meaning(ValueError(), False, listed) == BUG
+    assert meaning(CompensationFailed("undo"), False, listed) == BUG, "a saga is never silently half done"
+    assert meaning(asyncio.CancelledError(), False, (Exception,)) == BUG
+    assert meaning(SystemExit(), False, (Exception,)) == BUG
+    assert meaning(ContinueAsNew(b"[]"), False, (Exception,)) == CONTINUED
+
+
+@pytest.mark.parametrize(("listed", "parks"), [([LookupError], False), ([OSError], True)])
+def test_a_saga_rolls_back_for_what_it_lists(listed: list[type[Exception]], parks: bool) -> None:
+    @saga(failure_exception_types=listed)
+    async def mistaken() -> None:
+        await store("a")
+        raise KeyError("a mistake")
+
+    script = Script(mistaken)
+    if parks:
+        with pytest.raises(WorkflowBug):
+            script.done(1)
+        return
+    assert names(script.done(1)) == ["remove"]
+    assert isinstance(failed := script.done(2, b"null")[-1], e.RunFailed)
+    assert (failed.failure.type, failed.rolled_back) == ("KeyError", True)
+    script.check_replay()
+
+
+def test_an_update_fails_for_what_its_workflow_lists() -> None:
+    @workflow(failure_exception_types=[LookupError])
+    class Shelf:
+        @workflow.run
+        async def run(self) -> None:
+            await fetch("a")
+
+        @workflow.update
+        async def take(self, key: str) -> int:
+            return {"a": 1}[key]
+
+    script = Script(Shelf.run)
+    (answer,) = script.step(e.UpdateAccepted("u", "take", b'["b"]'))
+    assert isinstance(answer, e.UpdateCompleted)
+    assert answer.failure is not None
+    assert answer.failure.type == "KeyError"
+    script.check_replay()
 
 
 def test_a_group_of_one_is_that_failure_and_one_of_several_tells_all_of_them() -> None:

@@ -20,9 +20,11 @@ from sagaline._runtime.commands import Commands
 from sagaline._runtime.endings import failure_from
 from sagaline._runtime.handlers import HandlerDefinition
 from sagaline._runtime.phases import FORWARD
+from sagaline._runtime.run import RunInfo
 from sagaline.errors import FailureError, InvalidOutput, PayloadTooLarge
 
 _NAMES_SHOWN = 10
+_FAILURES = (FailureError, TimeoutError, InvalidOutput, PayloadTooLarge)
 
 
 class MailboxLoop(Protocol):
@@ -31,6 +33,7 @@ class MailboxLoop(Protocol):
     broken: BaseException | None
     commands: Commands
     phase: str
+    run: RunInfo
 
     def create_future(self) -> asyncio.Future[Any]: ...
 
@@ -205,10 +208,11 @@ class Mailbox:
             payload = self._encode(handler, await value if handler.is_async else value)
         except asyncio.CancelledError:
             raise
-        except (FailureError, TimeoutError, InvalidOutput, PayloadTooLarge) as error:
-            self._loop.commands.add(UpdateCompleted(update_id, b"null", failure_from(error)))
         except Exception as error:
-            self._loop.broken = self._loop.broken or error
+            if isinstance(error, (*_FAILURES, *self._loop.run.workflow.failure_types)):
+                self._loop.commands.add(UpdateCompleted(update_id, b"null", failure_from(error)))
+            else:
+                self._loop.broken = self._loop.broken or error
         else:
             self._loop.commands.add(UpdateCompleted(update_id, payload))
 

@@ -26,7 +26,7 @@ async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> byt
         try:
             return encode_result(calls.setup, calls.run.workflow, await body())
         except BaseException as error:
-            if meaning(error, calls.cancel_reason is not None) == CONTINUED:
+            if _meaning(calls, error) == CONTINUED:
                 await ledger.carry(calls)
             raise
     except BaseException as error:
@@ -44,10 +44,13 @@ async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> byt
 
 def _is_undone(calls: Calls, error: BaseException) -> bool:
     """A bug undoes nothing: the run waits, as it stands, for code that is right."""
-    cancel_requested = calls.cancel_reason is not None
     if CANCELLATION_DECIDED_FIRST not in calls.run.flags and isinstance(error, asyncio.CancelledError):
         return True
-    return meaning(error, cancel_requested) not in (BUG, CONTINUED)
+    return _meaning(calls, error) not in (BUG, CONTINUED)
+
+
+def _meaning(calls: Calls, error: BaseException) -> str:
+    return meaning(error, calls.cancel_reason is not None, calls.run.workflow.failure_types)
 
 
 async def _cancel_branches(calls: Calls) -> None:
