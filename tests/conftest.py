@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from kafka_broker import Broker, start_broker
+from off_loop import refused
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,14 @@ def broker() -> Iterator[Broker]:
 def kafka_url(broker: Broker) -> str:
     """A log on Kafka in a namespace of its own."""
     return f"kafka://{broker.address}/t{uuid.uuid4().hex[:10]}?partitions=2"
+
+
+@pytest.fixture(autouse=True)
+def no_blobs_on_a_loop() -> Iterator[None]:
+    """Fault 15: whatever a test does, the store of blobs is called in threads."""
+    refused.clear()
+    yield
+    assert not refused
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])

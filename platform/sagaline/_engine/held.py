@@ -68,7 +68,7 @@ def can_go_on(state: State) -> bool:
 
 
 def _is_readable(state: State, run: RunView) -> bool:
-    for value in state.history.unapplied(run.run_id, run.next_event_id):
+    for value in state.history.records(run.run_id, run.next_event_id):
         try:
             record = decode(value)
         except UnreadableRecord:

@@ -39,6 +39,11 @@ class Pools:
         """Calls ``fn(*args)`` in a thread for payloads. Raises what it raises."""
         return await self._blobs.call(fn, *args)
 
+    async def blobs_within(self, limit_s: float, fn: Callable[..., T], /, *args: object) -> T:
+        """The same. Raises TimeoutError when it takes longer, or when for so long no thread has come back from a call:
+        while others come back it waits."""
+        return await self._blobs.call_within(limit_s, fn, *args)
+
     @property
     def busy(self) -> dict[str, int]:
         """Threads in a call, by the pool's name."""
@@ -54,12 +59,31 @@ class _Pool:
     """Threads, and a semaphore of as many slots: a slot is held until the call has ended in the thread."""
 
     def __init__(self, threads: int, name: str) -> None:
-        self.name, self.busy = name, 0
+        self.name, self.busy, self._ended_calls = name, 0, 0
         self._threads = DaemonPool(threads, name)
         self._slots = asyncio.Semaphore(threads)
 
     async def call(self, fn: Callable[..., T], *args: object) -> T:
         await self._slots.acquire()
+        return await asyncio.shield(self._begin(fn, *args))
+
+    async def call_within(self, limit_s: float, fn: Callable[..., T], *args: object) -> T:
+        await self._slot_within(limit_s)
+        async with asyncio.timeout(limit_s):
+            return await asyncio.shield(self._begin(fn, *args))
+
+    async def _slot_within(self, limit_s: float) -> None:
+        while True:
+            ended_calls = self._ended_calls
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._slots.acquire()
+                return
+            except TimeoutError:
+                if self._ended_calls == ended_calls:
+                    raise
+
+    def _begin(self, fn: Callable[..., T], *args: object) -> asyncio.Future[T]:
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, fn, *args)
         except BaseException:
@@ -67,10 +91,11 @@ class _Pool:
             raise
         self.busy += 1
         future.add_done_callback(self._ended)
-        return await asyncio.shield(future)
+        return future
 
     def _ended(self, future: asyncio.Future[T]) -> None:
         self.busy -= 1
+        self._ended_calls += 1
         self._slots.release()
         if not future.cancelled():
             future.exception()  # its caller may have left: nobody else looks at it

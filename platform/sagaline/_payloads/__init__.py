@@ -15,7 +15,8 @@ from sagaline._payloads.places import (
     update_result,
 )
 from sagaline._payloads.port import BlobStore, BlobsUnavailable, Codec
-from sagaline._payloads.sealer import PLAIN, Sealer, describe
+from sagaline._payloads.resident import Later, LoopSealer, NotResident, Opened
+from sagaline._payloads.sealer import PLAIN, Sealed, Sealer, blob_bytes, describe
 
 __all__ = [
     "NO_CODECS",
@@ -23,9 +24,15 @@ __all__ = [
     "BlobStore",
     "BlobsUnavailable",
     "Codec",
+    "Later",
+    "LoopSealer",
+    "NotResident",
+    "Opened",
     "Payloads",
     "Place",
+    "Sealed",
     "Sealer",
+    "blob_bytes",
     "describe",
     "input_of",
     "is_sealed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections.abc import Iterable
 
 from cachetools import LRUCache
 
@@ -19,7 +20,20 @@ _log = logging.getLogger("sagaline.payloads")
 _CACHE_BYTES = 32_000_000
 _ENCODED_EXTRA_BYTES = 65_536
 """What a codec may add to a payload that it does not make smaller."""
+_REFUSED_PUTS = 1_000
 _CacheKey = tuple[Place, Header]
+Sealed = tuple[Place, bytes]
+"""A payload as it stands on the log, and its place."""
+
+
+class Memory:
+    """What several sealers share."""
+
+    def __init__(self) -> None:
+        self.cache: LRUCache[_CacheKey, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)  # plain payloads of blobs
+        self.lock = threading.Lock()
+        self.refused_puts: LRUCache[Place, Exception] = LRUCache(_REFUSED_PUTS)
+        """What the store of blobs said will never be right, found out too late for the run that it is of."""
 
 
 class Sealer:
@@ -28,30 +42,29 @@ class Sealer:
     Contract: both raise what they say and nothing else, whatever the bytes are and whatever a codec or a store raises.
     """
 
-    def __init__(self, payloads: Payloads) -> None:
-        self._payloads = payloads
+    def __init__(self, payloads: Payloads, memory: Memory | None = None) -> None:
+        self.payloads = payloads
         self.is_plain = not payloads.codecs and payloads.blobs is None
         """Sealing changes nothing, whatever the payload."""
         self._codecs = {codec.name: codec for codec in payloads.codecs}
         self._only_encrypted = payloads.encrypts and not payloads.allow_plain
-        self._cache: LRUCache[_CacheKey, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)  # plain payloads of blobs
-        self._lock = threading.Lock()
+        self.memory = memory or Memory()
 
     @property
     def has_blobs(self) -> bool:
         """True when large payloads leave the log."""
-        return self._payloads.blobs is not None
+        return self.payloads.blobs is not None
 
     @property
     def max_bytes(self) -> int:
         """Bytes of one payload at most, before anything is done with it."""
-        return self._payloads.max_bytes
+        return self.payloads.max_bytes
 
     def touches(self, payload: bytes) -> bool:
         """True when sealing would change it."""
         if self.is_plain:
             return False
-        return bool(self._codecs) or len(payload) > self._payloads.threshold_bytes
+        return bool(self._codecs) or len(payload) > self.payloads.threshold_bytes
 
     def is_open(self, payload: bytes) -> bool:
         """True when opening it changes nothing: it is plain, and plain payloads are taken."""
@@ -61,14 +74,14 @@ class Sealer:
         """The payload as it is written at its place. Raises PayloadTooLarge, PayloadUnavailable, BlobsUnavailable."""
         if not self.touches(payload):
             return payload
-        if len(payload) > self._payloads.max_bytes:
+        if len(payload) > self.payloads.max_bytes:
             raise PayloadTooLarge(
-                f"Expected a payload of at most {self._payloads.max_bytes} bytes but it has {len(payload)}."
+                f"Expected a payload of at most {self.payloads.max_bytes} bytes but it has {len(payload)}."
             )
-        header = Header(BOUND, len(payload), tuple((codec.name, "") for codec in self._payloads.codecs))
+        header = Header(BOUND, len(payload), tuple((codec.name, "") for codec in self.payloads.codecs))
         try:
             header, data = self._encode(place, header, payload)
-            if self._payloads.blobs is None or len(data) <= self._payloads.threshold_bytes:
+            if self.payloads.blobs is None or len(data) <= self.payloads.threshold_bytes:
                 return write(header, data)
             header = self._store(place, header, data)
             self._remember(place, header, payload)
@@ -80,20 +93,38 @@ class Sealer:
                 f"Expected to seal {place.field} of run {place.run_id} but {_told(error)}."
             ) from error
 
+    def require(self, payloads: Iterable[Sealed]) -> None:
+        """Before anything is decided: these will be opened. Who reads them when they are asked for needs nothing."""
+
     def _encode(self, place: Place, header: Header, payload: bytes) -> tuple[Header, bytes]:
         context, data = context_of(place, header), payload
         keys: list[tuple[str, str]] = []
-        for codec in self._payloads.codecs:
+        for codec in self.payloads.codecs:
             key, data = codec.encode(data, context)
             keys.append((codec.name, key))
         return Header(header.version, header.size, tuple(keys)), data
 
     def _store(self, place: Place, header: Header, data: bytes) -> Header:
-        if self._payloads.blobs is None or not is_run_id(place.run_id):
+        if self.payloads.blobs is None or not is_run_id(place.run_id):
             raise ValueError(f"blobs belong to runs, and {place.run_id[:64]!r} is no run id")
         digest = hashlib.sha256(data).hexdigest()
-        self._payloads.blobs.put(place.run_id, digest, data)
+        self._keep(place, digest, data)
         return Header(header.version, header.size, header.codecs, f"{place.run_id}/{digest}")
+
+    def _keep(self, place: Place, digest: str, data: bytes) -> None:
+        if self.payloads.blobs is not None:
+            self.payloads.blobs.put(place.run_id, digest, data)
+
+    def put(self, place: Place, digest: str, data: bytes) -> None:
+        """Stores a blob that was sealed on the loop. Raises BlobsUnavailable; of a blob that the store refuses for
+        good its run hears when it is sealed again."""
+        try:
+            self._keep(place, digest, data)
+        except OSError as error:
+            raise BlobsUnavailable(f"a payload could not be stored: {cut(str(error))}") from error
+        except Exception as error:
+            self.memory.refused_puts[place] = error
+            raise BlobsUnavailable(f"a payload could not be stored: {_told(error)}") from error
 
     def open(self, place: Place, payload: bytes) -> bytes:
         """The plain payload of its place. Raises PayloadUnavailable when it cannot be had, BlobsUnavailable."""
@@ -106,8 +137,8 @@ class Sealer:
         except ValueError as error:
             raise PayloadUnavailable(f"{error}.") from error
         self._refuse(place, header)
-        with self._lock:
-            known = self._cache.get((place, header)) if header.blob else None
+        with self.memory.lock:
+            known = self.memory.cache.get((place, header)) if header.blob else None
         if known is not None:
             return known
         try:
@@ -122,9 +153,9 @@ class Sealer:
 
     def _refuse(self, place: Place, header: Header) -> None:
         """What the header alone forbids. Raises PayloadUnavailable."""
-        if header.size > self._payloads.max_bytes:
+        if header.size > self.payloads.max_bytes:
             raise PayloadUnavailable(
-                f"Expected a payload of at most {self._payloads.max_bytes} bytes but it says that it has {header.size}."
+                f"Expected a payload of at most {self.payloads.max_bytes} bytes but it says that it has {header.size}."
             )
         if header.blob and header.blob.partition("/")[0] != place.run_id:
             raise PayloadUnavailable(f"Expected a blob of run {place.run_id} but the payload names one of another run.")
@@ -136,7 +167,7 @@ class Sealer:
             encrypted = encrypted or codec.encrypts
         if self._only_encrypted and not encrypted:
             raise PayloadUnavailable(_refused("went through no codec that encrypts"))
-        if encrypted and header.version == UNBOUND and not self._payloads.allow_version_1:
+        if encrypted and header.version == UNBOUND and not self.payloads.allow_version_1:
             raise PayloadUnavailable(
                 "Expected an encrypted payload that is bound to its place but it is of an earlier release: "
                 "allow_version_1=True takes it."
@@ -144,12 +175,12 @@ class Sealer:
 
     def _fetch(self, header: Header) -> bytes:
         run_id, _, digest = header.blob.partition("/")
-        if self._payloads.blobs is None:
+        if self.payloads.blobs is None:
             raise PayloadUnavailable(
                 f"Expected a store of blobs for a payload of {header.size} bytes but none is configured."
             )
         try:
-            data = self._payloads.blobs.get(run_id, digest)
+            data = self.payloads.blobs.get(run_id, digest)
         except FileNotFoundError as error:
             raise PayloadUnavailable(
                 f"Expected blob {header.blob} ({header.size} bytes) in the store but it is missing: put it back from a "
@@ -167,7 +198,7 @@ class Sealer:
         context = context_of(place, header)
         last = len(header.codecs) - 1
         for number, (name, key) in enumerate(reversed(header.codecs)):
-            limit = header.size if number == last else self._payloads.max_bytes + _ENCODED_EXTRA_BYTES
+            limit = header.size if number == last else self.payloads.max_bytes + _ENCODED_EXTRA_BYTES
             data = self._decode_one(name, key, data, context, limit)
         return data
 
@@ -190,7 +221,7 @@ class Sealer:
 
     def delete_run(self, run_id: str) -> None:
         """Deletes the blobs of a run. Raises BlobsUnavailable."""
-        if self._payloads.blobs is None:
+        if self.payloads.blobs is None:
             return
         if not is_run_id(run_id):
             _log.error(
@@ -198,15 +229,15 @@ class Sealer:
             )
             return
         try:
-            self._payloads.blobs.delete_run(run_id)
+            self.payloads.blobs.delete_run(run_id)
         except Exception as error:
             raise BlobsUnavailable(f"blobs of run {run_id} could not be deleted: {_told(error)}") from error
 
     def _remember(self, place: Place, header: Header, payload: bytes) -> None:
         """The newest stay in memory: what an activity has returned, its workflow is given at once."""
         if len(payload) <= _CACHE_BYTES // 4:
-            with self._lock:
-                self._cache[place, header] = payload
+            with self.memory.lock:
+                self.memory.cache[place, header] = payload
 
 
 PLAIN = Sealer(NO_CODECS)
@@ -221,6 +252,15 @@ def _refused(what: str) -> str:
         f"Expected an encrypted payload but it {what}, and a codec that encrypts is configured: if it is of a run from "
         f"before that, set Payloads(..., allow_plain=True) until the last of them is retired."
     )
+
+
+def blob_bytes(payload: bytes) -> int:
+    """Bytes of the plain payload, if it is in a blob; 0 when it is not, or is no envelope at all."""
+    try:
+        header, _ = read(payload)
+    except ValueError:
+        return 0
+    return max(header.size, 1) if header.blob else 0
 
 
 def describe(payload: bytes) -> str:

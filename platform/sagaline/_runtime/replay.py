@@ -38,6 +38,11 @@ class Replay:
         self._event_id = 1
         self._parts: list[History] = []  # records of an activation that goes on in the next one
 
+    @property
+    def next_event_id(self) -> int:
+        """The first event of the next record."""
+        return self._event_id + sum(len(part.events) for part in self._parts)
+
     def feed(self, record: History) -> None:
         """Replays one record; raises WorkflowBug with reason "mismatch" when the code asks for something else.
 

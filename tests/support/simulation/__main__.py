@@ -22,7 +22,7 @@ from simulation.shrink import shrink
 from simulation.world import FAULTS, Report, Shape, run_seed
 
 MARKS = frozenset(
-    "acknowledgement lost,append failed,blob,blobs down,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
+    "acknowledgement lost,append failed,blob,blobs down,blobs slow,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
     "old disk,publish failed,session ended,start repeated,stop,store read failed,store write failed,tombstone,truncated,"
     "unavailable,unexpected error,warm takeover".split(",")
 ) | {f"crash {point}" for point in POINTS}

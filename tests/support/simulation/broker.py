@@ -46,6 +46,7 @@ class Faults:
         "crash_point": (0, 0.0005, 0.002, 0.01),
         "leader_lost": (0, 0, 0.005, 0.02),
         "blobs_down": (0, 0.01, 0.05),
+        "blobs_slow": (0, 0, 0.05, 0.3),
         "store_read": (0, 0, 0.0002, 0.002),
         "store_write": (0, 0, 0.002, 0.02),
         "unexpected": (0, 0, 0.0003, 0.002),
@@ -150,36 +151,3 @@ class Broker:
     def detach(self, reader: Tail) -> None:
         if reader in self._readers:
             self._readers.remove(reader)
-
-
-class SimBlobs:
-    """A store of large payloads that all processes see; sometimes it does not answer."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self.kept: dict[str, dict[str, bytes]] = {}
-        self.deleted: set[str] = set()
-        """Runs that were deleted here. What comes for them afterwards is of an owner that does not know yet that it has
-        lost its partition: no record names it (docs/decisions/0036)."""
-
-    def _reach(self) -> None:
-        if self._broker.draw.random() < self._broker.faults.blobs_down:
-            self._broker.marks["blobs down"] += 1
-            raise OSError("the store of blobs does not answer (simulation)")
-
-    def put(self, run_id: str, digest: str, data: bytes) -> None:
-        self._reach()
-        self._broker.marks["blob"] += 1
-        self.kept.setdefault(run_id, {})[digest] = data
-
-    def get(self, run_id: str, digest: str) -> bytes:
-        self._reach()
-        try:
-            return self.kept[run_id][digest]
-        except KeyError:
-            raise FileNotFoundError(digest) from None
-
-    def delete_run(self, run_id: str) -> None:
-        self._reach()
-        self.kept.pop(run_id, None)
-        self.deleted.add(run_id)

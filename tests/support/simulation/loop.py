@@ -19,6 +19,7 @@ from typing import Any
 from sagaline._host.crash_points import Died
 
 current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
+Call = Callable[[], None]
 OUTSIDE = contextvars.Context()
 """Context of what belongs to no process: the network, brokers, participants."""
 
@@ -107,6 +108,9 @@ class VirtualLoop(BaseEventLoop):
         self._selector = _Selector(self)
         self._begun: list[Coroutine[Any, Any, Any]] = []
         self.errors: list[str] = []
+        self.in_thread: Callable[[Any, Call], None] = lambda executor, call: call()
+        """Makes the call of a thread of ``executor``, at once or later."""
+        self.is_in_thread = False
         self.set_exception_handler(self._note)
 
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -147,14 +151,21 @@ class VirtualLoop(BaseEventLoop):
             coro.close()
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """What would run in a thread runs here and now."""
+        """What would run in a thread runs here and now, or when ``in_thread`` lets it."""
         future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Died:
-            raise
-        except BaseException as error:
-            future.set_exception(error)
+
+        def call() -> None:
+            self.is_in_thread = True
+            try:
+                future.set_result(func(*args))
+            except Died:
+                raise
+            except BaseException as error:
+                future.set_exception(error)
+            finally:
+                self.is_in_thread = False
+
+        self.in_thread(executor, call)
         return future
 
     def _check_closed(self) -> None:

@@ -34,6 +34,7 @@ from sagaline._model.keys import claim_key, history_key, positions_key
 from sagaline._model.records import ActivityResult, Claim, History, StartRun
 from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
+from simulation import mutants_of_blobs as _mutants_of_blobs  # noqa: F401  # registers them
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
 from simulation.mutant_registry import MUTANTS, Patch, applied, mutant

@@ -9,9 +9,9 @@ from sagaline._engine.processors import PROCESSORS
 from sagaline._engine.processors.addressed import addressed
 from sagaline._engine.processors.decisions import Rejected
 from sagaline._engine.tables.outgoing import Outgoing
-from sagaline._host.partition import partition as partitions
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.reading import reads as reading
+from sagaline._host.reading.asking import Asking
 from sagaline._model.events import SignalReceived
 from sagaline._model.records import SignalRun
 from sagaline._runtime.messages.mailbox import Mailbox
@@ -43,22 +43,22 @@ def receives_a_repeated_signal_again() -> list[Patch]:
 @mutant
 def acknowledges_a_signal_before_its_record() -> list[Patch]:
     def ask(self: Any, request: Any, run_id: str, recorded: bool) -> None:
-        self.reads.ask(request, 0, idle=False, run_id=run_id)
+        self._reads.ask(request, 0, idle=False, run_id=run_id)
 
-    return [(partitions._Rooms, "_ask_recorded", ask)]
+    return [(Asking, "ask_recorded", ask)]
 
 
 @mutant
 def answers_queries_without_waiting_for_what_they_show() -> list[Patch]:
     def ask(self: Any, request: Any, run_id: str, answer: Any = None) -> None:
         if answer is not None:
-            self.reads._bytes_unproven += reading._bytes(question := reading._Question(request, run_id, answer))
-            self.reads._proven(question)
+            self._reads._bytes_unproven += reading._bytes(question := reading._Question(request, run_id, answer))
+            self._reads._proven(question)
         else:
             original(self, request, run_id)
 
-    original = partitions._Rooms._ask
-    return [(partitions._Rooms, "_ask", ask)]
+    original = Asking.ask
+    return [(Asking, "ask", ask)]
 
 
 @mutant

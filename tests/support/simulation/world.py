@@ -16,12 +16,13 @@ from sagaline._host.crash_points import Died
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition
-from sagaline._log import COMMANDS, HISTORY, RESULTS
+from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
 from sagaline._model.codec import encode
 from sagaline._model.records import CancelRun
 from sagaline._payloads import Payloads
 from simulation import load
-from simulation.broker import Broker, Faults, SimBlobs
+from simulation.blobs import SimBlobs
+from simulation.broker import Broker, Faults
 from simulation.checkers import Watcher, commands_of
 from simulation.compare import compare
 from simulation.load import Books
@@ -64,12 +65,13 @@ class World:
         self.errors = self.loop.errors
         load.books = Books(self.draw)
         self.registry = load.registry(DEFINITIONS)
-        self.blobs = SimBlobs(self.broker)
+        self.blobs = SimBlobs(self.broker, self._on_blob)
+        self.loop.in_thread = self.blobs.in_thread
         self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
         surely_kept_s = self.retention_ms / 1_000 - 2 * self._clock_error_ms / 1_000
         self.watcher = Watcher(load.books, self.marks, self.loop.time, surely_kept_s)
-        self.broker.on_landed = self.watcher.landed
+        self.broker.on_landed = self._on_landed
         copies = self.draw.random() < 0.5
         standbys = self.draw.choice([0, 0, 0, 1, 2])
         surroundings = Surroundings(
@@ -91,6 +93,21 @@ class World:
     def _clock_error_ms(self) -> int:
         """docs/guarantees.md: two clocks differ by a fifth of that at most."""
         return int(self.broker.tombstones_kept_s * 100)
+
+    def _on_blob(self) -> None:
+        """The store of blobs is called. By a worker: in a thread, never on its loop, whatever the call is for. Clients
+        are no processes here, and call it as they like."""
+        process = current.get()
+        if process is not None and not self.loop.is_in_thread:
+            self.errors.append(f"{process.name} calls the store of blobs on its loop")
+
+    def _on_landed(self, record: Record) -> None:
+        """A record of any topic, of owners and of those that do not know yet that they are none: every blob that it
+        names is stored, unless its run was deleted."""
+        self.errors += [
+            f"{record.topic}@{record.offset} names a blob that is missing: {blob}" for blob in self.blobs.lacks(record)
+        ]
+        self.watcher.landed(record)
 
     # What happens
 

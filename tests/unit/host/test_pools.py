@@ -58,6 +58,20 @@ async def test_one_pool_that_hangs_leaves_the_other(pools: Pools, gate: threadin
     assert await asyncio.gather(*hung) == [True] * 3
 
 
+async def test_a_call_that_hangs_ends_for_its_caller_and_those_behind_it_wait_while_others_come_back(
+    pools: Pools, gate: threading.Event
+) -> None:
+    with pytest.raises(TimeoutError):
+        await pools.blobs_within(0.05, gate.wait)
+    assert pools.busy["sagaline-blobs"] == 1
+    with pytest.raises(TimeoutError):  # nothing comes back
+        await pools.blobs_within(0.05, int, "7")
+    waiting = asyncio.create_task(pools.blobs_within(60, int, "7"))
+    gate.set()
+    assert await waiting == 7
+    assert await asyncio.gather(*(pools.blobs_within(60, int, "7") for _ in range(100))) == [7] * 100
+
+
 async def test_who_is_cancelled_leaves_and_the_thread_stays_busy_until_its_call_ends(
     pools: Pools, gate: threading.Event
 ) -> None:

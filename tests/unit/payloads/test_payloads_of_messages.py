@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from harness import events_of, running
 from message_sagas import ACTIVITIES, WORKFLOWS, Account, Basket, Item, adds, numbers
+from off_loop import OffLoop
 
 from sagaline import RequestRefused
 from sagaline._model import events as e
 from sagaline._payloads import is_sealed
-from sagaline.payloads import AesGcm, FileBlobs, Payloads, Zlib
+from sagaline.payloads import AesGcm, Payloads, Zlib
 
 KEY = bytes(range(32))
 
@@ -24,7 +25,7 @@ def payloads(request: pytest.FixtureRequest, tmp_path: Path) -> Payloads:
     if request.param in ("encrypted", "both"):
         options["codecs"] = (Zlib(), AesGcm({"k": KEY}, "k"))
     if request.param in ("blobs", "both"):
-        options["blobs"], options["threshold_bytes"] = FileBlobs(tmp_path / "blobs"), 4
+        options["blobs"], options["threshold_bytes"] = OffLoop(tmp_path / "blobs"), 4
     return Payloads(**options)
 
 
@@ -57,7 +58,7 @@ async def test_messages_are_sealed_on_the_log_and_open_in_the_code(payloads: Pay
 
 
 async def test_blobs_of_messages_on_their_way_are_taken_away(tmp_path: Path) -> None:
-    payloads = Payloads(blobs=FileBlobs(tmp_path / "blobs"), threshold_bytes=4)
+    payloads = Payloads(blobs=OffLoop(tmp_path / "blobs"), threshold_bytes=4)
     url = f"memory://p{uuid.uuid4().hex}?partitions=1"
     async with running(url, WORKFLOWS, ACTIVITIES, payloads=payloads) as (_, client):
         basket = await client.start(Basket.run, id="b")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import eventually, make_namespace, running
+from off_loop import OffLoop
 from sealing import encrypted
 from typer.testing import CliRunner
 
@@ -27,7 +27,7 @@ from sagaline import (
 )
 from sagaline._log import COMMANDS, HISTORY, REPLIES, open_log
 from sagaline.cli import app
-from sagaline.payloads import AesGcm, FileBlobs, Payloads
+from sagaline.payloads import AesGcm, Payloads
 
 OLD, NEW = os.urandom(32), os.urandom(16)
 RUN = "0" * 32
@@ -73,38 +73,11 @@ async def grow(text: str) -> str:
     return doubled
 
 
-@workflow
-async def measure(text: str) -> int:
-    return len(await double(text))
-
-
 @saga
 async def undo_all(text: str) -> str:
     await keep(text)
     await refuse.options(retry=Retry(attempts=1))()
     return text
-
-
-def in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
-class Flaky(FileBlobs):
-    """A store that is down for a while, or has lost what it had."""
-
-    down: bool | str = False
-
-    def put(self, run_id: str, digest: str, data: bytes) -> None:
-        self._check()
-        super().put(run_id, digest, data)
-
-    def get(self, run_id: str, digest: str) -> bytes:
-        self._check()
-        return super().get(run_id, digest)
-
-    def _check(self) -> None:
-        if self.down is True or (self.down == "for workflow code" and in_main_thread()):
-            raise OSError("the store does not answer")
 
 
 def blobs_in(folder: Path) -> list[Path]:
@@ -149,7 +122,7 @@ async def test_nothing_readable_is_on_the_log_and_code_sees_plain_values(url: st
 
 
 async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, tmp_path: Path) -> None:
-    payloads = Payloads(blobs=FileBlobs(tmp_path), threshold_bytes=1_000)
+    payloads = Payloads(blobs=OffLoop(tmp_path), threshold_bytes=1_000)
     big = "x" * 2_000_000
     made = running(url, [grow], [double, shorten], payloads=payloads, retention="2s")
     async with made as (_, client):
@@ -161,36 +134,8 @@ async def test_large_payloads_are_in_the_store_and_go_with_their_run(url: str, t
         assert blobs_in(tmp_path) == []
 
 
-async def test_activities_clients_and_retention_reach_the_store_of_blobs_in_threads(url: str, tmp_path: Path) -> None:
-    """Fault 15. What a workflow's own code passes on is the exception: decision 0014."""
-    calls: set[tuple[str, int]] = set()
-
-    class Watched(FileBlobs):
-        def put(self, run_id: str, digest: str, data: bytes) -> None:
-            calls.add(("put", threading.get_ident()))
-            super().put(run_id, digest, data)
-
-        def get(self, run_id: str, digest: str) -> bytes:
-            calls.add(("get", threading.get_ident()))
-            return super().get(run_id, digest)
-
-        def delete_run(self, run_id: str) -> None:
-            calls.add(("delete_run", threading.get_ident()))
-            super().delete_run(run_id)
-
-    payloads = Payloads(blobs=Watched(tmp_path), threshold_bytes=1_000)
-    async with running(url, [measure], [double], payloads=payloads, retention="2s") as (_, client):
-        assert await client.execute(measure, "x" * 900, id="w") == 1_800
-        async with await Client.connect(url, payloads=payloads) as other:  # it has nothing in memory
-            await other.handle("w").history()
-        with pytest.raises(RequestRefused, match="there is none"):
-            await describe_for_ever(client.handle("w"))
-    assert {name for name, _ in calls} == {"put", "get", "delete_run"}
-    assert {name for name, thread in calls if thread == threading.get_ident()} == set()
-
-
 async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path: Path) -> None:
-    payloads = Payloads(blobs=FileBlobs(tmp_path), threshold_bytes=10)
+    payloads = Payloads(blobs=OffLoop(tmp_path), threshold_bytes=10)
     async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
         with pytest.raises(RequestRefused, match="Expected a workflow that the worker knows"):
             await client.start_by_name("unknown", "x" * 100, id="w")
@@ -206,7 +151,7 @@ async def test_what_a_refused_start_has_stored_is_taken_away(url: str, tmp_path:
 
 
 async def test_a_missing_blob_parks_the_run_until_it_is_back(url: str, tmp_path: Path) -> None:
-    store = FileBlobs(tmp_path)
+    store = OffLoop(tmp_path)
     payloads = Payloads(blobs=store, threshold_bytes=1_000)
     await make_namespace(url)
     async with await Client.connect(url, payloads=payloads) as client:
@@ -241,23 +186,6 @@ async def test_without_the_key_the_run_waits_and_a_worker_that_has_it_goes_on(ur
             assert "Expected key 'k2'" in found.failure.message
         async with running(url, [grow], [double, shorten], payloads=encrypted(k1=OLD, k2=NEW)):
             assert await handle.result(10) == "abcabc"
-
-
-async def test_a_store_that_is_down_for_a_while_costs_time_alone(
-    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = Flaky(tmp_path)
-    payloads = Payloads(blobs=store, threshold_bytes=1_000)
-    async with running(url, [grow], [double, shorten], payloads=payloads) as (_, client):
-        store.down = True
-        with pytest.raises(PayloadUnavailable, match="the store does not answer"):
-            await client.start(grow, "x" * 5_000, id="w")
-        store.down = False
-        store.down = "for workflow code"  # the partition is claimed again and again
-        handle = await client.start(grow, "y" * 990, id="w")  # small itself, its double is not
-        await eventually(lambda: caplog.text.count("the store does not answer") >= 2)
-        store.down = False
-        assert await handle.result(30) == "y" * 1_980
 
 
 def test_the_command_line_opens_and_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,13 +21,9 @@ class RunHistory:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
 
-    def records(self, run_id: str) -> Iterator[bytes]:
-        """The run's records, in order."""
-        return (value for _, value in self._changes.scan(_prefix(run_id)))
-
-    def unapplied(self, run_id: str, first_event_id: int) -> Iterator[bytes]:
-        """The run's records from an event id on, in order."""
-        behind = b"h/%b/%08x" % (run_id.encode(), first_event_id)
+    def records(self, run_id: str, first_event_id: int = 0) -> Iterator[bytes]:
+        """The run's records, in order; those from an event id on."""
+        behind = b"h/%b/%08x" % (run_id.encode(), first_event_id) if first_event_id else b""
         return (value for _, value in self._changes.scan(_prefix(run_id), behind))
 
     def pages(self, run_id: str, after: bytes, below: int) -> Iterator[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@ import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
+from sagaline._host.partition.sealed_inputs import sealed_inputs
 from sagaline._host.runs.instances import Instances
 from sagaline._model import limits
 from sagaline._model.codec import decode
@@ -25,7 +26,7 @@ class Admission:
 
     def is_same(self, request: StartRun, run_id: str) -> bool:
         """True when the run began with the input that the request has. Sealed ones are compared opened; one that
-        cannot be opened is like no other. Raises BlobsUnavailable."""
+        cannot be opened is like no other. Raises BlobsUnavailable, NotResident."""
         run = self._decided.run_by_id(request.workflow_id, run_id)
         if run is not None and self._decided.run_by_id(request.workflow_id, run.first_run_id) is not None:
             run_id = run.first_run_id
@@ -36,21 +37,24 @@ class Admission:
             return True
         if not (is_sealed(started.input) or is_sealed(request.input)):
             return False
+        first, other = (input_of(run_id), started.input), (input_of(run_id_of(request)), request.input)
+        self._payloads.require([first, other])
         try:
-            began = self._payloads.open(input_of(run_id), started.input)
-            return began == self._payloads.open(input_of(run_id_of(request)), request.input)
+            return self._payloads.open(*first) == self._payloads.open(*other)
         except PayloadUnavailable:
             return False
 
     def own_result(self, child: ChildReport) -> ChildReport:
         """A child's result as it is recorded in its parent: payloads are bound to their run. One that cannot be opened
-        parks the run that would open it. Nothing is stored for a run that will not hear it. Raises BlobsUnavailable."""
+        parks the run that would open it. Nothing is stored for a run that will not hear it. Raises BlobsUnavailable,
+        NotResident."""
         payloads = self._payloads
         if child.result is None or not (is_sealed(child.result) or payloads.touches(child.result)):
             return child
         parent = self._decided.run_by_id(child.workflow_id, child.run_id)
         if parent is None or parent.closed:
             return child
+        payloads.require(sealed_inputs(child))
         try:
             plain = payloads.open(result_of(child.child_run_id), child.result)
         except PayloadUnavailable:
@@ -58,7 +62,7 @@ class Admission:
         return msgspec.structs.replace(child, result=payloads.seal(step_result(child.run_id, child.step), plain))
 
     def why_not(self, request: StartRun) -> Failure | None:
-        """The reason to refuse a start, or None."""
+        """The reason to refuse a start, or None. Raises BlobsUnavailable, NotResident."""
         workflow = self._registry.workflows.get(request.workflow)
         if workflow is None:
             names = ", ".join(sorted(self._registry.workflows)) or "none"
@@ -67,6 +71,7 @@ class Admission:
         if len(request.input) > limits.PAYLOAD_BYTES:
             message = f"Expected an input of at most {limits.PAYLOAD_BYTES} bytes but it has {len(request.input)}."
             return Failure("PayloadTooLarge", message, retryable=False)
+        self._payloads.require(sealed_inputs(request))
         if request.parent_run_id and (lost := self._lost(request)) is not None:
             return lost
         try:

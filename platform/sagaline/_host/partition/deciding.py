@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sagaline._engine.decide import Rejected, TimerDue, decide
@@ -42,6 +43,7 @@ from sagaline._model.records import (
     UnpauseRun,
     UpdateRun,
 )
+from sagaline._payloads import Later, NotResident
 
 Question = ReadRun | StartRun | RunControl | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
@@ -58,6 +60,7 @@ class Outside(NamedTuple):
     attempts: Attempts
     releasing: Releasing
     progress: Progress
+    later: Later
 
 
 class Deciding:
@@ -109,6 +112,7 @@ class Deciding:
     def result(self, result: ActivityResult | ChildReport) -> None:
         """What an attempt that another worker made came to, or a run that one of this partition has started."""
         if isinstance(result, ChildReport):
+            self._ready(result.workflow_id, [result])
             self._decide(result.workflow_id, [self._admission.own_result(result)])
         else:
             self._decide(result.workflow_id, [bounded_result(result)])
@@ -123,6 +127,7 @@ class Deciding:
         if run is None:
             raise ProtocolError("a run is to be retried that is not there")
         self._recorder.refusals()
+        self._activations.ready_to_resume(run)
         self._quarantine.release(run.workflow_id, run.run_id)
         reply = Reply(request.request_id, run.workflow_id, run.run_id, "accepted", RUNNING)
         answer = Answer(request.reply_partition, request.reply_to, encode(reply)) if request.reply_to else None
@@ -177,6 +182,8 @@ class Deciding:
         try:
             for part in parts:
                 self._decide(workflow_id, part)
+        except NotResident as missing:  # parts that were decided lead to nothing more
+            self._outside.later(missing, partial(self._decide_guarded, workflow_id, parts))
         except BaseException as error:
             self._guard.caught(error, self._quarantine.run(workflow_id))
 
@@ -186,19 +193,37 @@ class Deciding:
             return
         try:
             how(run)
+        except NotResident as missing:
+            self._outside.later(missing, partial(self._take_up_later, run.workflow_id, run.run_id, how))
         except BaseException as error:
             self._guard.caught(error, self._quarantine.resumption(run.workflow_id, run.run_id))
 
+    def _take_up_later(self, workflow_id: str, run_id: str, how: Callable[[RunView], None]) -> None:
+        run = self._decided.run_by_id(workflow_id, run_id)
+        if run is not None and not run.closed and not run.held:
+            self.take_up(run, how)
+
     # One activation
+
+    def _ready(self, workflow_id: str, inputs: Sequence[RunInput]) -> None:
+        """What comes before the inputs is done, and what deciding on them needs is in memory. Raises NotResident."""
+        self._activations.complete(workflow_id, self._outside.progress.before)
+        if self._activations.has_blobs and self._calls_code(workflow_id, inputs):
+            self._activations.ready(workflow_id, inputs)
+
+    def _calls_code(self, workflow_id: str, inputs: Sequence[RunInput]) -> bool:
+        if len(inputs) > 1:
+            return True
+        run = self._decided.run(workflow_id)
+        decision = decide(self._decided, inputs[0], max(self._clock(), 0 if run is None else run.last_at))
+        return not isinstance(decision, Rejected) and self._activations.concern_code(decision)
 
     def _decide(self, workflow_id: str, inputs: Sequence[RunInput]) -> bool:
         """True when none of the inputs was refused."""
         if self._guard.given_up:
             return False
         self._recorder.refusals()  # a later record must not say that they were read while they are nowhere
-        newest = self._decided.run(workflow_id)
-        if newest is not None and newest.is_unfinished:
-            self._activations.begin_pending(workflow_id, self._outside.progress.before)
+        self._ready(workflow_id, inputs)
         now = self._clock()
         emitter: Emitter | None = None
         accepted = True

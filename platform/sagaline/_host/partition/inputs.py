@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sagaline._host.partition.guard import Guard
-from sagaline._host.partition.messages import Mail
+from sagaline._host.partition.messages import Mail, SignalsWait
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
+from sagaline._host.partition.sealed_inputs import sealed_inputs
 from sagaline._host.partition.unfit import unfit
 from sagaline._host.publishing.deadletters import DeadLetters
 from sagaline._log import COMMANDS, RESULTS, Log, Record
@@ -33,6 +34,7 @@ from sagaline._model.records import (
     UnpauseRun,
     UpdateRun,
 )
+from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
 
 Input = StartRun | RunControl | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult | ChildReport
 _INPUTS: frozenset[type] = frozenset(
@@ -53,6 +55,9 @@ _INPUTS: frozenset[type] = frozenset(
 )
 _SIGNALS = 1_000
 """Signals that are collected before they are handed on."""
+_ENTRY_BYTES = 200
+_AHEAD, _AHEAD_BYTES = 64, 8_000_000
+"""Inputs, behind one that waits for its payloads, whose payloads are fetched together with those."""
 
 
 class _Unfit(NamedTuple):
@@ -91,9 +96,11 @@ class Inputs:
         handler: Handler,
         signals: Callable[[Sequence[Mail]], None],
         guard: Guard,
+        later: Later,
     ) -> None:
         self._progress, self._quarantine = progress, quarantine
-        self._handler, self._hand_on, self._guard = handler, signals, guard
+        self._handler, self._hand_on, self._guard, self._later = handler, signals, guard, later
+        self._behind: list[Record] = []  # one that waits for its payloads, and all that came after it
         self._dead_letters = DeadLetters(log, clock, guard, self._settle)
         self._signals: list[Mail] = []
         self._next = {COMMANDS: progress.consumed[0], RESULTS: progress.consumed[1]}
@@ -102,14 +109,51 @@ class Inputs:
         """Commands and results from the log, in order; those from before are skipped."""
         if self._guard.given_up:
             return
+        if self._behind:
+            self._behind += [record for record in records if record.offset >= self._next[record.topic]]
+            return
+        try:
+            self._take_all(records)
+        except NotResident as missing:
+            self._wait(missing, records)
+            self._later(missing, self._go_on)
+
+    def _go_on(self) -> None:
+        records, self._behind = self._behind, []
+        try:
+            self._take_all(records, again=True)
+        except NotResident as missing:
+            self._wait(missing, records)
+            raise
+
+    def _wait(self, missing: NotResident, records: Sequence[Record]) -> None:
+        """Nothing of what is not handled is consumed."""
+        left = missing.left if isinstance(missing, SignalsWait) else ()
+        self._behind = [*left, *(record for record in records if record.offset >= self._next[record.topic])]
+        missing.ahead = () if missing.goes_on else self._ahead()
+        self._handler.end_batch()
+
+    def _ahead(self) -> list[Sealed]:
+        """What the next ones bring along in blobs, as far as it is worth it."""
+        ahead: list[Sealed] = []
+        size = 0
+        for record in self._behind[1:_AHEAD]:
+            found = [sealed for sealed in sealed_inputs(self._read(record)) if blob_bytes(sealed[1])]
+            size += sum(blob_bytes(payload) for _, payload in found)
+            if size > _AHEAD_BYTES:
+                break
+            ahead += found
+        return ahead
+
+    def _take_all(self, records: Sequence[Record], again: bool = False) -> None:
         positions = self._next
         for record in records:
-            if record.offset < positions[record.topic]:
+            if record.offset < positions[record.topic] and not again:
                 continue
             request = self._read(record)
             if type(request) is SignalRun:
                 self._signals.append(Mail(record, request))
-                positions[record.topic] = record.offset + 1
+                positions[record.topic] = max(positions[record.topic], record.offset + 1)
                 if len(self._signals) >= _SIGNALS:
                     self._hand_on_signals()
             else:
@@ -171,6 +215,11 @@ class Inputs:
             return
         try:
             self._handler.handle(request)
+        except NotResident:
+            self._next[record.topic] = record.offset
+            self._consume()
+            self._progress.before = None
+            raise
         except BaseException as error:  # a bug of ours: it costs this input, not the partition
             self._guard.caught(error, self._quarantine.input(record))
 
@@ -180,8 +229,9 @@ class Inputs:
 
     @property
     def bytes_waiting(self) -> int:
-        """Bytes of dead letters on their way."""
-        return self._dead_letters.bytes_waiting
+        """Bytes of dead letters on their way, and of inputs that wait for payloads."""
+        behind = sum(_ENTRY_BYTES + len(record.value or b"") for record in self._behind)
+        return self._dead_letters.bytes_waiting + behind
 
     def close(self) -> None:
         """Whoever goes on reads what is not settled again."""

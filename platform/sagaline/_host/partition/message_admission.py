@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sagaline._engine.decide import Rejected, run_id_of
+from sagaline._engine.decide import Rejected
 from sagaline._engine.tables.runs import RunView
+from sagaline._host.partition.sealed_inputs import sealed_inputs
 from sagaline._host.runs.instances import Instances
 from sagaline._model.failure import Failure
 from sagaline._model.limits import PAYLOAD_BYTES, cut
 from sagaline._model.records import SignalRun, UpdateRun
-from sagaline._payloads import BlobsUnavailable, Place, Sealer, message_input, sent_message, step_input
+from sagaline._payloads import BlobsUnavailable, Sealer, message_input
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.failures import failure_of
@@ -35,13 +37,17 @@ class MessageAdmission:
     def __init__(self, registry: Registry, instances: Instances, payloads: Sealer) -> None:
         self._registry, self._instances, self._payloads = registry, instances, payloads
 
+    def require(self, requests: Iterable[Message]) -> None:
+        """Their arguments are in memory. Raises NotResident."""
+        self._payloads.require(sealed for request in requests for sealed in sealed_inputs(request))
+
     def message(self, request: Message, run: RunView) -> bytes | Rejected:
         """Raises BlobsUnavailable.
 
         Of a workflow that this worker does not know no signal can be refused: they wait for one that does.
         """
         try:
-            payload = self._payloads.open(_place(request), request.input)
+            payload = self._payloads.open(*sealed_inputs(request)[0])
             self._check(request, run, payload)
             message_id = request.update_id if isinstance(request, UpdateRun) else request.request_id
             return self._payloads.seal(message_input(run.run_id, message_id), payload)
@@ -84,13 +90,6 @@ class MessageAdmission:
         if value is NOT_BEGUN:
             text = f"Expected the run of {run.workflow_id!r} to have an object to ask but it has none (yet)."
             raise Unfit("RunNotBegun", text)
-
-
-def _place(request: Message) -> Place:
-    """A client has bound the arguments to the message, a run to its step."""
-    if isinstance(request, SignalRun) and request.sender_run_id:
-        return step_input(request.sender_run_id, request.sender_step)
-    return sent_message(run_id_of(request))
 
 
 def _handler(request: Message, workflow: WorkflowDefinition) -> tuple[str, HandlerDefinition]:

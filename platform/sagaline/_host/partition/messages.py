@@ -28,6 +28,7 @@ from sagaline._log import Record
 from sagaline._model.events import Event, SignalReceived
 from sagaline._model.limits import SIGNALS_AT_ONCE
 from sagaline._model.records import SignalRun, StartRun, UpdateRun
+from sagaline._payloads import NotResident
 
 
 class Ask(Protocol):
@@ -60,6 +61,14 @@ class Code(NamedTuple):
     before: Callable[[], InputOffsets | None]
 
 
+class SignalsWait(NotResident):
+    """Of signals that came together those of the records that are ``left``, in order, are not handled."""
+
+    def __init__(self, missing: NotResident, left: Sequence[Record]) -> None:
+        super().__init__(missing.payloads, missing.goes_on)
+        self.left = left
+
+
 class Messages:
     """``ask`` answers a request when what was decided for it is durable."""
 
@@ -87,11 +96,14 @@ class Messages:
             for workflow_id, of_run in by_run.items()
             for part in in_parts(of_run, SIGNALS_AT_ONCE, _weight)
         ]
-        for workflow_id, part in parts:  # ``Inputs`` settles them when all are on record
+        for number, (workflow_id, part) in enumerate(parts):  # ``Inputs`` settles them when all are on record
             if self._guard.given_up:
                 return
             try:
                 self._of_run(workflow_id, [mail.request for mail in part])
+            except NotResident as missing:
+                left = [mail.record for _, signals in parts[number:] for mail in signals]
+                raise SignalsWait(missing, sorted(left, key=lambda record: record.offset)) from missing
             except BaseException as error:  # a bug of ours: it costs the run or the input, not the partition
                 blamed = self._quarantine.run(workflow_id)
                 if self._quarantine.leaves_alone(workflow_id):
@@ -101,7 +113,8 @@ class Messages:
     def update(self, request: UpdateRun) -> None:
         """An update: its validator is asked, and nothing is recorded in the run's history when it says no."""
         self._recorder.refusals()
-        self._activations.begin_pending(request.workflow_id, self._before())
+        self._activations.complete(request.workflow_id, self._before())
+        self._ready(request.workflow_id, [request])
         now = self._clock()
         decision = decide(self._decided, request, now)
         if isinstance(decision, Rejected):
@@ -122,6 +135,16 @@ class Messages:
             message_id = update_message(request.update_id)
             self._ask(request, self._decided.receiver(request.workflow_id, message_id) or "", bool(decision))
 
+    def _ready(self, workflow_id: str, requests: Sequence[SignalRun | UpdateRun]) -> None:
+        """What deciding on them needs is in memory. Raises NotResident."""
+        if self._activations.has_blobs:
+            now = self._clock()
+            decided = [(request, decide(self._decided, request, now)) for request in requests]
+            new = [request for request, events in decided if events and not isinstance(events, Rejected)]
+            if new:
+                self._activations.ready(workflow_id)
+                self._admission.require(new)
+
     def of_start(self, request: StartRun) -> list[Event] | Rejected:
         """What a run receives with its start: nothing, a signal, or the refusal of it, and with that of the start."""
         if not request.signal:
@@ -138,8 +161,9 @@ class Messages:
         if not request.signal:
             return None
         self._recorder.refusals()
-        self._activations.begin_pending(request.workflow_id, self._before())
+        self._activations.complete(request.workflow_id, self._before())
         signal, now = msgspec.structs.replace(_signal_of(request), run_id=run_id), self._clock()
+        self._ready(request.workflow_id, [signal])
         decision = decide(self._decided, signal, now)
         run = self._decided.run_by_id(request.workflow_id, run_id)
         if isinstance(decision, Rejected) or not decision or run is None:
@@ -154,7 +178,8 @@ class Messages:
 
     def _of_run(self, workflow_id: str, requests: Sequence[SignalRun]) -> None:
         self._recorder.refusals()
-        self._activations.begin_pending(workflow_id)
+        self._activations.complete(workflow_id)
+        self._ready(workflow_id, requests)
         now = self._clock()
         emitter: Emitter | None = None
         accepted: list[SignalRun] = []

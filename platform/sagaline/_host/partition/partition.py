@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sagaline._engine.effects import SetTimer
@@ -17,7 +17,8 @@ from sagaline._host.activities.runner import ActivityRunner
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.applying import Applying
-from sagaline._host.partition.deciding import Deciding, Outside, Question
+from sagaline._host.partition.blobs import AppendsBehindBlobs, Blobs
+from sagaline._host.partition.deciding import Deciding, Outside
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
@@ -34,6 +35,7 @@ from sagaline._host.partition.starting import Starting
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
+from sagaline._host.reading.asking import Asking
 from sagaline._host.reading.queries import Queries
 from sagaline._host.reading.reads import Reads
 from sagaline._host.recovery.restore import Claimed
@@ -42,7 +44,8 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.records import ActivityResult, Reply, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import ActivityResult, StartRun
+from sagaline._payloads import NotResident
 from sagaline._runtime.definitions import Registry
 
 
@@ -72,6 +75,7 @@ class Partition:
         self.guard = Guard(self._on_lost)
         self.progress = Progress.begin(meta)
         self.rows = Rows(claimed.store, meta, options, self.guard)
+        self._appender = services.appender
         self.rooms = _Rooms(self, services, quarantine)
 
     def _on_lost(self, lost: Lost) -> None:
@@ -134,7 +138,7 @@ class Partition:
         """Bytes of appends and messages that are not acknowledged."""
         rooms = self.rooms
         waiting = rooms.outbox.bytes_waiting + rooms.inputs.bytes_waiting + rooms.reads.bytes_waiting
-        return rooms.pipeline.bytes_in_flight + waiting
+        return rooms.pipeline.bytes_in_flight + rooms.blobs.bytes_waiting + waiting
 
     def resize(self, share: float) -> None:
         """``share``: how much of what the process may keep in memory is for this partition."""
@@ -145,22 +149,26 @@ class Partition:
 
     def give_up_late(self, now_ms: int, limit_s: float) -> None:
         """Loses itself when an append has not been acknowledged for too long."""
+        if self.rooms.blobs.behind >= self.in_flight:
+            return  # none is on its way
         if self.rooms.pipeline.oldest_ms(now_ms) > limit_s * 1_000:
             text = f"an append is in doubt: no acknowledgement within {limit_s:g} s"
             self.guard.lose(Lost(Kind.PRODUCER, text))
 
     def uses(self, appender: Appender) -> bool:
         """True when this partition appends through ``appender``."""
-        return self.rooms.pipeline.appender is appender
+        return self._appender is appender
 
 
 class _Rooms:
     """The rooms of a partition, made from the end of the path to its beginning."""
 
     def __init__(self, partition: Partition, services: Services, quarantine: Quarantine) -> None:
-        options, clock, log = services.options, services.options.clock, services.log
         guard, progress, rows = partition.guard, partition.progress, partition.rows
         place = (services.namespace, partition.number)
+        self.blobs = blobs = Blobs(services.options.payloads, services.pools, guard)
+        options, clock, log = replace(services.options, payloads=blobs.sealer), services.options.clock, services.log
+        appender, has_blobs = services.appender, options.payloads.has_blobs
         self.timers = Timers(guard, clock, self._on_due, rows.durable.timers.behind, options.timer_window)
         self.outbox = Outbox(
             log, options, guard, progress, rows.durable.outbox.messages, partial(is_settled, rows.durable)
@@ -171,31 +179,33 @@ class _Rooms:
         releasing = Releasing(log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions)
         unreadable = partial(_bury, log, clock)
         applying = Applying(partition.epoch, rows, progress, releasing.release, unreadable, self._on_tidy)
-        self.pipeline = Pipeline(partition.number, log, services.appender, progress, applying, guard)
+        if has_blobs:
+            appender = AppendsBehindBlobs(appender, blobs, guard)
+        self.pipeline = Pipeline(partition.number, log, appender, progress, applying, guard)
         recorder = Recorder(partition.epoch, rows.decided, progress, self.pipeline, clock)
         surroundings = Surroundings(
             partial(_end, log, COMMANDS, partition.number),
             partial(_is_behind, rows, progress, services),
             self.reads.runs_in_use,
             partial(_kept_ms, services),
-            partial(services.pools.blobs, options.payloads.delete_run) if options.payloads.has_blobs else None,
+            blobs.delete_run if has_blobs else None,
         )
         self.retention = Retention(rows.decided, rows.durable, recorder, progress, surroundings, options, guard)
         self.instances = Instances(services.registry, rows.decided.history.records, options)
-        activations = Activations(rows.decided, self.instances, options, recorder, guard)
+        activations = Activations(rows.decided, self.instances, options, recorder, guard, blobs.later)
         admitted = MessageAdmission(services.registry, self.instances, options.payloads)
         admission = Admission(rows.decided, services.registry, self.instances, options.payloads)
-        queries = Queries(rows.decided, services.registry, self.instances, options, self._ask)
+        asking = Asking(self.reads, progress, blobs.when_stored)
+        queries = Queries(rows.decided, services.registry, self.instances, options, asking.ask, blobs.later)
         code = Code(admitted, activations, lambda: progress.before)
-        messages = Messages(rows, recorder, code, quarantine, self._ask_recorded, guard, clock)
-        starting = Starting(rows, recorder, activations, admission, messages, progress, self._ask, clock)
-        outside = Outside(self._ask, starting.start, queries.ask, messages, attempts, releasing, progress)
+        messages = Messages(rows, recorder, code, quarantine, asking.ask_recorded, guard, clock)
+        starting = Starting(rows, recorder, activations, admission, messages, progress, asking.ask, clock)
+        outside = Outside(asking.ask, starting.start, queries.ask, messages, attempts, releasing, progress, blobs.later)
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
         )
-        self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard)
-        self._progress = progress
+        self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard, blobs.later)
 
     # From the end of the path to its beginning
 
@@ -203,23 +213,18 @@ class _Rooms:
         self.deciding.on_due(due)
 
     def _start(self, request: StartRun) -> None:
-        self.deciding.start(request)
-        self.deciding.end_batch()
+        try:
+            self.deciding.start(request)
+        except NotResident as missing:
+            self.blobs.later(missing, partial(self._start, request))
+        else:
+            self.deciding.end_batch()
 
     def _on_positions(self, epoch: int, number: int) -> None:
         self.retention.on_positions(epoch, number)
 
     def _on_tidy(self) -> None:
         self.retention.tidy()
-
-    def _ask(self, request: Question, run_id: str, answer: Reply | None = None) -> None:
-        progress = self._progress
-        self.reads.ask(request, progress.appended + 1, idle=not progress.in_flight, run_id=run_id, answer=answer)
-
-    def _ask_recorded(self, request: SignalRun | UpdateRun, run_id: str, recorded: bool) -> None:
-        progress = self._progress
-        number = progress.appended if recorded else progress.appended + 1
-        self.reads.ask(request, number, idle=not progress.in_flight, run_id=run_id)
 
 
 async def _end(log: Log, topic: str, partition: int) -> int:

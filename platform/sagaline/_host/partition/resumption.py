@@ -57,7 +57,7 @@ class Resumption:
         for workflow_id, cause in self._quarantine.take_runs_to_park().items():
             parked = self._decided.run(workflow_id)
             if parked is not None:
-                self._activations.quarantine(parked, cause)
+                self._deciding.take_up(parked, partial(self._activations.quarantine, cause=cause))
         first = (effect for effect in open_activities if not effect.row.retry_at)  # the others are with the timers
         self._guard.task(self._start_attempts(first), "open activities")
 

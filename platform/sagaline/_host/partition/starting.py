@@ -68,8 +68,7 @@ class Starting:
         if run is None:
             raise ProtocolError("a run is to be replaced that is not there")
         self._recorder.refusals()
-        if run.is_unfinished:
-            self._activations.begin_pending(run.workflow_id, self._progress.before)
+        self._activations.complete(run.workflow_id, self._progress.before)
         emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
         emitter.emit(decision.replaced)
         self._activations.activate(emitter, self._progress.before)

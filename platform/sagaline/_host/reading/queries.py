@@ -7,6 +7,7 @@ acknowledged: then all that it shows is durable, and nobody else can have owned 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sagaline._engine.decide import run_id_of
@@ -19,7 +20,7 @@ from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.stalled import is_stalled
 from sagaline._model.limits import NAME_BYTES, PAYLOAD_BYTES, cut
 from sagaline._model.records import PARKED, QueryRun, Reply
-from sagaline._payloads import BlobsUnavailable, message_answer, sent_message
+from sagaline._payloads import BlobsUnavailable, Later, NotResident, message_answer, sent_message
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.failures import failure_of
@@ -46,9 +47,10 @@ class Queries:
         instances: Instances,
         options: HostOptions,
         ask: Callable[[QueryRun, str, Reply], None],
+        later: Later,
     ) -> None:
         self._decided, self._registry, self._instances, self._options = decided, registry, instances, options
-        self._ask = ask
+        self._ask, self._later = ask, later
 
     def ask(self, request: QueryRun) -> None:
         """Answers, or says why not. Contract: signals that came before are handled."""
@@ -56,6 +58,9 @@ class Queries:
             run = self._run(request)
             result = self._result(request, run)
             reply = Reply(request.request_id, request.workflow_id, run.run_id, "query", run.status, result)
+        except NotResident as missing:
+            self._later(missing, partial(self.ask, request))
+            return
         except QueryRefused as refusal:
             asker = Asker(request.request_id, request.workflow_id, request.reply_to, request.reply_partition)
             reply = refused(asker, refusal.type, str(refusal))
@@ -86,6 +91,8 @@ class Queries:
             result = payloads.seal(message_answer(own_id), handler.signature.check_output(value))
         except (InvalidInput, InvalidOutput, PayloadTooLarge, PayloadUnavailable) as error:
             raise QueryRefused(type(error).__name__, str(error)) from error
+        except NotResident:
+            raise
         except BlobsUnavailable as error:
             raise QueryRefused("PayloadUnavailable", str(error)) from error
         if len(result) > PAYLOAD_BYTES:

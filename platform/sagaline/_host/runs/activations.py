@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVarTuple
 
 from sagaline._engine.decide import ParkRun, decide
@@ -13,20 +14,20 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.guard import Guard
+from sagaline._host.partition.guard import Guard, ProtocolError
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.runs.chains import next_events
 from sagaline._host.runs.instances import Instances
-from sagaline._host.runs.sealing import seal_commands
+from sagaline._host.runs.sealing import seal_commands, sealed_of
 from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
 from sagaline._host.watchdog.marks import Mark
 from sagaline._model import limits
-from sagaline._model.events import Command, RunFailed, RunParked, RunResumed, RunUnpaused
+from sagaline._model.events import Command, Event, RunFailed, RunParked, RunResumed, RunUnpaused
 from sagaline._model.failure import BUG, Failure
-from sagaline._model.records import PARKED
-from sagaline._payloads import BlobsUnavailable
+from sagaline._model.records import PARKED, UnpauseRun
+from sagaline._payloads import Later, NotResident
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.jobs import JOBS
 
@@ -45,9 +46,46 @@ class Activations:
         options: HostOptions,
         recorder: Recorder,
         guard: Guard,
+        later: Later,
     ) -> None:
         self._state, self._instances, self._options = state, instances, options
-        self._recorder, self._guard = recorder, guard
+        self._recorder, self._guard, self._later = recorder, guard, later
+        self.has_blobs = options.payloads.has_blobs
+
+    # Before anything is decided
+
+    def complete(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
+        """What was cut off is written, and the run as which another goes on has begun: both come before any input.
+        ``positions``: those of before the input that is being decided on, if one is. Raises NotResident."""
+        run = self._state.run(workflow_id)
+        if run is None or run.held:
+            return
+        if self.has_blobs and run.more and not run.closed:  # else it was finished before the partition was live
+            self.finish_writing(run, positions)
+        elif run.is_unfinished:
+            self.begin_pending(workflow_id, positions)
+
+    def ready(self, workflow_id: str, inputs: Sequence[object] = ()) -> None:
+        """What the code of the newest run will be given is in memory. Raises NotResident."""
+        run = self._state.run(workflow_id) if self.has_blobs else None
+        if run is None or run.closed or run.held or self._options.marks.find(run.run_id) is not None:
+            return
+        wakes = any(isinstance(one, UnpauseRun) for one in inputs)
+        if wakes or not run.rests:
+            self._instances.ready(run, anew=wakes)
+        self._options.payloads.require(sealed_of(self._options.payloads, run.run_id, inputs))
+
+    @staticmethod
+    def concern_code(events: Iterable[Event]) -> bool:
+        """True when the run's code is called for them, unless it rests."""
+        return any(type(event) in JOBS or type(event) is RunUnpaused for event in events)
+
+    def ready_to_resume(self, run: RunView) -> None:
+        """The same for a parked run that is to go on. Raises NotResident."""
+        if self.has_blobs:
+            self._instances.ready(run, anew=True)
+
+    # Then
 
     def activate(self, emitter: Emitter, positions: InputOffsets | None = None) -> None:
         """Events have come in: the run's code is given those that concern it, unless it rests or has ended.
@@ -80,13 +118,13 @@ class Activations:
         except WorkflowBug as bug:
             self._park(emitter, bug, positions)
             return
-        except BlobsUnavailable as error:
-            self._give_up(run, error)
-            return
+        except NotResident as missing:
+            raise _too_late(run, missing) from missing
         self._run_code(emitter, positions, lambda: commands)
 
     def _caught_up(self, run: RunView, at_ms: int) -> list[Command]:
-        """What the code asks for when it is given all that has arrived. Raises WorkflowBug, BlobsUnavailable."""
+        """What the code asks for when it is given all that has arrived. Raises WorkflowBug, BlobsUnavailable:
+        nothing is recorded then, and whoever claims the partition next tries again."""
         found = self._instances.rebuild(run)
         if found.pending:
             return self._instances.resume(found, run, at_ms)
@@ -106,9 +144,8 @@ class Activations:
         except WorkflowBug as bug:
             self._park(emitter, bug, positions)
             return
-        except BlobsUnavailable as error:
-            self._give_up(emitter.run, error)
-            return
+        except NotResident as missing:
+            raise _too_late(emitter.run, missing) from missing
         total = sum(map(weight, emitter.events))
         for command in commands:
             grown = weight(command)
@@ -131,20 +168,21 @@ class Activations:
 
     def begin_next(self, workflow_id: str) -> None:
         """In a turn of the loop of its own, so that a run that goes on at once, for ever, holds nobody up."""
-        self.begin_pending(workflow_id)
+        try:
+            self.begin_pending(workflow_id)
+        except NotResident as missing:
+            self._later(missing, partial(self.begin_next, workflow_id))
 
     def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
         """Begins the run as which another goes on, if it has not begun, and gives it the signals that waited for that
-        one. ``positions``: those of before the input that is being decided on, if one is."""
+        one. ``positions``: as of ``complete``. Raises NotResident."""
         while not self._guard.given_up:
             run = self._state.run(workflow_id)
             if run is None or run.held or not run.is_unfinished:
                 return
-            try:
-                events = next_events(self._state, run, self._options.payloads)
-            except BlobsUnavailable as error:
-                self._give_up(run, error)
-                return
+            if run.next_event_id > 1:
+                self.ready(workflow_id)
+            events = next_events(self._state, run, self._options.payloads)
             if not events:
                 raise ValueError(f"Expected run {run.run_id} to inherit signals but there are none")
             emitter = Emitter(self._state, run, self._now_ms(run))
@@ -170,38 +208,35 @@ class Activations:
         self._park_if(run, stalled(mark.stack))
         self._options.marks.clear(mark.run_id)
 
-    def finish_writing(self, run: RunView) -> None:
-        """The last activation was cut off between two of its records: replay it and append the rest."""
+    def finish_writing(self, run: RunView, positions: InputOffsets | None = None) -> None:
+        """The last activation was cut off between two of its records: replay it and append the rest. ``positions``: as
+        of ``complete``. Raises NotResident."""
         if not run.more:
-            self.begin_pending(run.workflow_id)
+            self.begin_pending(run.workflow_id, positions)
             return
         emitter = Emitter(self._state, run, run.last_at)
         try:
             found = self._instances.rebuild(run)
         except WorkflowBug as bug:
-            self._park(emitter, bug)
-            return
-        except BlobsUnavailable as error:
-            self._give_up(run, error)
+            self._park(emitter, bug, positions)
             return
         self._instances.keep(found, run)
-        self._run_code(emitter, None, lambda: found.unwritten)
-        self.begin_pending(run.workflow_id)
+        self._run_code(emitter, positions, lambda: found.unwritten)
+        self.begin_pending(run.workflow_id, positions)
 
     def resume(self, run: RunView, answer: Effect | None = None) -> None:
         """A parked run goes on if this worker's code can follow it; else it stays as it is.
 
         ``answer`` is released when it is durable that the run goes on.
         """
+        if run.status != PARKED or run.paused_at is not None:
+            return  # it was otherwise when its payloads began to be fetched
         at_ms = self._now_ms(run)
         try:
             commands = self._caught_up(run, at_ms)
         except WorkflowBug as bug:
             if run.failure != bug.failure:
                 self._park(Emitter(self._state, run, at_ms), bug)
-            return
-        except BlobsUnavailable as error:
-            self._give_up(run, error)
             return
         emitter = Emitter(self._state, run, at_ms)
         emitter.emit(RunResumed(self._options.member_id))
@@ -211,6 +246,8 @@ class Activations:
 
     def quarantine(self, run: RunView, cause: str) -> None:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
+        if self.has_blobs:
+            self.complete(run.workflow_id)
         failure = Failure("EngineError", cause, BUG, retryable=False)
         self._park_if(run, WorkflowBug(failure, QUARANTINED))
 
@@ -220,10 +257,10 @@ class Activations:
         if decide(self._state, request, at_ms):
             self._park(Emitter(self._state, run, at_ms), bug)
 
-    def _give_up(self, run: RunView, error: BlobsUnavailable) -> None:
-        """Nothing is recorded: whoever claims the partition next tries again."""
-        self._instances.forget(run.run_id)
-        self._guard.caught(error)
-
     def _now_ms(self, run: RunView) -> int:
         return max(self._options.clock(), run.last_at)
+
+
+def _too_late(run: RunView, missing: NotResident) -> ProtocolError:
+    """Events are emitted, and the same cannot be done again."""
+    return ProtocolError(f"the code of run {run.run_id} is to run, and {missing}")

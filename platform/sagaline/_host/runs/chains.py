@@ -8,7 +8,7 @@ import msgspec
 
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
-from sagaline._host.runs.sealing import place_of
+from sagaline._host.runs.sealing import place_of, sealed_of
 from sagaline._host.runs.weights import weight
 from sagaline._model import limits
 from sagaline._model.codec import decode
@@ -19,18 +19,22 @@ from sagaline.errors import PayloadUnavailable
 
 
 def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
-    """What an unfinished run begins with, or goes on with, up to a record's size. Raises BlobsUnavailable."""
+    """What an unfinished run begins with, or goes on with, up to a record's size. Raises BlobsUnavailable, NotResident:
+    what its code will be given is in memory."""
     events = [] if run.next_event_id > 1 else _first_events(state, run)
+    sealed = sealed_of(sealer, run.run_id, events)
     total = sum(map(weight, events))
+    waited: list[SignalReceived] = []
     if run.inherits:
         for number, waiting in enumerate(state.signals.of(run.continued_from)):
             row = waiting.row
             signal = SignalReceived(row.request_id, row.signal, row.input)
             total += weight(signal)
-            if events and (total > limits.ACTIVATION_BYTES or number >= limits.SIGNALS_AT_ONCE):
+            if (events or waited) and (total > limits.ACTIVATION_BYTES or number >= limits.SIGNALS_AT_ONCE):
                 break
-            events.append(_sealed_anew(signal, run, sealer))
-    return events
+            waited.append(signal)
+    sealer.require([*sealed, *sealed_of(sealer, run.continued_from, waited)])
+    return [*events, *(_sealed_anew(signal, run, sealer) for signal in waited)]
 
 
 def _first_events(state: State, run: RunView) -> list[Event]:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any
 
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.runs.sealing import open_events, open_record, setup_of
-from sagaline._host.runs.stalled import stalled
+from sagaline._host.runs.replays import Replays
+from sagaline._host.runs.sealing import open_events, setup_of
+from sagaline._host.runs.watched import in_code, put_away
 from sagaline._host.runs.weights import weight
-from sagaline._model.codec import decode
 from sagaline._model.events import Command, Event, RunStarted
-from sagaline._model.records import History
 from sagaline._payloads import BlobsUnavailable, input_of
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug, bug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
-from sagaline._runtime.replay import Replay, begin
+from sagaline._runtime.replay import Replay
 from sagaline._runtime.run import RunInfo
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
-_log = logging.getLogger("sagaline.partition")
-Args = TypeVarTuple("Args")
-T = TypeVar("T")
 _EVENTS_A_REPLAY = 20
 _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 
@@ -34,9 +28,11 @@ _INSTANCE_BYTES = 5_000  # a loop, a task or two, futures, contexts
 class Instances:
     """``activate`` is the way into workflow code. WorkflowBug leaves it as the runtime raised it."""
 
-    def __init__(self, registry: Registry, history: Callable[[str], Iterable[bytes]], options: HostOptions) -> None:
-        self._history, self._options = history, options
-        self._setup = setup_of(registry, options.payloads)
+    def __init__(
+        self, registry: Registry, history: Callable[[str, int], Iterable[bytes]], options: HostOptions
+    ) -> None:
+        self._options, self._setup = options, setup_of(registry, options.payloads)
+        self._replays = Replays(self._setup, history, options)
         self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
         self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given
@@ -57,7 +53,7 @@ class Instances:
             return  # the run starts, and is parked until it can be opened
         instance = Instance(RunInfo(workflow, workflow_id, run_id), self._setup)
         try:
-            self._in_code(workflow_id, run_id, instance.take_input, payload)
+            in_code(self._options.running, workflow_id, run_id, instance.take_input, payload)
         except WorkflowBug as blocked:
             raise InvalidInput(blocked.failure.message) from blocked
         self._remember(run_id, instance, 0)
@@ -93,7 +89,7 @@ class Instances:
             if not (run.closed or found.pending or found.unwritten):
                 self.keep(found, run)
         try:
-            return self._in_code(run.workflow_id, run.run_id, instance.look, what, code)
+            return in_code(self._options.running, run.workflow_id, run.run_id, instance.look, what, code)
         except (ChangedByLook, WorkflowBug):
             self.forget(run.run_id)
             raise
@@ -102,26 +98,15 @@ class Instances:
                 self._evict(instance)
 
     def rebuild(self, run: RunView, lingers: bool = False) -> Replay:
-        """Replays a run's history, a record at a time: of what is replayed nothing stays but the instance. ``lingers``:
-        also when the run has ended."""
-        begun: Replay | None = None
-        weight = 0
-        for value in self._history(run.run_id):
-            weight += len(value)
-            record = decode(value)
-            if not isinstance(record, History):
-                raise ValueError(f"Expected a record of history but the rows have a {type(record).__name__}")
-            record = open_record(self._options.payloads, record)
-            if begun is None:
-                begun = begin(self._setup, record)
-                if lingers:
-                    begun.instance.linger()
-            self._in_code(run.workflow_id, run.run_id, begun.feed, record)
-        if begun is None:
-            raise ValueError(f"Expected a history of run {run.run_id} but there is none")
-        self._in_code(run.workflow_id, run.run_id, partial(begun.finish, decides=True))
-        begun.weight = weight
-        return begun
+        """Replays a run's history. ``lingers``: also when the run has ended. Raises WorkflowBug, BlobsUnavailable."""
+        return self._replays.rebuild(run, lingers)
+
+    def ready(self, run: RunView, anew: bool = False) -> None:
+        """What ``activate`` will need is in memory, or with ``anew`` what ``rebuild`` will. Raises NotResident."""
+        if anew or run.run_id not in self._cached:
+            found = self._replays.ready(run)
+            if found is not None and self._options.cached_instances and not (anew or run.more or found.pending):
+                self.keep(self._replays.rebuild(run), run)
 
     def forget(self, run_id: str) -> None:
         """The run has ended or is of no use any more."""
@@ -131,28 +116,13 @@ class Instances:
             self._evict(instance)
 
     def _evict(self, instance: Instance) -> None:
-        try:
-            self._in_code(instance.info.workflow_id, instance.info.run_id, instance.evict)
-        except WorkflowBug as blocked:
-            _log.error(
-                "Run of %s, put away: %s\n%s", instance.info.workflow_id, blocked.failure.message, blocked.failure.stack
-            )
-
-    def _in_code(self, workflow_id: str, run_id: str, code: Callable[[*Args], T], *args: *Args) -> T:
-        """Calls workflow code, watched. Raises WorkflowBug when it had to be interrupted, whatever came of it."""
-        running = self._options.running
-        running.begin((workflow_id, run_id, ""))
-        try:
-            return code(*args)
-        finally:
-            running.leave()
-            if running.interrupted:
-                raise stalled(running.interrupted)
+        put_away(self._options.running, instance)
 
     def close(self) -> None:
         """Puts all instances away."""
         for run_id in list(self._cached):
             self.forget(run_id)
+        self._replays.close()
 
     def _begin(self, run: RunView, job: Event) -> Instance | None:
         if not isinstance(job, RunStarted):
@@ -165,7 +135,7 @@ class Instances:
     ) -> list[Command]:
         try:
             plain = jobs if opened else open_events(self._options.payloads, run.run_id, jobs)
-            commands = self._in_code(run.workflow_id, run.run_id, instance.activate, plain, at_ms)
+            commands = in_code(self._options.running, run.workflow_id, run.run_id, instance.activate, plain, at_ms)
         except (WorkflowBug, BlobsUnavailable):
             self._unweigh(run.run_id)
             self._evict(instance)

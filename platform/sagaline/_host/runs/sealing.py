@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -31,6 +31,7 @@ from sagaline._model.ids import child_run_id, successor_of
 from sagaline._model.records import ActivityResult, History
 from sagaline._payloads import (
     Place,
+    Sealed,
     Sealer,
     input_of,
     ledger_of,
@@ -107,6 +108,18 @@ def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[
 def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
     """Events of a run as the code is given them. A payload that cannot be opened parks the run: WorkflowBug."""
     return [_open(sealer, run_id, event) for event in events]
+
+
+def sealed_of(sealer: Sealer, run_id: str, events: Iterable[object]) -> list[Sealed]:
+    """The payloads of events and inputs that the run's code will be given, as far as they are sealed."""
+    return [
+        (place_of(run_id, event), payload)
+        for event in events
+        if (name := PAYLOADS.get(type(event))) is not None
+        and not isinstance(event, _OF_OTHERS)
+        and (payload := getattr(event, name)) is not None
+        and not sealer.is_open(payload)
+    ]
 
 
 def _open(sealer: Sealer, run_id: str, event: E) -> E:

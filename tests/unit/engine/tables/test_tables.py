@@ -99,7 +99,7 @@ def test_records_of_a_run_are_read_in_order_and_by_page(changes: Changes) -> Non
     assert [value for _, value in history.pages(RUN, b"", 1_000)] == [b"1", b"3", b"20"]
     first_key = next(history.pages(RUN, b"", 1_000))[0]
     assert [value for _, value in history.pages(RUN, first_key, 20)] == [b"3"]
-    assert list(history.unapplied(RUN, 20)) == [b"20", b"1000"]
+    assert list(history.records(RUN, 20)) == [b"20", b"1000"]
     assert history.count(RUN) == 4
     assert history.has(RUN, 20, 300)
     assert not history.has(RUN, 20, 7), "that would be a zombie's"

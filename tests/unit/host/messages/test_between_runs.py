@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from harness import eventually_async, running
+from off_loop import OffLoop
 
 from sagaline import ChildHandle, MessageError, RunError, Signal, workflow
 from sagaline._host.publishing.sender import Message, Sender
 from sagaline._log import COMMANDS
-from sagaline.payloads import FileBlobs, Payloads, Zlib
+from sagaline.payloads import Payloads, Zlib
 
 number = Signal[int]("number")
 
@@ -74,7 +75,7 @@ async def test_signals_arrive_once_and_in_order_in_another_partition(kind: str, 
     payloads = {
         "plain": Payloads(),
         "compressed": Payloads(codecs=[Zlib()]),
-        "blobs": Payloads(blobs=FileBlobs(tmp_path / "blobs"), threshold_bytes=1),
+        "blobs": Payloads(blobs=OffLoop(tmp_path / "blobs"), threshold_bytes=1),
     }[kind]
     async with running(url(), WORKFLOWS, payloads=payloads) as (_, client):
         targets = [await client.start(collects, 50, id=f"c{place}") for place in range(4)]

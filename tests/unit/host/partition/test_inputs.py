@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ from scripted_log import ScriptedLog
 
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
-from sagaline._host.partition.messages import Mail
+from sagaline._host.partition.messages import Mail, SignalsWait
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._log import COMMANDS, RESULTS, Record
 from sagaline._model.codec import encode
 from sagaline._model.records import ActivityResult, Claim, SignalRun, StartRun
+from sagaline._payloads import NotResident
 from sagaline._store import StoreUnavailable
 
 
@@ -34,7 +35,13 @@ class Room:
         self.raises: dict[str, BaseException] = {}
         self.quarantine = quarantine or Quarantine()
         log: Any = self.log
-        self.inputs = Inputs(log, lambda: 1, self.progress, self.quarantine, self, self.signals, self.rooms.guard)
+        self.later: list[Callable[[], None]] = []
+        self.inputs = Inputs(
+            log, lambda: 1, self.progress, self.quarantine, self, self.signals, self.rooms.guard, self._later
+        )
+
+    def _later(self, missing: NotResident, callback: Callable[[], None]) -> None:
+        self.later.append(callback)
 
     def handle(self, request: Any) -> None:
         name = getattr(request, "request_id", "result")
@@ -66,6 +73,10 @@ def command(offset: int, name: str = "") -> Record:
     return Record(COMMANDS, 0, offset, b"w", encode(request))
 
 
+def signal(offset: int, name: str = "add") -> Record:
+    return Record(COMMANDS, 0, offset, b"w", encode(SignalRun(f"s{offset}", "w", name, b"[]", "client", 0)))
+
+
 def poison(offset: int) -> Record:
     return Record(COMMANDS, 0, offset, b"w", b"poison")
 
@@ -84,6 +95,44 @@ async def test_positions_of_before_an_input_are_known_while_it_is_handled_and_on
     room.take(command(10), command(15))
     assert room.handled == [("q10", (10, 20), (11, 20)), ("q15", (11, 20), (16, 20))]
     assert room.progress.before is None
+
+
+async def test_one_that_waits_for_its_payload_holds_back_those_behind_it_and_is_not_consumed() -> None:
+    room = Room()
+    result = Record(RESULTS, 0, 20, b"", encode(ActivityResult("w", "r", 1, 1, b"1")))
+    room.raises["q11"] = NotResident(())
+    room.take(command(10), command(11), result)
+    room.take(command(12))
+    assert room.names == ["q10", "q11"]
+    assert (room.progress.consumed, room.progress.settled, room.progress.before) == ((11, 20), (11, 20), None)
+    assert room.inputs.bytes_waiting > len(command(11).value or b"")
+    (go_on,) = room.later
+    with pytest.raises(NotResident):
+        go_on()
+    assert room.progress.consumed == (11, 20)
+    room.raises.clear()
+    go_on()
+    assert room.names == ["q10", "q11", "q11", "q11", "result", "q12"]
+    assert (room.progress.consumed, room.progress.settled) == ((13, 21), (13, 21))
+    assert (len(room.later), room.inputs.bytes_waiting, room.rooms.losses) == (1, 0, [])
+
+
+async def test_of_signals_that_came_together_those_that_were_handled_are_not_handled_again() -> None:
+    room = Room()
+    signals = [signal(offset) for offset in range(10, 14)]
+    room.raises["s10"] = SignalsWait(NotResident(()), [signals[0], signals[2]])  # the others are of another run
+    room.take(*signals, command(14))
+    assert (room.progress.consumed, room.names) == ((10, 20), ["s10"])
+    room.raises.clear()
+    room.later[0]()
+    assert room.names == ["s10", "s10", "s12", "q14"]
+    assert room.progress.consumed == (15, 20)
+    room.raises["s15"] = SignalsWait(NotResident(()), [signal(15)])
+    room.take(signal(15), signal(16))
+    assert room.progress.consumed == (15, 20)
+    room.raises.clear()
+    room.later[1]()
+    assert room.progress.consumed == room.progress.settled == (17, 20), "behind all that was handled"
 
 
 async def test_positions_stay_at_a_dead_letter_until_it_is_durable() -> None:
@@ -138,10 +187,6 @@ async def test_nothing_is_taken_once_the_partition_is_given_up() -> None:
     room.take(command(10))
     assert not room.handled
     assert room.progress.consumed == (10, 20)
-
-
-def signal(offset: int, name: str = "add") -> Record:
-    return Record(COMMANDS, 0, offset, b"w", encode(SignalRun(f"s{offset}", "w", name, b"[]", "client", 0)))
 
 
 def test_signals_that_follow_each_other_are_handed_on_together_and_are_settled_when_all_are_recorded() -> None:

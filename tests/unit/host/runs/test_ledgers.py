@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from harness import eventually_status, running
+from off_loop import OffLoop
 
 from sagaline import ApplicationError, Client, RunError, Status, activity, saga
 from sagaline._host.runs.activations import Activations
-from sagaline.payloads import FileBlobs, Payloads, Zlib
+from sagaline.payloads import Payloads, Zlib
 
 booked: dict[str, str] = {}
 cancelled: list[tuple[str, str]] = []
@@ -63,7 +64,7 @@ async def test_the_whole_chain_is_undone(
     payloads = {
         "plain": Payloads(),
         "compressed": Payloads(codecs=[Zlib()]),
-        "blobs": Payloads(blobs=FileBlobs(tmp_path / "blobs"), threshold_bytes=4),
+        "blobs": Payloads(blobs=OffLoop(tmp_path / "blobs"), threshold_bytes=4),
     }[kind]
     url = f"memory://{uuid.uuid4().hex}?partitions=1"
     if crash:

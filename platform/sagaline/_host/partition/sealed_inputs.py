@@ -1,0 +1,25 @@
+"""The payloads that inputs bring along, as they stand on the log: what deciding on an input will open."""
+
+from __future__ import annotations
+
+from sagaline._engine.decide import run_id_of
+from sagaline._model.records import ActivityResult, ChildReport, QueryRun, SignalRun, StartRun, UpdateRun
+from sagaline._payloads import Sealed, input_of, result_of, sent_message, step_input, step_result
+
+
+def sealed_inputs(request: object) -> list[Sealed]:
+    """With their places; the arguments first."""
+    match request:
+        case StartRun():
+            run_id = run_id_of(request)
+            return [(input_of(run_id), request.input), (sent_message(run_id), request.signal_input)]
+        case SignalRun(sender_run_id=sender, sender_step=step) if sender:  # a run has bound them to its step
+            return [(step_input(sender, step), request.input)]
+        case SignalRun() | UpdateRun() | QueryRun():  # a client to the message
+            return [(sent_message(run_id_of(request)), request.input)]
+        case ActivityResult(result=result) if result is not None:
+            return [(step_result(request.run_id, request.step), result)]
+        case ChildReport(result=result) if result is not None:
+            return [(result_of(request.child_run_id), result)]
+        case _:
+            return []
