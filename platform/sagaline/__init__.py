@@ -18,6 +18,7 @@ from sagaline.client import (
     RunSummary,
     Status,
     UpdateHandle,
+    WithStart,
 )
 from sagaline.errors import (
     ActivityError,
@@ -95,6 +96,7 @@ __all__ = [
     "UpdateError",
     "UpdateHandle",
     "UpdateHandler",
+    "WithStart",
     "Worker",
     "WorkerOptions",
     "Workflow",

@@ -220,11 +220,16 @@ class MessageError(FailureError):
 
 
 class RequestRefused(SagalineError):
-    """The owner of the run refused a request. ``type`` names the reason, the message gives it in full."""
+    """The owner of the run refused a request. ``type`` names the reason, the message gives it in full.
 
-    def __init__(self, failure: Failure) -> None:
+    ``run_id`` is the run that has refused it, also one that has begun with it (``Client.with_start``); it is empty when
+    the request named no certain one.
+    """
+
+    def __init__(self, failure: Failure, run_id: str = "") -> None:
         super().__init__(failure.message)
         self.type = failure.type
+        self.run_id = run_id
 
 
 class InvalidInput(SagalineError):

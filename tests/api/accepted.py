@@ -18,11 +18,13 @@ from sagaline import (
     OpenStep,
     PatchUse,
     Retry,
+    RunHandle,
     RunSummary,
     Signal,
     Status,
     Token,
     UpdateHandle,
+    WithStart,
     Worker,
     activity,
     saga,
@@ -196,6 +198,12 @@ async def send(client: Client) -> None:
     assert_type(update, UpdateHandle[int])
     assert_type(await update.result("5s"), int)
     await basket.execute_update("rename", {"id": "1"}, "x")
+    starting = client.with_start(Basket.run, "Ann", id="b", id_conflict="use_existing", run_timeout="1h")
+    assert_type(starting, WithStart[int])
+    assert_type(await starting.execute_update(Basket.rename, Order("1"), "x", id="u"), int)
+    assert_type(await starting.start_update(Basket.at_once, timeout="5s"), UpdateHandle[str])
+    assert_type(starting.handle, RunHandle[int])
+    await client.with_start(Shipping.run, id="s", id_reuse="allow").execute_update("any", 1, timeout=None)
     await client.complete_token("t", {"id": "1"})
     await client.reject_token("t", "no", type="No", timeout="5s")
     await client.handle("b").signal(approved, Order("1"), timeout=None)

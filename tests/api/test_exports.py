@@ -10,7 +10,7 @@ Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Clie
 FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse MessageError NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
 RunParkedError RunSummary SagalineError SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token
-TopicMismatch UpdateError UpdateHandle UpdateHandler Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
+TopicMismatch UpdateError UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from counted_updates import CHAIN, CUT_OFF, FIFTY, STRICTER, cut_off, fifty, stricter_takes_over
+from counted_updates import CHAIN, CUT_OFF, FIFTY, STRICTER, begun_by_updates, cut_off, fifty, stricter_takes_over
 from three_modes import CACHE_OF_ZERO, NORMAL, Code, Mode, Scenario, in_each_mode, killed, run_in, run_on
 
 
@@ -25,6 +25,13 @@ def test_a_handler_that_its_run_leaves_at_work_is_named(caplog: pytest.LogCaptur
     for n in range(1, normal.records + 1):
         run = run_in(killed(n), CHAIN, cut_off)
         assert (run.outcome.returned, run.kills) == (CUT_OFF, 1), f"killed after record {n}"
+
+
+def test_updates_that_begin_their_run_count_once() -> None:
+    outcomes = in_each_mode(FIFTY, begun_by_updates)
+    assert len(outcomes) >= 8, "a crash at each record, also between a run's beginning and its update"
+    assert outcomes["normal"].returned == [5] * 20
+    assert outcomes["normal"].effects == {"book": 1}
 
 
 def test_a_stricter_validator_after_the_crash_concerns_only_what_was_not_accepted() -> None:

@@ -132,6 +132,32 @@ async def cut_off(client: Client) -> list[object]:
 CUT_OFF = [0, "RunEnded", "RunEnded", 1, "RunEnded", "RunEnded", 0, "RunEnded"]
 
 
+async def begun_by_updates(client: Client) -> list[int]:
+    """Whoever comes first begins the run, with all of them at once; the run is there also when an update is refused."""
+    refused = client.with_start(Till.run, id="refused")
+    with pytest.raises(RequestRefused) as refusal:
+        await refused.execute_update(Till.deposit, 0)
+    assert refusal.value.type == "NotPositive"
+    assert refusal.value.run_id == refused.handle.run_id == (await client.handle("refused").describe()).run_id
+    with pytest.raises(RequestRefused, match="handles"):
+        await client.with_start(Till.run, id="nothing").execute_update("nope")
+    with pytest.raises(RequestRefused, match="there is none"):
+        await client.handle("nothing").describe()
+    askers = [client.with_start(Till.run, id="till") for _ in range(20)]
+    answers = await asyncio.gather(*(asker.execute_update(Till.deposit, 5, id="same") for asker in askers))
+    assert {asker.handle.run_id for asker in askers} == {(await client.handle("till").describe()).run_id}
+    for till in (refused.handle, askers[0].handle):
+        await till.signal(Till.close)
+        await till.result(30)
+    late = client.with_start(Till.run, id="till", id_reuse="allow")
+    assert await late.execute_update(Till.deposit, 5, id="same") == 5, "counted before, so nothing begins"
+    assert late.handle.run_id == askers[0].handle.run_id
+    assert [await asker.handle.result(30) for asker in (refused, *askers)] == [0] + [5] * 20
+    events = await events_of(client, "till")
+    assert sum(isinstance(event, UpdateAccepted) for event in events) == 1
+    return answers
+
+
 async def stricter_takes_over(client: Client) -> None:
     till = await client.start(Till.run, id="till")
     answered, refused = set[int](), set[int]()

@@ -41,6 +41,9 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     signal_input: bytes = b""
     delay_ms: int = 0
     run_timeout_ms: int = 0
+    update: str = ""
+    update_id: str = ""
+    update_input: bytes = b""
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ from sagaline.client.types import (
     Status,
 )
 from sagaline.client.updates import UpdateHandle
+from sagaline.client.with_start import WithStart
 
 __all__ = [
     "Client",
@@ -32,4 +33,5 @@ __all__ = [
     "RunSummary",
     "Status",
     "UpdateHandle",
+    "WithStart",
 ]

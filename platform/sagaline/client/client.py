@@ -37,6 +37,7 @@ from sagaline.client.types import (
     Status,
     TimeOptions,
 )
+from sagaline.client.with_start import UpdatesWithStart
 from sagaline.handlers import SignalCall
 
 A = TypeVar("A")
@@ -46,7 +47,7 @@ D = TypeVar("D")
 R = TypeVar("R")
 
 
-class Client:
+class Client(UpdatesWithStart):
     """A connection to a namespace. Use ``await Client.connect(url)``; close it, or use it as a context manager.
 
     One client serves a whole program; its methods are called from the event loop on which it was connected.

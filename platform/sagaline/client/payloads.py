@@ -44,20 +44,18 @@ class ClientPayloads:
 
     async def seal_input(self, request: StartRun) -> StartRun:
         """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
-        if self._sealer.touches(request.input):
-            try:
-                sealed = await self._threads.run(self._sealer.seal, input_of(run_id_of(request)), request.input)
-            except BlobsUnavailable as error:
-                raise PayloadUnavailable(f"Expected the store of blobs to take the input but {error}.") from error
-            request = msgspec.structs.replace(request, input=sealed)
-        if request.signal and self._sealer.touches(request.signal_input):
-            try:
-                place = sent_message(run_id_of(request))
-                sealed = await self._threads.run(self._sealer.seal, place, request.signal_input)
-            except BlobsUnavailable as error:
-                raise PayloadUnavailable(f"Expected the store of blobs to take the arguments but {error}.") from error
-            request = msgspec.structs.replace(request, signal_input=sealed)
-        size = len(request.input) + len(request.signal_input)
+        run_id = run_id_of(request)
+        message = sent_message(run_id)
+        places = {"input": input_of(run_id), "signal_input": message, "update_input": message}
+        for name, place in places.items():
+            if (payload := getattr(request, name)) and self._sealer.touches(payload):
+                try:
+                    sealed = await self._threads.run(self._sealer.seal, place, payload)
+                except BlobsUnavailable as error:
+                    text = f"Expected the store of blobs to take the arguments but {error}."
+                    raise PayloadUnavailable(text) from error
+                request = msgspec.structs.replace(request, **{name: sealed})
+        size = len(request.input) + len(request.signal_input) + len(request.update_input)
         if size > PAYLOAD_BYTES:
             raise PayloadTooLarge(
                 f"Expected an input of {request.workflow} of at most {PAYLOAD_BYTES} bytes but it has "
@@ -67,8 +65,8 @@ class ClientPayloads:
         return request
 
     async def forget_input(self, request: StartRun) -> None:
-        """No run uses it, so none would delete it."""
-        if is_sealed(request.input):
+        """No run uses it, so none would delete it; nor what came with it."""
+        if any(map(is_sealed, (request.input, request.signal_input, request.update_input))):
             await self._forget(run_id_of(request))
 
     async def _forget(self, run_id: str) -> None:

@@ -132,7 +132,8 @@ class Asking:
         if reply.more or reply.part:
             self._add_part(reply)
         elif reply.kind == "refused":
-            self.future.set_exception(RequestRefused(reply.failure or Failure("Refused", "no reason was given")))
+            failure = reply.failure or Failure("Refused", "no reason was given")
+            self.future.set_exception(RequestRefused(failure, reply.run_id))
         else:
             self.future.set_result(reply)
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
-from sagaline._payloads import is_sealed
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.messages import called
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
 from sagaline.client.types import OnParked, TimeOptions
+from sagaline.client.updates import in_time
 from sagaline.client.waiting import EndOfRun, Terms
 from sagaline.errors import RequestRefused
 from sagaline.handlers import SignalCall
@@ -64,6 +64,17 @@ async def begin(link: Link, request: StartRun, timeout: Duration | None) -> str:
     return (await _sealed(link, request, lambda sealed: link.ask(sealed, limit_s, advice))).run_id
 
 
+def update(link: Link, request: StartRun, timeout_s: float | None) -> Awaitable[Reply]:
+    """Sends the request until its update is accepted, or answered. Raises RequestRefused, RequestTimeout."""
+    advice = "The run may begin and the update be handled: ask again with the same ids."
+    ids = (request.workflow_id, "")
+
+    def ask(sealed: StartRun) -> Awaitable[Reply]:
+        return in_time(link, ids, request.update, link.ask(sealed, timeout_s, advice))
+
+    return _sealed(link, request, ask)
+
+
 def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: OnParked) -> Awaitable[Reply]:
     """Sends the request until the run has ended."""
     terms = Terms(checks.seconds(timeout), checks.word(on_parked, checks.ON_PARKED, "on_parked") == "raise")
@@ -74,14 +85,13 @@ def finish(link: Link, request: StartRun, timeout: Duration | None, on_parked: O
 async def _sealed(link: Link, request: StartRun, ask: Callable[[StartRun], Awaitable[Reply]]) -> Reply:
     """Asks with the input sealed; a blob that no run will use is taken away again."""
     request = await link.payloads.seal_input(request)
+    own = run_id_of(request)
     try:
         reply = await ask(request)
-    except RequestRefused:
-        await link.payloads.forget_input(request)
+    except RequestRefused as refusal:
+        if refusal.run_id != own:  # else an update was refused, and the run that has begun stays
+            await link.payloads.forget_input(request)
         raise
-    if is_sealed(request.input) and run_id_of(request) not in (
-        reply.run_id,
-        reply.first_run_id,
-    ):  # it was given a run that was there
+    if own not in (reply.run_id, reply.first_run_id):  # it was given a run that was there
         await link.payloads.forget_input(request)
     return reply

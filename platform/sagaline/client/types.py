@@ -47,12 +47,23 @@ class TimeOptions(TypedDict, total=False):
     run_timeout: Duration | None
 
 
-class StartOptions(TimeOptions, total=False):
-    """The options of ``Client.start``."""
+class IdOptions(TypedDict, total=False):
+    """The id of a run that is to begin, and what happens when it is taken."""
 
     id: Required[str]
     id_conflict: IdConflict
     id_reuse: IdReuse
+
+
+class WithStartOptions(IdOptions, total=False):
+    """The options of ``Client.with_start``: those of a start that begins at once."""
+
+    run_timeout: Duration | None
+
+
+class StartOptions(IdOptions, TimeOptions, total=False):
+    """The options of ``Client.start``."""
+
     signal: SignalCall | None
     timeout: Duration | None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ from sagaline.errors import RequestRefused, RequestTimeout, SagalineError, Updat
 
 R = TypeVar("R")
 _LOOK_S = 1.0
+_ADVICE = "The update may still be handled: ask again with the same id."
 
 
 class Sent(NamedTuple):
@@ -58,8 +60,12 @@ async def prepare(
     request_id = new_id()
     known = request_id if update_id is None else checks.text_id(update_id, "the id of an update")
     request = UpdateRun(request_id, workflow_id, known, name, payload, *link.requests.address, run_id)
-    definition = update.definition if isinstance(update, HandlerDeclaration) else None
-    return Sent(link, await link.payloads.seal_message(request), definition)
+    return Sent(link, await link.payloads.seal_message(request), definition_of(update))
+
+
+def definition_of(update: object) -> HandlerDefinition | None:
+    """What reads the answer; None for an update that is known by its name alone."""
+    return update.definition if isinstance(update, HandlerDeclaration) else None
 
 
 async def accepted(sent: Sent, timeout_s: float | None) -> UpdateHandle[Any]:
@@ -71,35 +77,41 @@ async def accepted(sent: Sent, timeout_s: float | None) -> UpdateHandle[Any]:
 async def completed(sent: Sent, timeout_s: float | None) -> Any:
     """Sends it until it is answered. Raises UpdateError, RequestRefused, RequestTimeout."""
     reply = await _ask(sent, "completed", timeout_s)
-    request = sent.request
+    return await answer_in(reply, sent.link, sent.request.update_id, sent.definition)
+
+
+async def answer_in(reply: Reply, link: Link, update_id: str, definition: HandlerDefinition | None) -> Any:
+    """What the handler of an update has answered. Raises UpdateError, PayloadUnavailable, InvalidInput."""
     if reply.failure is not None:
-        raise UpdateError(reply.workflow_id, request.update_id, reply.failure)
+        raise UpdateError(reply.workflow_id, update_id, reply.failure)
     if reply.result is None:
-        raise UpdateError(reply.workflow_id, request.update_id, Failure("Unknown", "no reason was given"))
-    place = update_result(reply.run_id, request.update_id)
-    return await sent.link.payloads.answer(place, reply.result, sent.definition)
+        raise UpdateError(reply.workflow_id, update_id, Failure("Unknown", "no reason was given"))
+    return await link.payloads.answer(update_result(reply.run_id, update_id), reply.result, definition)
 
 
 async def _ask(sent: Sent, when: str, timeout_s: float | None) -> Reply:
     link, request = sent.link, msgspec.structs.replace(sent.request, reply_when=when)
-    advice = "The update may still be handled: ask again with the same id."
+    asking = link.ask(request, timeout_s, _ADVICE)
     try:
-        reply = await link.ask(request, timeout_s, advice)
+        reply = await in_time(link, (request.workflow_id, request.run_id), request.update, asking)
     except RequestRefused:
         await link.payloads.forget_message(request)
         raise
-    except RequestTimeout as error:
-        if (told := await _paused(link, request)) is None:
-            raise
-        raise RequestTimeout(f"Expected update {request.update!r} to be answered in time. {told} {advice}") from error
     await asyncio.shield(link.payloads.forget_message(request))  # the run keeps a copy of its own
     return reply
 
 
-async def _paused(link: Link, request: UpdateRun) -> str | None:
-    """Says so when the run is paused, for then nothing is wrong with the worker."""
+async def in_time(link: Link, ids: tuple[str, str], update: str, asking: Awaitable[Reply]) -> Reply:
+    """The answer to an update of a run; a time-out says it when that is paused, for then nothing is wrong with the
+    worker. Raises RequestRefused, RequestTimeout."""
     try:
-        run = await link.reads.describe(request.workflow_id, request.run_id, _LOOK_S)
-    except SagalineError:
-        return None
-    return words.paused(run, datetime.now(UTC)) if run.paused_at is not None and run.status.is_open else None
+        return await asking
+    except RequestTimeout as error:
+        try:
+            run = await link.reads.describe(*ids, _LOOK_S)
+        except SagalineError:
+            raise error from None
+        if run.paused_at is None or not run.status.is_open:
+            raise
+        told = words.paused(run, datetime.now(UTC))
+        raise RequestTimeout(f"Expected update {update!r} to be answered in time. {told} {_ADVICE}") from error

@@ -133,6 +133,15 @@ async def send(client: Client) -> None:
     await basket.execute_update(Basket.rename, Order("1"))  # wrong
     await basket.execute_update(Basket.rename, Order("1"), 5)  # wrong
     await basket.execute_update(Basket.add, Order("1"), 5)  # wrong
+    client.with_start(Basket.run, 1, id="b")  # wrong
+    client.with_start(Basket.run, "Ann")  # wrong
+    client.with_start(Basket.run, "Ann", id="b", delay="1h")  # wrong
+    starting = client.with_start(Basket.run, "Ann", id="b")
+    await starting.execute_update(Basket.rename, Order("1"))  # wrong
+    await starting.start_update(Basket.rename, Order("1"), 5)  # wrong
+    await starting.execute_update(Basket.add, Order("1"), 5)  # wrong
+    counted: str = await starting.execute_update(Basket.rename, Order("1"), "x")  # wrong
+    print(counted)
     renamed: str = await basket.execute_update(Basket.rename, Order("1"), "x")  # wrong
     print(renamed)
     answer: int = await basket.query(Basket.status, Order("1"))  # wrong

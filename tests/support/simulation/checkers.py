@@ -115,6 +115,7 @@ class Watcher:
             if isinstance(found, HistoryKey) and found.first_event_id == 1:
                 run = self.runs.pop((record.partition, found.run_id))
                 self._retired.append((found.run_id, run))
+                self.talk.retired(found.run_id)
                 if run.terminal is None:
                     self._fail(record, f"{run.workflow_id} was retired before its end")
 
@@ -147,6 +148,7 @@ class Watcher:
                 self._check_is_new(record, found.run_id, event.request_id)
                 self.marks["continued"] += bool(event.continued_from)
                 self.ids.began(found.workflow_id, found.run_id, event)
+                self.talk.began(found.run_id, event)
                 self.accepted.setdefault(event.request_id, run.workflow_id)
                 run.parent = (event.parent_run_id, event.parent_step)
                 if event.reply_to:

@@ -42,8 +42,8 @@ class Ids:
     def answered(self, reply: Reply) -> None:
         """An answer to a start names its own run, or one that the request may join."""
         request, run = self._asked.get(reply.request_id), self._begun.get(reply.run_id)
-        if request is None or reply.kind not in ("accepted", "closed"):
-            return
+        if request is None or request.update or reply.kind not in ("accepted", "closed"):
+            return  # the answer to an update says what run has that
         if run is None:
             self._violations.append(f"{reply.request_id} was answered with {reply.run_id}, which never began")
         elif run.request_id != request.request_id and request.id_conflict != "use_existing":

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from sagaline._engine import decide as decisions
-from sagaline._engine.processors import PROCESSORS
+from sagaline._engine.processors import PROCESSORS, start
 from sagaline._engine.processors.addressed import addressed
 from sagaline._engine.processors.decisions import Rejected
 from sagaline._engine.tables.outgoing import Outgoing
 from sagaline._host.partition.inputs import Inputs
+from sagaline._host.partition.starting import Starting
 from sagaline._host.reading import reads as reading
 from sagaline._host.reading.asking import Asking
 from sagaline._model.events import SignalReceived
-from sagaline._model.records import SignalRun
+from sagaline._model.records import SignalRun, StartRun
 from sagaline._runtime.messages.mailbox import Mailbox
 from simulation.mutant_registry import Patch, mutant
 
@@ -80,3 +83,23 @@ def settles_signals_before_they_are_recorded() -> list[Patch]:
         original(self)
 
     return [(Inputs, "_hand_on_signals", hand_on)]
+
+
+@mutant
+def counts_a_start_before_its_update_is_recorded() -> list[Patch]:
+    original = Starting._begin
+
+    def begin(self: Starting, request: Any, events: Any) -> None:
+        before, self._progress.before = self._progress.before, None
+        original(self, request, events)
+        self._progress.before = before
+
+    return [(Starting, "_begin", begin)]
+
+
+@mutant
+def begins_a_run_for_an_update_that_is_known() -> list[Patch]:
+    def process(state: Any, request: StartRun, now_ms: int) -> Any:
+        return start.process(state, msgspec.structs.replace(request, update_id="another"), now_ms)
+
+    return [(decisions, "PROCESSORS", PROCESSORS | {StartRun: process})]

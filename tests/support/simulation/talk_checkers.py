@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from sagaline._model import events as e
-from sagaline._model.records import QueryRun, Reply, SignalRun, UpdateRun
+from sagaline._model.records import QueryRun, Reply, SignalRun, StartRun, UpdateRun
 from sagaline._payloads import is_sealed
+from simulation.with_start import UNKNOWN
 
 
 class TalkChecks:
@@ -19,12 +20,14 @@ class TalkChecks:
     def __init__(self, violations: list[str], marks: Counter[str]) -> None:
         self._violations, self._marks = violations, marks
         self._numbers: dict[str, list[int]] = defaultdict(list)  # by run id: what it was told, in order
-        self._receivers: dict[str, str] = {}  # by message id
+        self._receivers: dict[str, str] = {}  # by message id: the run that has received it last
+        self._received: set[tuple[str, str]] = set()  # runs and messages
+        self._retired: set[str] = set()
         self._waiting: dict[str, dict[int, int]] = defaultdict(dict)  # by run id: place and number of what waits
         self._acknowledged: dict[str, set[int]] = defaultdict(set)  # by workflow id
         self._told_before: dict[str, set[int]] = {}  # by query: what was acknowledged when it was first asked
         self._asked: dict[str, Any] = {}
-        self._updates: dict[str, e.UpdateCompleted | None] = {}
+        self._updates: dict[tuple[str, str], e.UpdateCompleted | None] = {}  # by run id and update id
         self._ended: set[str] = set()
         self._sent: dict[tuple[str, int], e.MessageRequested] = {}  # by run and step: what runs tell each other
         self._arrived: dict[tuple[str, int], str] = {}  # the run that has received it
@@ -34,11 +37,20 @@ class TalkChecks:
 
     def asked(self, request: object) -> None:
         """A request is in the log."""
-        if isinstance(request, SignalRun | UpdateRun | QueryRun):
+        if isinstance(request, SignalRun | UpdateRun | QueryRun) or (isinstance(request, StartRun) and request.update):
             self._asked[request.request_id] = request
         if isinstance(request, QueryRun):
             self.queries.add(request.request_id)
             self._told_before.setdefault(request.request_id, set(self._acknowledged[request.workflow_id]))
+
+    def began(self, run_id: str, event: e.RunStarted) -> None:
+        """A start with an update begins nothing when that is one that no code has, or was accepted before."""
+        request = self._asked.get(event.request_id)
+        if isinstance(request, StartRun) and not event.continued_from:
+            self._marks["begun with an update"] += 1
+            receiver = self._receivers.get(request.update_id)
+            if request.update == UNKNOWN or (receiver is not None and receiver not in self._retired):
+                self._violations.append(f"{request.request_id} has begun {run_id} for an update that begins nothing")
 
     def happened(self, run_id: str, event: object) -> None:
         """A valid event."""
@@ -62,11 +74,11 @@ class TalkChecks:
                         self._violations.append(f"signal {place} of {run_id} was handled twice, or never came")
             case e.UpdateAccepted():
                 self._receive(run_id, event.update_id)
-                self._updates[event.update_id] = None
+                self._updates[run_id, event.update_id] = None
             case e.UpdateCompleted():
-                if self._updates.get(event.update_id, event) is not None:
+                if self._updates.get((run_id, event.update_id), event) is not None:
                     self._violations.append(f"update {event.update_id} was answered twice, or never accepted")
-                self._updates[event.update_id] = event
+                self._updates[run_id, event.update_id] = event
             case e.RunCompleted() if run_id in self._numbers and not is_sealed(event.result):
                 self._marks["talked"] += 1
                 if msgspec.json.decode(event.result) != self._numbers[run_id] or self._waiting[run_id]:
@@ -78,10 +90,14 @@ class TalkChecks:
         """A run has ended, durably."""
         self._ended.add(run_id)
 
+    def retired(self, run_id: str) -> None:
+        """A run is gone: what it had received may come again, and is new."""
+        self._retired.add(run_id)
+
     def finish(self, refused: set[str]) -> None:
         """Every signal and update that is in the log was received, or refused."""
         for request_id, request in self._asked.items():
-            known = request.update_id if isinstance(request, UpdateRun) else request_id
+            known = request.update_id if isinstance(request, UpdateRun | StartRun) else request_id
             if not isinstance(request, QueryRun) and known not in self._receivers and request_id not in refused:
                 self._violations.append(f"{request_id} was lost")
 
@@ -106,9 +122,10 @@ class TalkChecks:
         self._settled.add(place)
 
     def _receive(self, run_id: str, message_id: str) -> None:
-        if message_id in self._receivers:
+        if message_id in self._receivers and self._receivers[message_id] not in self._retired:
             self._violations.append(f"{message_id} was received twice")
         self._receivers[message_id] = run_id
+        self._received.add((run_id, message_id))
 
     def answered(self, reply: Reply) -> None:
         """An answer is in the log."""
@@ -121,17 +138,17 @@ class TalkChecks:
             if self._receivers.get(request.request_id) != reply.run_id:
                 self._violations.append(f"{request.request_id} was acknowledged before it was durable")
             self._acknowledged[request.workflow_id].add(msgspec.json.decode(request.input)[0])
-        elif isinstance(request, UpdateRun):
+        elif isinstance(request, UpdateRun | StartRun):
             self._check_update(request, reply)
         elif reply.result is not None and not is_sealed(reply.result):
             self._check_query(request, reply)
 
-    def _check_update(self, request: UpdateRun, reply: Reply) -> None:
-        self._marks[f"update {reply.kind}"] += 1
-        if self._receivers.get(request.update_id) != reply.run_id:
+    def _check_update(self, request: UpdateRun | StartRun, reply: Reply) -> None:
+        self._marks[f"update {'with start ' * isinstance(request, StartRun)}{reply.kind}"] += 1
+        if (reply.run_id, request.update_id) not in self._received:
             self._violations.append(f"{request.update_id} was answered before it was durable")
         if reply.kind == "updated":
-            event = self._updates.get(request.update_id)
+            event = self._updates.get((reply.run_id, request.update_id))
             cut_off = event is None and reply.failure is not None and reply.run_id in self._ended
             if not cut_off and (event is None or event.result != (reply.result or b"null")):
                 self._violations.append(

@@ -29,6 +29,7 @@ from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
 from simulation.starts import Starts
 from simulation.talk import DEFINITIONS, Talks
+from simulation.with_start import UpdatesWithStart
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -213,6 +214,10 @@ class World:
         starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in self.shape.without)
         starts.begin(self.shape.runs, FAULTS_S)
         Talks(random.Random(self.seed), self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
+        with_start = UpdatesWithStart(
+            random.Random(f"with start {self.seed}"), self.broker, "repeats" not in self.shape.without
+        )
+        with_start.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)
         if "clean" not in self.shape.without:
             self._clean(self.draw.choice([1.0, 10.0]))

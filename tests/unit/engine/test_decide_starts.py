@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from engine_inputs import ENDS, FIRST, LATER, short, start
 from engine_states import NOW, Partition, scheduled
@@ -117,3 +118,32 @@ def test_a_replacement_that_was_cut_off_by_a_crash_goes_on() -> None:
     assert short(decide(partition.state, other, NOW)) == "IdUsed"
     partition.start(request)
     assert decide(partition.state, request, NOW) == Joined("w", run_id_of(request))
+
+
+def with_update(update_id: str, conflict: str = "join", reuse: str = "join", input: bytes = b"[1]") -> StartRun:
+    asked = StartRun("later", "w", "pay", input, "client", 3, "completed", id_conflict=conflict, id_reuse=reuse)
+    return msgspec.structs.replace(asked, update="add", update_id=update_id, update_input=b"[5]")
+
+
+def test_the_start_of_an_update_is_not_answered_by_the_run() -> None:
+    assert decide(Partition().state, with_update("u"), NOW) == [
+        events.RunStarted("pay", b"[1]", "later", "", 3, "completed")
+    ]
+
+
+@pytest.mark.parametrize("conflict", ["join", "use_existing", "fail", "terminate_existing"])
+@pytest.mark.parametrize("reuse", ["join", "allow", "reject"])
+def test_a_start_with_an_update_that_was_accepted_means_the_run_that_has_it(conflict: str, reuse: str) -> None:
+    """While that is open, when it has ended, and when a later one of the id has begun."""
+    partition = Partition()
+    run = partition.start(FIRST, events.UpdateAccepted("u", "add", b"[5]"))
+    known, other = with_update("u", conflict, reuse, b"[2]"), with_update("other", conflict, reuse, b"[2]")
+    assert decide(partition.state, known, NOW) == Joined("w", run.run_id)
+    assert decide(partition.state, other, NOW) != Joined("w", run.run_id) or conflict == "use_existing"
+    partition.emit(run, ENDS["failed"])
+    assert decide(partition.state, known, NOW) == Joined("w", run.run_id)
+    assert short(decide(partition.state, other, NOW)) == {"allow": "RunStarted", "reject": "IdUsed"}.get(
+        reuse, "joined if same"
+    )
+    partition.start(StartRun("third", "w", "pay", b"[1]"))
+    assert decide(partition.state, known, NOW) == Joined("w", run.run_id)

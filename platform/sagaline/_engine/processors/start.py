@@ -15,6 +15,8 @@ begun meanwhile, and with the refusal that it got.
 | closed | ``if_failed`` | it begins, unless the run completed: then as ``join`` |
 | closed | ``reject`` | ``IdUsed`` |
 
+With an update that a run of the id has accepted, from whichever request, nothing begins or ends: that run is joined.
+
 ``terminate_existing`` takes two records, see :class:`~sagaline._engine.processors.decisions.Replaced`. After a crash
 between them the newest run is the one that this request has replaced, and the new one begins, whatever ``id_reuse``
 says.
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 from sagaline._engine.processors.decisions import Joined, Rejected, Replaced, StartDecision, rejected
 from sagaline._engine.state import ReadState
+from sagaline._engine.tables.messages import update_message
 from sagaline._engine.tables.runs import RunView
 from sagaline._model.events import RunReplaced, RunStarted
 from sagaline._model.ids import run_id_of
@@ -38,6 +41,10 @@ def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
     newest = state.run(request.workflow_id)
     if newest is not None and newest.request_id == request.request_id:  # its first run has been retired meanwhile
         return Joined(newest.workflow_id, newest.run_id)
+    if request.update:
+        receiver = state.receiver(request.workflow_id, update_message(request.update_id))
+        if receiver is not None:
+            return Joined(request.workflow_id, receiver)
     refusal = state.refusal(request.request_id)
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
@@ -81,12 +88,12 @@ def _conflict(name: str, request: StartRun, run: RunView, state: str) -> Rejecte
 
 
 def started_by(request: StartRun, now_ms: int) -> RunStarted:
-    """The first event of the run that a request asks for."""
+    """The first event of the run that a request asks for. With an update, that is what answers the request."""
     return RunStarted(
         request.workflow,
         request.input,
         request.request_id,
-        request.reply_to,
+        "" if request.update else request.reply_to,
         request.reply_partition,
         request.reply_when,
         parent_id=request.parent_id,

@@ -71,6 +71,12 @@ class Admission:
         if len(request.input) > limits.PAYLOAD_BYTES:
             message = f"Expected an input of at most {limits.PAYLOAD_BYTES} bytes but it has {len(request.input)}."
             return Failure("PayloadTooLarge", message, retryable=False)
+        if request.update and request.delay_ms:
+            message = (
+                f"Expected update {request.update!r} to come with a start that begins at once but it has a delay of "
+                f"{request.delay_ms} ms: start the run first, and update it when its code has begun."
+            )
+            return Failure("InvalidInput", limits.cut(message), retryable=False)
         self._payloads.require(sealed_inputs(request))
         if request.parent_run_id and (lost := self._lost(request)) is not None:
             return lost

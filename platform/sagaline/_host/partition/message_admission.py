@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sagaline._engine.decide import Rejected
@@ -21,6 +21,7 @@ from sagaline._runtime.messages.looking import NOT_BEGUN
 from sagaline.errors import InvalidInput, PayloadTooLarge, PayloadUnavailable
 
 Message = SignalRun | UpdateRun
+Validate = Callable[[HandlerDefinition, Any, Arguments, RunView], None]
 
 
 class Unfit(Exception):
@@ -46,31 +47,32 @@ class MessageAdmission:
 
         Of a workflow that this worker does not know no signal can be refused: they wait for one that does.
         """
-        try:
-            payload = self._payloads.open(*sealed_inputs(request)[0])
-            self._check(request, run, payload)
-            message_id = request.update_id if isinstance(request, UpdateRun) else request.request_id
-            return self._payloads.seal(message_input(run.run_id, message_id), payload)
-        except Unfit as unfit:
-            failure = unfit.failure
-        except (PayloadUnavailable, PayloadTooLarge) as error:
-            failure = Failure(type(error).__name__, cut(str(error)), retryable=False)
-        return Rejected(request.request_id, request.workflow_id, failure)
+        message_id = request.update_id if isinstance(request, UpdateRun) else request.request_id
+        place = message_input(run.run_id, message_id)
+        return _or_refusal(request, lambda: self._payloads.seal(place, self._fitting(request, run, self._validate)))
 
-    def _check(self, request: Message, run: RunView, payload: bytes) -> None:
+    def before_start(self, update: UpdateRun, run: RunView) -> Rejected | None:
+        """The refusal of an update whose run is yet to begin, for its name or arguments: there is no object to ask."""
+        found = _or_refusal(update, lambda: self._fitting(update, run, None))
+        return found if isinstance(found, Rejected) else None
+
+    def _fitting(self, request: Message, run: RunView, validate: Validate | None) -> bytes:
+        """The arguments, opened. Raises Unfit, PayloadUnavailable, BlobsUnavailable."""
+        payload = self._payloads.open(*sealed_inputs(request)[0])
         if len(payload) > PAYLOAD_BYTES and not self._payloads.has_blobs:
             text = f"Expected arguments of at most {PAYLOAD_BYTES:,} bytes but they have {len(payload):,}."
             raise Unfit("PayloadTooLarge", text)
         workflow = self._registry.workflows.get(run.workflow)
         if workflow is None:
             if isinstance(request, SignalRun):
-                return
+                return payload
             text = f"Expected workflow {run.workflow!r} to be registered with the worker but it is not."
             raise Unfit("UnknownWorkflow", text)
         name, handler = _handler(request, workflow)
         arguments = _arguments(handler, name, payload)
-        if handler.validator is not None:
-            self._validate(handler, handler.validator, arguments, run)
+        if validate is not None and handler.validator is not None:
+            validate(handler, handler.validator, arguments, run)
+        return payload
 
     def _validate(self, handler: HandlerDefinition, validator: Any, arguments: Arguments, run: RunView) -> None:
         """What a validator raises is the refusal, under its own name."""
@@ -90,6 +92,16 @@ class MessageAdmission:
         if value is NOT_BEGUN:
             text = f"Expected the run of {run.workflow_id!r} to have an object to ask but it has none (yet)."
             raise Unfit("RunNotBegun", text)
+
+
+def _or_refusal(request: Message, admit: Callable[[], bytes]) -> bytes | Rejected:
+    try:
+        return admit()
+    except Unfit as unfit:
+        failure = unfit.failure
+    except (PayloadUnavailable, PayloadTooLarge) as error:
+        failure = Failure(type(error).__name__, cut(str(error)), retryable=False)
+    return Rejected(request.request_id, request.workflow_id, failure)
 
 
 def _handler(request: Message, workflow: WorkflowDefinition) -> tuple[str, HandlerDefinition]:

@@ -52,6 +52,12 @@ def _signal_of(start: StartRun) -> SignalRun:
     return SignalRun(start.request_id, start.workflow_id, start.signal, start.signal_input)
 
 
+def _update_of(start: StartRun, run_id: str) -> UpdateRun:
+    address = (start.reply_to, start.reply_partition)
+    asked = (start.request_id, start.workflow_id, start.update_id, start.update, start.update_input)
+    return UpdateRun(*asked, *address, run_id, start.reply_when, start.waits_ms)
+
+
 class Code(NamedTuple):
     """What stands between a message and the run's code. ``before`` gives the positions without the input that is being
     handled."""
@@ -135,6 +141,12 @@ class Messages:
             message_id = update_message(request.update_id)
             self._ask(request, self._decided.receiver(request.workflow_id, message_id) or "", bool(decision))
 
+    def update_with(self, request: StartRun, run_id: str) -> None:
+        """The update that comes with a start, for the run that it has begun or was answered with. It is answered, or
+        refused, in place of the start."""
+        if not self._guard.given_up:
+            self.update(_update_of(request, run_id))
+
     def _ready(self, workflow_id: str, requests: Sequence[SignalRun | UpdateRun]) -> None:
         """What deciding on them needs is in memory. Raises NotResident."""
         if self._activations.has_blobs:
@@ -146,11 +158,16 @@ class Messages:
                 self._admission.require(new)
 
     def of_start(self, request: StartRun) -> list[Event] | Rejected:
-        """What a run receives with its start: nothing, a signal, or the refusal of it, and with that of the start."""
-        if not request.signal:
+        """What a run receives in its first record: nothing or a signal; or the refusal of that, or of the update that
+        is to follow, and with it that of the start."""
+        if not (request.signal or request.update):
             return []
         run_id, signal = run_id_of(request), _signal_of(request)
         run = new_run(request.workflow_id, run_id, started_by(request, 0), 0)
+        if request.update and (refusal := self._admission.before_start(_update_of(request, run_id), run)) is not None:
+            return refusal
+        if not request.signal:
+            return []
         admitted = self._admission.message(signal, run)
         if isinstance(admitted, Rejected):
             return admitted

@@ -98,5 +98,6 @@ def _batch(waiting: list[_Waiting]) -> Batch:
 
 
 def _answer(refusal: Refusal, request: Refusable) -> Answer:
-    reply = Reply(request.request_id, refusal.workflow_id, "", "refused", "", None, refusal.failure)
+    run_id = "" if isinstance(request, StartRun) else request.run_id
+    reply = Reply(request.request_id, refusal.workflow_id, run_id, "refused", "", None, refusal.failure)
     return Answer(request.reply_partition, request.reply_to, encode(reply))

@@ -12,7 +12,8 @@ def sealed_inputs(request: object) -> list[Sealed]:
     match request:
         case StartRun():
             run_id = run_id_of(request)
-            return [(input_of(run_id), request.input), (sent_message(run_id), request.signal_input)]
+            message = sent_message(run_id)
+            return [(input_of(run_id), request.input), (message, request.signal_input), (message, request.update_input)]
         case SignalRun(sender_run_id=sender, sender_step=step) if sender:  # a run has bound them to its step
             return [(step_input(sender, step), request.input)]
         case SignalRun() | UpdateRun() | QueryRun():  # a client to the message

@@ -59,6 +59,8 @@ class Starting:
             self._refuse(request, failure)
         elif (refusal := self._messages.of_joined(request, decision.run_id)) is not None:
             self._recorder.refuse(refusal, request)
+        elif request.update:
+            self._messages.update_with(request, decision.run_id)
         elif request.reply_to:
             self._ask(request, decision.run_id)
 
@@ -75,6 +77,8 @@ class Starting:
         self._begin(request, [decision.started, *received])
 
     def _begin(self, request: StartRun, events: Sequence[Event]) -> None:
+        """An update is another record of the same input, so the first carries the positions from before it here too:
+        the start that is read again finds its own run, and gives it the update."""
         self._recorder.refusals()
         before = self._decided.run(request.workflow_id)
         now = self._clock() if before is None else max(self._clock(), before.last_at + 1)  # runs of an id are in order
@@ -84,7 +88,9 @@ class Starting:
         emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
         for event in events:
             emitter.emit(event)
-        self._activations.activate(emitter)
+        self._activations.activate(emitter, self._progress.before if request.update else None)
+        if request.update:
+            self._messages.update_with(request, run_id_of(request))
 
     def _refuse(self, request: StartRun, failure: Failure) -> None:
         self._recorder.refuse(Rejected(request.request_id, request.workflow_id, failure), request)

@@ -19,6 +19,7 @@ def unfit(request: object) -> str | None:
     names: tuple[str, ...]
     if isinstance(request, StartRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.workflow, request.signal)
+        names = (*names, request.update, request.update_id)
     elif isinstance(request, SignalRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.signal)
         names = (*names, request.sender_id, request.sender_run_id)

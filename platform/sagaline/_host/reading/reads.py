@@ -159,7 +159,10 @@ class Reads:
             return _not_found(asker, run_id)
         status = RUNNING if not row.done else COMPLETED if row.failure is None else FAILED
         kind = "updated" if row.done else "accepted"
-        return Reply(asker.request_id, asker.workflow_id, run_id, kind, status, row.result, row.failure)
+        run = self._state.run_by_id(asker.workflow_id, run_id)
+        first = "" if run is None else run.first_run_id
+        ids = (asker.request_id, asker.workflow_id, run_id)
+        return Reply(*ids, kind, status, row.result, row.failure, first_run_id=first)
 
     def _answer_start(self, asker: Asker, request: StartRun, run_id: str) -> None:
         run = self._last(request.workflow_id, run_id)

@@ -10,12 +10,14 @@ from sealing import encrypted
 from virtual_host import VirtualHost, eventually, options_of, registry_of, virtual_host
 from virtual_time import virtual
 
-from sagaline import workflow
+from sagaline import ApplicationError, workflow
 from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.messages import Messages
 from sagaline._host.partition.starting import Starting
 from sagaline._log import DEADLETTERS, HISTORY
+from sagaline._model.events import RunStarted
 from sagaline._model.ids import run_id_of
-from sagaline._model.records import History, Reply, StartRun
+from sagaline._model.records import History, Refusals, Reply, StartRun
 from sagaline._payloads import Sealer
 from sagaline._payloads.places import input_of
 
@@ -31,7 +33,27 @@ async def quick(number: int) -> int:
     return number
 
 
-REGISTRY = registry_of([naps, quick], [])
+@workflow
+class Till:
+    def __init__(self) -> None:
+        self.total = 0
+
+    @workflow.update
+    def add(self, number: int) -> int:
+        self.total += number
+        return self.total
+
+    @add.validator
+    def check(self, number: int) -> None:
+        if number < 0:
+            raise ApplicationError("only upwards", type="Negative")
+
+    @workflow.run
+    async def run(self) -> None:
+        await asyncio.sleep(1_000)
+
+
+REGISTRY = registry_of([naps, quick, Till.run], [])
 
 
 def ask(world: VirtualHost, fn: Any, number: int, **fields: Any) -> str:
@@ -140,6 +162,41 @@ def test_a_run_is_replaced_in_two_records_of_one_command(lost_between: bool) -> 
                     (False, 1),
                     (True, 2),
                 ]
+                assert world.claims() == [1 + len(lost)]
+                assert not world.records(DEADLETTERS, 0)
+
+    check()
+
+
+@pytest.mark.parametrize("number", [5, -5], ids=["accepted", "refused"])
+@pytest.mark.parametrize("lost_between", [False, True], ids=["in one go", "lost between the two records"])
+def test_an_update_with_a_start_is_a_second_record_of_one_command(number: int, lost_between: bool) -> None:
+    @virtual
+    async def check() -> None:
+        update, lost = Messages.update_with, []
+
+        def update_or_lose(self: Messages, request: Any, run_id: str) -> None:
+            if lost_between and not lost:
+                lost.append(request)
+                self._guard.lose(Lost(Kind.ENGINE, "between the two records"))
+            update(self, request, run_id)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Messages, "update_with", update_or_lose)
+            async with virtual_host(REGISTRY, options_of()) as world:
+                update_of = {"update": "add", "update_id": "u", "update_input": b"[%d]" % number}
+                asked = world.start(Till.run, "w", reply_when="completed", **update_of)
+                reply = await world.answer(asked)
+                assert reply.run_id == run_id_of(StartRun(asked, "w", "Till", b""))
+                assert reply.kind == ("updated" if number > 0 else "refused")
+                records = [one for one in world.records(HISTORY, 0) if isinstance(one, History | Refusals)]
+                assert [one.commands_position for one in records] == [0, 1]
+                first, second = records
+                assert isinstance(first, History)
+                assert isinstance(first.events[0], RunStarted)
+                assert isinstance(second, History if number > 0 else Refusals)
+                await asyncio.sleep(100)
+                assert world.answers(asked) == [reply], "the update alone answers"
                 assert world.claims() == [1 + len(lost)]
                 assert not world.records(DEADLETTERS, 0)
 
