@@ -115,3 +115,17 @@ async def test_a_signal_with_the_start(sagaline_env: MakeEnvironment) -> None:
     async with sagaline_env(workflows=[first_signal]) as env:
         handle = await env.client.start(first_signal, id="a", signal=added.of(3))
         assert await handle.result() == 3
+
+
+async def test_an_update_with_the_start(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=[Counter]) as env:
+        counter = env.client.with_start(Counter.run, 5, id="c")
+        with pytest.raises(RequestRefused, match="only upwards") as refused:
+            await counter.execute_update(Counter.add, -1)
+        assert refused.value.run_id == counter.handle.run_id
+        assert await counter.handle.query(Counter.value) == 5
+        assert await counter.execute_update(Counter.add, 2, id="once") == 7
+        begun = await env.client.with_start(Counter.run, 5, id="c").start_update(Counter.add, 2, id="once")
+        assert await begun.result() == 7
+        await counter.handle.signal(Counter.close)
+        assert await counter.handle.result() == 7
