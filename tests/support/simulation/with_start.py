@@ -23,7 +23,7 @@ class UpdatesWithStart:
         self._draw, self._broker, self._repeats = draw, broker, repeats
 
     def begin(self, within_s: float) -> None:
-        """Plans what they ask for, in two of three worlds."""
+        """Plans what they ask for, in two of three of their worlds."""
         draw = self._draw
         for number in range(draw.choice([0, 2, 6])):
             workflow_id, at = f"with-{number}", draw.uniform(0, within_s * 0.6)
