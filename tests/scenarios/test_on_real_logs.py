@@ -19,7 +19,7 @@ from sagaline._model.records import Claim, History
 from scenarios import ALL, SEED, some_records
 
 NUMBERS = sorted({one.number for one in ALL.values()})
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1_800)  # there to end what hangs
 
 
 @pytest.fixture(scope="module")

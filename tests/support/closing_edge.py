@@ -121,7 +121,7 @@ async def runs_of(client: Client, workflow_id: str) -> list[tuple[Description, l
     """Waits for the end; then the runs of the chain, each as it stands with its events."""
     handle = client.handle(workflow_id)
     try:
-        await handle.result(120)
+        await handle.result(600)
     except RunError:
         pass
     last = await handle.describe()

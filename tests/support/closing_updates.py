@@ -84,7 +84,7 @@ async def ask_all(handle: RunHandle[Any], ending: str, chance: random.Random) ->
 async def ask(handle: RunHandle[Any], number: int, told: Told) -> None:
     """One call, and what came of it."""
     try:
-        told.answered[number] = await handle.execute_update(Desk.double, number, id=str(number), timeout=120)
+        told.answered[number] = await handle.execute_update(Desk.double, number, id=str(number), timeout=600)
     except UpdateError as error:
         told.cut_off[number] = error.type
     except RequestRefused as refusal:

@@ -104,7 +104,7 @@ async def fifty(client: Client) -> list[int]:
     assert len(await events_of(client, "till")) == 1, "a refusal leaves no event"
     answers = await asyncio.gather(*(till.execute_update(Till.deposit, 5, id="same") for _ in range(50)))
     await till.signal(Till.close)
-    assert await till.result(30) == 5
+    assert await till.result(600) == 5
     assert await till.execute_update(Till.deposit, 5, id="same") == 5
     events = await events_of(client, "till")
     assert sum(isinstance(event, UpdateAccepted) for event in events) == 1
@@ -121,7 +121,7 @@ async def cut_off(client: Client) -> list[object]:
         await chain.signal(Chain.go_on)
         for _ in range(2):
             with pytest.raises(UpdateError, match=r"'hang'.* while its handler was at work") as told:
-                await hang.result(30)
+                await hang.result(600)
             seen.append(told.value.type)
     seen.append(await chain.execute_update(Chain.ask, id="ask 0"))
     with pytest.raises(RequestRefused) as refusal:
@@ -169,7 +169,7 @@ async def stricter_takes_over(client: Client) -> None:
             assert refusal.type == "Stricter"
             refused.add(amount)
     await till.signal(Till.close)
-    assert await till.result(30) == sum(answered)
+    assert await till.result(600) == sum(answered)
     events = await events_of(client, "till")
     accepted = {int(event.update_id) for event in events if isinstance(event, UpdateAccepted)}
     assert accepted == answered

@@ -49,7 +49,7 @@ async def eventually_status(handle: RunHandle[Any], status: str) -> None:
 async def events_of(client: Client, workflow_id: str) -> list[Event]:
     """The run's events as they stand on the log."""
     reads = client._link.reads
-    answer = await reads.read(reads.request(workflow_id, "", "history"), 30)
+    answer = await reads.read(reads.request(workflow_id, "", "history"), 240)
     records = [decode(value) for value in answer.reply.records]
     return [event for record in records if isinstance(record, History) for event in record.events]
 

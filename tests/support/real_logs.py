@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -23,11 +24,12 @@ from forked_workers import DIED, OUTPUT, Job
 from harness import make_namespace
 from three_modes import CACHE_OF_ZERO, NORMAL, Mode, Run, histories_at, killed, outcome_of
 
-from sagaline import Client
+from sagaline import Client, RunHandle
+from sagaline.client.handle import DEFAULT_TIMEOUT
 from scenarios import OnLogs
 
 _HASH_SEEDS = ("1", "2")
-_LIMIT_S = 240.0
+_LIMIT_S = 600.0
 _AT_ONCE = 6
 
 
@@ -60,11 +62,16 @@ class Nursery:
 class Nurseries:
     """One for the first worker of a trial, one for the next, whose sets have another order."""
 
+    def __init__(self) -> None:
+        self._patience = ExitStack()
+
     def __enter__(self) -> Nurseries:
+        self._patience.enter_context(patience())
         self._all = [Nursery(seed) for seed in _HASH_SEEDS]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._patience.close()
         for nursery in self._all:
             nursery.close()
 
@@ -85,6 +92,28 @@ async def ended(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Requests wait for as long as a trial may take, in place of 30 seconds: where many share a machine, a worker that
+    comes after a kill takes its time."""
+    before: list[tuple[Any, Any, Any]] = []
+    for method in [*vars(RunHandle).values(), *vars(Client).values()]:
+        named, placed = getattr(method, "__kwdefaults__", None), getattr(method, "__defaults__", None)
+        if DEFAULT_TIMEOUT in [*(named or {}).values(), *(placed or ())]:
+            before.append((method, named, placed))
+            method.__kwdefaults__ = {name: _patient(value) for name, value in (named or {}).items()}
+            method.__defaults__ = tuple(map(_patient, placed or ()))
+    try:
+        yield
+    finally:
+        for method, named, placed in before:
+            method.__kwdefaults__, method.__defaults__ = named, placed
+
+
+def _patient(default: Any) -> Any:
+    return _LIMIT_S if default == DEFAULT_TIMEOUT else default
 
 
 class Trial:

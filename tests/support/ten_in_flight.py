@@ -54,7 +54,7 @@ def scenario_of(scenario: Scenario) -> Callable[[Client], Any]:
         watching.count_anew()  # on Python 3.11 the second net looks at samples: at the first of all runs
         handle = await client.start_by_name("order", "shelf", id="order")
         try:
-            return await handle.result(120, on_parked=on_parked)
+            return await handle.result(600, on_parked=on_parked)
         except RunParkedError:
             failure = (await handle.describe()).failure
             assert failure is not None

@@ -84,7 +84,7 @@ _PATCH_AT = 2
 async def scenario(client: Client) -> str:
     """One run."""
     handle = await client.start_by_name("walk", "o", id="walk")
-    return str(await handle.result(120))
+    return str(await handle.result(600))
 
 
 def code_of(before: int, after: int) -> Code:
