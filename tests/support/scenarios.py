@@ -1,4 +1,7 @@
-"""The scenarios of SEMANTICS.md, section 6, that run on every log: what workers know, what a client does, the oracle."""
+"""The scenarios of SEMANTICS.md, section 6, that run on every log: what workers know, what a client does, the oracle.
+
+Number 11 is not there: a person pauses a run.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import closing_edge
 import closing_updates
 import counted_updates
 import fan_outs
+import paused_runs
 import ten_in_flight
 import versioning_walk
 from three_modes import NORMAL, Code, Outcome, Run, Scenario, run_in
@@ -109,6 +113,13 @@ def _all() -> list[OnLogs]:
         OnLogs(9, one.name, ten.code_of(one), ten.scenario_of(one), ten.check_of(one), partial(ten.kills_of, one))
         for one in ten.SCENARIOS
     ]
+    same = as_normal(paused_runs.CODE, paused_runs.scenario)
+
+    def check_pause(number: int, run: Run) -> None:
+        same(number, run)
+        paused_runs.check_pause(run)
+
+    found.append(OnLogs(11, "a pause", paused_runs.CODE, paused_runs.scenario, check_pause))
     return found
 
 

@@ -35,6 +35,7 @@ _WHAT = {
     7: "fan-out",
     8: "versioning walk",
     9: "ten that are not deterministic",
+    11: "pause and resume",
 }
 _EVERY_UP_TO = 100
 """A worker is killed after every record of a history of so many; of a longer one, after ``_OF_LONG`` of them."""

@@ -6,11 +6,13 @@ import asyncio
 import uuid
 from collections import Counter
 
+import paused_runs
 import pytest
 from commands import command
 from harness import events_of, eventually_async, running
+from three_modes import NORMAL, Code, in_each_mode, run_in
 
-from sagaline import Description, RequestRefused, RequestTimeout, Retry, RunError, RunHandle, activity, workflow
+from sagaline import Client, Description, RequestRefused, RequestTimeout, Retry, RunError, RunHandle, activity, workflow
 from sagaline._model import events as e
 
 done: Counter[str] = Counter()
@@ -118,18 +120,20 @@ async def test_what_runs_may_end_and_its_result_waits() -> None:
         assert (await handle.describe()).paused_at is None
 
 
-async def test_no_attempt_begins_while_a_run_is_paused_and_the_next_does_after() -> None:
-    async with running(url(), WORKFLOWS, ACTIVITIES) as (_, client):
+def test_no_attempt_begins_while_a_run_is_paused_and_the_next_does_after() -> None:
+    async def scenario(client: Client) -> str:
         handle = await client.start(retries, id="a")
         await eventually_async(lambda: _true(done["second"] == 1))
         await handle.pause("wait")
         gates["second"].set()
         await seen(handle, e.ActivityAttemptFailed, client)
-        await asyncio.sleep(0.1)  # ten times the pause between attempts: it falls due, and does not begin
+        await asyncio.sleep(60)  # of the virtual clock: the next attempt falls due, and does not begin
         assert done["second"] == 1
         await handle.resume("go on")
-        assert await handle.result(20) == "second"
-        assert done["second"] == 2
+        return await handle.result(20)
+
+    assert run_in(NORMAL, Code(WORKFLOWS, ACTIVITIES), scenario).outcome.returned == "second"
+    assert done["second"] == 2
 
 
 async def _true(value: bool) -> bool:
@@ -190,7 +194,7 @@ async def test_a_termination_acts_at_once_and_ended_runs_are_refused() -> None:
 
 async def test_another_worker_leaves_a_paused_run_alone(tmp_path: object) -> None:
     link = f"sqlite:///{tmp_path}/log.db?partitions=1"
-    async with running(link, WORKFLOWS, ACTIVITIES) as (_, client):
+    async with running(link, WORKFLOWS, ACTIVITIES, stop_grace="20ms") as (_, client):
         handle = await client.start(two_steps, id="a")
         await seen(handle, e.ActivityScheduled, client)
         await eventually_async(lambda: _true(done["first"] == 1))
@@ -200,7 +204,7 @@ async def test_another_worker_leaves_a_paused_run_alone(tmp_path: object) -> Non
     async with running(link, WORKFLOWS, ACTIVITIES, replay_always=True) as (_, client):
         handle = client.handle("a")
         assert (await handle.describe()).pause_reason == "wait"
-        await asyncio.sleep(0.1)
+        assert await client.execute(sleeps, id="b") == "awake"  # its attempt would have begun before that
         assert done["first"] == 1
         asked = ["--log", link]
         assert (await command("resume", "a", "--reason", "go on", "--by", "bob", *asked)).out == "a goes on.\n"
@@ -220,3 +224,32 @@ async def test_the_command_line_pauses_and_shows_it(tmp_path: object) -> None:
         assert "running, paused" in (await command("list", *asked)).out
         assert (await command("show", "a", "--json", *asked)).json["paused_by"] == "ann"
         await handle.terminate("enough")
+
+
+def test_in_each_mode_with_a_child_that_ends_meanwhile() -> None:
+    outcomes = in_each_mode(paused_runs.CODE, paused_runs.scenario, partitions=2)
+    assert outcomes["normal"].returned == ["own", "of the child"]
+    assert outcomes["normal"].effects == {"held": 2, "quick": 2}
+    paused_runs.check_pause(run_in(NORMAL, paused_runs.CODE, paused_runs.scenario))
+
+
+async def test_retention_leaves_a_paused_run_alone(log_url: str) -> None:
+    async with running(log_url, WORKFLOWS, ACTIVITIES, retention="1s", stop_grace="20ms") as (_, client):
+        paused, ended = await client.start(two_steps, id="a"), await client.start(sleeps, id="b")
+        await paused.pause("wait")
+        for gate in ("first", "second"):
+            gates.setdefault(gate, asyncio.Event()).set()
+        await ended.result(60)
+        await eventually_async(lambda: _is_gone(ended), 120)
+        assert (await paused.describe()).pause_reason == "wait"
+        await paused.resume("go on")
+        assert await paused.result(60) == ["first", "second"]
+        await eventually_async(lambda: _is_gone(paused), 120)
+
+
+async def _is_gone(handle: RunHandle[object]) -> bool:
+    try:
+        await handle.describe()
+    except RequestRefused as refusal:
+        return refusal.type == "WorkflowNotFound"
+    return False
