@@ -180,7 +180,7 @@ class State:
     def remove_run(self, run: RunRow) -> None:
         """A run is retired: all but its records goes."""
         self.drop_steps(run)
-        if run.signals_received or run.updates_received or run.cancel_requested:
+        if run.signals_received or run.updates_received or run.commands_received:
             self.signals.drop_all(run)
             self.updates.drop_all(run.run_id)
             self.messages.drop_all(run.workflow_id, run.run_id)

@@ -144,6 +144,7 @@ class RunResumed(msgspec.Struct, frozen=True, gc=False):
     """The run goes on with what has arrived since it was parked."""
 
     owner: str
+    request_id: str = ""
     version: int = 1
 
 

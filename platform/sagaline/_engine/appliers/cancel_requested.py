@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sagaline._engine.family import report_message
 from sagaline._engine.state import State
-from sagaline._engine.tables.messages import cancel_message
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import CancelRequested
 
@@ -12,5 +11,5 @@ from sagaline._model.events import CancelRequested
 def apply(state: State, run: RunRow, event: CancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.cancel_requested = True
-    state.messages.put(run.workflow_id, run.run_id, cancel_message(event.request_id))
+    state.messages.put_command(run, event.request_id)
     report_message(state, run, event)

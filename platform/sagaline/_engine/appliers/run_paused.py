@@ -11,5 +11,6 @@ from sagaline._model.events import RunPaused
 def apply(state: State, run: RunRow, event: RunPaused) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.paused_at = run.last_at
-    run.pause_reason, run.paused_by, run.pause_request = event.reason, event.by, event.request_id
+    run.pause_reason, run.paused_by = event.reason, event.by
+    state.messages.put_command(run, event.request_id)
     state.changes.call_for(HoldActivities(run.run_id))

@@ -13,3 +13,5 @@ def apply(state: State, run: RunRow, event: RunResumed) -> None:
     run.status = RUNNING
     run.failure = None
     run.parked_at = None
+    if event.request_id:
+        state.messages.put_command(run, event.request_id)

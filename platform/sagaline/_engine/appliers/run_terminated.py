@@ -15,4 +15,5 @@ def apply(state: State, run: RunRow, event: RunTerminated) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.failure = Failure("Terminated", event.reason, CANCELLED_KIND)
     run.ended_by = event.request_id
+    state.messages.put_command(run, event.request_id)
     close_run(state, run, TERMINATED)

@@ -10,7 +10,8 @@ from sagaline._model.events import RunUnpaused
 
 def apply(state: State, run: RunRow, event: RunUnpaused) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    run.paused_at, run.unpause_request = None, event.request_id
+    run.paused_at = None
     run.pause_reason = run.paused_by = ""
+    state.messages.put_command(run, event.request_id)
     if run.open_steps:
         state.changes.call_for(StartActivities(run.run_id))

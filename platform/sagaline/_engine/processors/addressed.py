@@ -5,8 +5,9 @@ from __future__ import annotations
 from sagaline._engine.chains import last_of_chain
 from sagaline._engine.processors.decisions import Rejected, rejected
 from sagaline._engine.state import ReadState
+from sagaline._engine.tables.messages import command_message, update_message
 from sagaline._engine.tables.runs import RunView
-from sagaline._model.records import CancelRun, RetryRun, RunControl, SignalRun, UpdateRun
+from sagaline._model.records import RetryRun, RunControl, SignalRun, UpdateRun
 
 RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
@@ -17,17 +18,25 @@ def meant(state: ReadState, request: RunCommand) -> RunView | None:
     return last_of_chain(state, request.workflow_id, request.run_id)
 
 
-def recipient(
-    state: ReadState, request: SignalRun | UpdateRun | CancelRun, message_id: str
-) -> RunView | Rejected | None:
-    """The run that a message is for. None when a run of the workflow id has received it, also when that has ended; the
-    same refusal again for a request that was refused."""
-    if state.receiver(request.workflow_id, message_id) is not None:
+def recipient(state: ReadState, request: RunCommand) -> RunView | Rejected | None:
+    """The run that a command is for, open and not held. None when a run of the workflow id has received it, whatever
+    has become of that run since; the same refusal again for one that was refused.
+
+    Every processor of a command to a run begins with this: whoever has lost the answer asks again by the same id.
+    """
+    if state.receiver(request.workflow_id, _message_id(request)) is not None:
         return None
     refusal = state.refusal(request.request_id)
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
     return addressed(state, request)
+
+
+def _message_id(request: RunCommand) -> str:
+    """The id by which the applier of the command's event notes it."""
+    if isinstance(request, SignalRun):
+        return request.request_id
+    return update_message(request.update_id) if isinstance(request, UpdateRun) else command_message(request.request_id)
 
 
 def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected
 from sagaline._engine.state import ReadState
-from sagaline._engine.tables.messages import cancel_message
 from sagaline._model.events import CancelRequested
 from sagaline._model.records import CancelRun
 
@@ -14,7 +13,7 @@ def process(state: ReadState, request: CancelRun, now_ms: int) -> Decision:
     """Once is enough: another request adds nothing, but that of another run, which is told of it. One that comes again,
     its answer lost, is known by its id, also when the run has ended as it was asked to, or has gone on as another; one
     that was refused is refused again."""
-    run = recipient(state, request, cancel_message(request.request_id))
+    run = recipient(state, request)
     if run is None:
         return []
     if isinstance(run, Rejected):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
 from sagaline._engine.state import ReadState
+from sagaline._model.events import RunResumed
 from sagaline._model.records import PARKED, RetryRun
 
 
 def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
-    """Nothing to record for a run that is parked: resuming it does. Rejected when it is not."""
-    run = addressed(state, request)
+    """The host emits the event with its own name, if the code can follow the run. Nothing for a request that has been
+    done, also when the run has parked again or ended since; rejected when the run is not parked."""
+    run = recipient(state, request)
+    if run is None:
+        return []
     if isinstance(run, Rejected):
         return run
     if run.status != PARKED:
@@ -19,4 +23,4 @@ def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
     if run.paused_at is not None:
         message = f"Expected a run of workflow id {request.workflow_id!r} that is not paused: resume it first."
         return rejected(request.request_id, request.workflow_id, "RunPaused", message)
-    return []
+    return [RunResumed("", request.request_id)]

@@ -14,7 +14,7 @@ from sagaline._model.tokens import PREFIX, message_of
 def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
     """Empty for a signal that a run of the workflow id has received, also when that has ended; the same refusal again
     for one that was refused. A parked run receives signals and handles them when it goes on."""
-    run = recipient(state, request, request.request_id)
+    run = recipient(state, request)
     if run is None:
         return []
     if isinstance(run, Rejected):

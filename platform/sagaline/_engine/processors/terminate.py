@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._engine.processors.addressed import addressed, meant
+from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected
 from sagaline._engine.state import ReadState
 from sagaline._model.events import RunTerminated
@@ -11,8 +11,7 @@ from sagaline._model.records import TerminateRun
 
 def process(state: ReadState, request: TerminateRun, now_ms: int) -> Decision:
     """Ends the run, whatever it does. The same request again has the same answer."""
-    newest = meant(state, request)
-    if newest is not None and newest.ended_by == request.request_id:
+    run = recipient(state, request)
+    if run is None:
         return []
-    run = addressed(state, request)
     return run if isinstance(run, Rejected) else [RunTerminated(request.request_id, request.reason)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
 from sagaline._engine.state import ReadState
-from sagaline._engine.tables.messages import update_message
 from sagaline._model.events import UpdateAccepted
 from sagaline._model.limits import UPDATES_OPEN
 from sagaline._model.records import PARKED, UpdateRun
@@ -17,7 +16,7 @@ def process(state: ReadState, request: UpdateRun, now_ms: int) -> Decision:
 
     A parked run takes no updates: its code, and with it the validator, may be what has to be fixed.
     """
-    run = recipient(state, request, update_message(request.update_id))
+    run = recipient(state, request)
     if run is None:
         return []
     if isinstance(run, Rejected):

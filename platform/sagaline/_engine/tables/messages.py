@@ -1,4 +1,4 @@
-"""Messages that a run has received, by their ids: each counts once, however often it comes.
+"""Messages and commands that a run has received, by their ids: each counts once, however often it comes.
 
 Ids are looked up by workflow id, not by run: a message that comes again when the run has ended, and another of its id
 has begun, was handled by the earlier one. The second index finds those of a run when it is retired.
@@ -7,6 +7,7 @@ has begun, was handled by the earlier one. The second index finds those of a run
 from __future__ import annotations
 
 from sagaline._engine.changes import Changes
+from sagaline._engine.tables.runs import RunRow
 
 PREFIX, OF_RUN_PREFIX = b"d/", b"i/"
 
@@ -16,9 +17,9 @@ def update_message(update_id: str) -> str:
     return f"update/{update_id}"
 
 
-def cancel_message(request_id: str) -> str:
-    """The id of a request to stop among the messages."""
-    return f"cancel/{request_id}"
+def command_message(request_id: str) -> str:
+    """The id of a command to a run among the messages: that to cancel, terminate, pause, resume or retry it."""
+    return f"command/{request_id}"
 
 
 def message_key(workflow_id: str, message_id: str) -> bytes:
@@ -46,6 +47,11 @@ class Messages:
         """A run has received a message."""
         self._changes.put(message_key(workflow_id, message_id), run_id.encode())
         self._changes.put(_of_run_prefix(run_id) + message_id.encode(), b"")
+
+    def put_command(self, run: RunRow, request_id: str) -> None:
+        """What a command asks for is done."""
+        run.commands_received = True
+        self.put(run.workflow_id, run.run_id, command_message(request_id))
 
     def drop_all(self, workflow_id: str, run_id: str) -> None:
         """The run is retired. A message that a later run has received too stays known."""

@@ -73,8 +73,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     paused_at: int | None = None
     pause_reason: str = ""
     paused_by: str = ""
-    pause_request: str = ""  # the one that has paused it last, kept: it may be asked again
-    unpause_request: str = ""
+    commands_received: bool = False  # to cancel, terminate, pause, resume or retry it
 
     @property
     def closed(self) -> bool:

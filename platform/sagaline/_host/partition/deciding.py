@@ -45,7 +45,7 @@ from sagaline._model.records import (
 )
 from sagaline._payloads import Later, NotResident
 
-Question = ReadRun | StartRun | RunControl | SignalRun | QueryRun | UpdateRun
+Question = ReadRun | StartRun | RunControl | RetryRun | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
 RunInput = RunControl | ActivityResult | ChildReport | TimerDue
 
@@ -123,6 +123,10 @@ class Deciding:
         if isinstance(decision, Rejected):
             self._recorder.refuse(decision, request)
             return
+        if not decision:  # it was done before
+            if request.reply_to:
+                self._outside.ask(request, request.run_id)
+            return
         run = self._decided.run(request.workflow_id)
         if run is None:
             raise ProtocolError("a run is to be retried that is not there")
@@ -131,7 +135,7 @@ class Deciding:
         self._quarantine.release(run.workflow_id, run.run_id)
         reply = Reply(request.request_id, run.workflow_id, run.run_id, "accepted", RUNNING)
         answer = Answer(request.reply_partition, request.reply_to, encode(reply)) if request.reply_to else None
-        self.take_up(run, lambda run: self._activations.resume(run, answer))
+        self.take_up(run, lambda run: self._activations.resume(run, request.request_id, answer))
         for effect in self._durable.open_steps(run):  # what came of them while it was left alone was not heard
             self._outside.releasing.effect(effect)
         if run.status == PARKED and run.failure is not None:

@@ -25,6 +25,7 @@ from sagaline._model.records import (
     QueryRun,
     ReadRun,
     Reply,
+    RetryRun,
     RunControl,
     SignalRun,
     StartRun,
@@ -32,7 +33,7 @@ from sagaline._model.records import (
 )
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | RunControl | SignalRun | QueryRun | UpdateRun
+Request = ReadRun | StartRun | RunControl | RetryRun | SignalRun | QueryRun | UpdateRun
 
 
 class _Question(NamedTuple):
@@ -129,7 +130,7 @@ class Reads:
         if isinstance(request, SignalRun | QueryRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
-        if isinstance(request, RunControl):
+        if isinstance(request, RunControl | RetryRun):
             answer = partial(self._outcome, asker, question.run_id, "accepted")
             self._delivery.send(Answer(asker, answer, question.run_id))
             return

@@ -224,10 +224,10 @@ class Activations:
         self._run_code(emitter, positions, lambda: found.unwritten)
         self.begin_pending(run.workflow_id, positions)
 
-    def resume(self, run: RunView, answer: Effect | None = None) -> None:
+    def resume(self, run: RunView, request_id: str = "", answer: Effect | None = None) -> None:
         """A parked run goes on if this worker's code can follow it; else it stays as it is.
 
-        ``answer`` is released when it is durable that the run goes on.
+        ``request_id`` asks for it, and ``answer`` is released when it is durable that the run goes on.
         """
         if run.status != PARKED or run.paused_at is not None:
             return  # it was otherwise when its payloads began to be fetched
@@ -239,7 +239,7 @@ class Activations:
                 self._park(Emitter(self._state, run, at_ms), bug)
             return
         emitter = Emitter(self._state, run, at_ms)
-        emitter.emit(RunResumed(self._options.member_id))
+        emitter.emit(RunResumed(self._options.member_id, request_id))
         if answer is not None:
             self._state.changes.call_for(answer)
         self._run_code(emitter, None, lambda: commands)
