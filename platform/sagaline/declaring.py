@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from sagaline._runtime import checks, children
+from sagaline._runtime.attributes import SearchValue, memo_bytes, search_of
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
 from sagaline._runtime.context import current_instance, refuse_in_side_effect, require_instance
@@ -54,14 +55,21 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
         return result
 
     def options(
-        self, *, id: str | None = None, parent_close: ParentClose | None = None, id_reuse: IdReuse | None = None
+        self,
+        *,
+        id: str | None = None,
+        parent_close: ParentClose | None = None,
+        id_reuse: IdReuse | None = None,
+        memo: Mapping[str, Any] | None = None,
+        search_attributes: Mapping[str, SearchValue] | None = None,
     ) -> Workflow[P, R]:
         """The same workflow with other options as a child: ``await pay.options(id="pay-42")(order)``.
 
         ``id``: the child's workflow id, by default one of its own made of the parent's run and the step's number. When
         a run of it is open the child is refused. ``parent_close``: what becomes of the child when its parent ends
         first: it is terminated (the default), asked to stop ("request_cancel"), or goes on ("abandon"). ``id_reuse``:
-        what happens when the newest run of the id has ended, by default "allow". Raises ConfigurationError.
+        what happens when the newest run of the id has ended, by default "allow". ``memo`` and ``search_attributes``: as
+        for a start; a child does not get its parent's by itself. Raises ConfigurationError, InvalidInput.
         """
         before, place = self._definition.child, caller()
         changed = replace(
@@ -69,6 +77,8 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
             id=before.id if id is None else checks.child_id(id, place),
             parent_close=checks.one_of(parent_close or before.parent_close, PARENT_CLOSE, "parent_close", place),
             id_reuse=checks.one_of(id_reuse or before.id_reuse, ID_REUSE, "id_reuse", place),
+            memo=memo_bytes(memo, before.memo),
+            search_attributes=search_of(search_attributes, before.search_attributes),
         )
         return type(self)(replace(self._definition, child=changed))
 

@@ -21,6 +21,7 @@ from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
 from sagaline._runtime.durations import Duration, seconds
 from sagaline._runtime.handlers import DYNAMIC
+from sagaline.about_run import AboutRun
 from sagaline.child_handle import ChildHandle
 from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
@@ -65,7 +66,7 @@ class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
         return f"[{run.workflow_id}] {msg}", kwargs
 
 
-class _WorkflowNamespace(OtherRuns):
+class _WorkflowNamespace(OtherRuns, AboutRun):
     """``workflow``: the decorator, and what workflow code may ask."""
 
     logger: logging.LoggerAdapter[logging.Logger] = _ReplaySilentLogger(logging.getLogger("sagaline.workflow"), {})

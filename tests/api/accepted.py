@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import assert_type
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_type
 from uuid import UUID
 
 from sagaline import (
@@ -238,6 +238,11 @@ async def use() -> None:
     worker = Worker("memory://x", workflows=[fulfil, plain], activities=[reserve, charge, payments.pay, Payments.rate])
     async with worker, await Client.connect("memory://x") as client:
         handle = await client.start(fulfil, Order("1"), id="order-1")
+        given: dict[str, int] = {"tier": 2}
+        await client.start(fulfil, Order("1"), id="o", memo={"note": Order("1")}, search_attributes=given)
+        await client.execute_by_name("x", id="o", search_attributes={"tags": ["a"], "due": datetime.now(UTC)})
+        assert_type((await client.runs(search_attributes={"tier": 2, "gift": True}))[0].workflow_id, str)
+        assert_type((await handle.describe()).memo, dict[str, Any])
         assert_type(await handle.result(), int)
         assert_type(await client.execute(fulfil, Order("1"), True, id="order-2"), int)
         assert_type(await client.execute(plain, id="p"), None)

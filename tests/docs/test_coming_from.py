@@ -94,6 +94,22 @@ async def test_exceptions_that_fail_a_run(sagaline_env: MakeEnvironment) -> None
         assert caught.value.type == "KeyError"
 
 
+@workflow
+async def remembers() -> dict[str, Any]:
+    workflow.upsert_memo({"seen": True})
+    workflow.upsert_search_attributes({"stage": "done", "tier": None})
+    return workflow.memo() | {"tier": workflow.search_attributes().get("tier", 0)}
+
+
+async def test_memo_and_search_attributes(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=[remembers]) as env:
+        given: dict[str, Any] = {"memo": {"by": "Ann"}, "search_attributes": {"tier": 2, "customer": "Bob"}}
+        assert await env.client.execute(remembers, id="m", **given) == {"by": "Ann", "seen": True, "tier": 0}
+        (found,) = await env.client.runs(search_attributes={"customer": "Bob", "stage": "done"})
+        assert found.workflow_id == "m"
+        assert (await env.client.handle("m").describe()).memo == {"by": "Ann", "seen": True}
+
+
 @workflow(name="doubling.v1")
 async def named(number: int) -> int:
     return await twice(number)

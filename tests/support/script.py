@@ -46,7 +46,8 @@ def setup_of(code: Any, **options: Any) -> Setup:
 
 
 class Script:
-    """A run and its history. ``flags``: those of its first record. ``rebuilds``: no instance is kept in memory."""
+    """A run and its history. ``flags``: those of its first record. ``rebuilds``: no instance is kept in memory. ``given``: with
+    its start."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Script:
         setup: Setup | None = None,
         bounds: Bounds | None = None,
         rebuilds: bool = False,
+        given: tuple[Event, ...] = (),
     ) -> None:
         self.setup = setup or setup_of(code, **({} if bounds is None else {"bounds": bounds}))
         self.flags, self.rebuilds = flags, rebuilds
@@ -64,7 +66,7 @@ class Script:
         self.history: list[History] = []
         self.now_ms = 1_000
         self.commands: list[Command] = []
-        self.step(e.RunStarted(code.name, arguments, "q", "", 0, ""))
+        self.step(e.RunStarted(code.name, arguments, "q", "", 0, ""), *given)
 
     def step(self, *jobs: Event, after_ms: int = 1) -> list[Command]:
         """One activation; returns the commands."""

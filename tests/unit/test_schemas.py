@@ -18,6 +18,7 @@ from schema_docs import PAGE, render
 
 from sagaline._engine.appliers import APPLIERS
 from sagaline._model import events, records
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import UnreadableRecord, decode, encode, fingerprint
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.keys import murmur2, partition_of
@@ -34,28 +35,29 @@ def newest_vector(name: str) -> bytes:
     return FROZEN[f"{name}.v{VERSIONS[name]}"]
 
 
+FAILURE = Failure("CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why"))
+RETRY = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
+ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
+
+
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
-    failure = Failure(
-        "CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why")
-    )
-    retry = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
     all_events: tuple[events.Event, ...] = (
         events.RunStarted("fulfil", b'[{"id":1}]', "request", "client", 3, "closed"),
-        events.ActivityScheduled(1, "reserve", b"[]", 10_000, retry, "release", None, None),
-        events.ActivityScheduled(2, "release", b"[]", 10_000, retry, None, 1, "unknown"),
-        events.ActivityAttemptFailed(1, 1, failure, 1_764_000_000_123),
+        events.ActivityScheduled(1, "reserve", b"[]", 10_000, RETRY, "release", None, None),
+        events.ActivityScheduled(2, "release", b"[]", 10_000, RETRY, None, 1, "unknown"),
+        events.ActivityAttemptFailed(1, 1, FAILURE, 1_764_000_000_123),
         events.ActivityCompleted(1, 2, b"null"),
-        events.ActivityFailed(2, 70_000, failure),
+        events.ActivityFailed(2, 70_000, FAILURE),
         events.ActivityCancelRequested(3),
         events.TimerStarted(4, 1_764_000_000_123),
         events.TimerFired(4),
         events.TimerCancelled(5),
         events.CancelRequested("request", "why"),
-        events.RunParked("bug", failure),
+        events.RunParked("bug", FAILURE),
         events.RunResumed("worker"),
         events.RunCompleted(b'{"a":[1,2]}'),
-        events.RunFailed(failure, True),
+        events.RunFailed(FAILURE, True),
         events.RunCancelled("why", False),
         events.RunTerminated("request", "why"),
         events.RunReplaced("request", "run"),
@@ -65,21 +67,24 @@ def samples() -> dict[str, records.Record]:
         events.RunContinued("run-2", b"[2]"),
         events.UpdateAccepted("update", "add", b"[1]"),
         events.UpdateCompleted("update", b"[1]"),
-        events.UpdateCompleted("update", b"null", failure),
+        events.UpdateCompleted("update", b"null", FAILURE),
         events.ChildRequested(7, "ship-1", "ship", b"[]", "terminate", "allow"),
         events.ChildBegan(7, "run-3"),
-        events.ChildEnded(7, "failed", None, failure),
+        events.ChildEnded(7, "failed", None, FAILURE),
         events.ChildCancelRequested(7, "why"),
         events.RunTimedOut(),
         events.MessageRequested(3, "order-2", "", "approve", b"[1]", ""),
         events.MessageSettled(3),
-        events.MessageSettled(4, failure),
+        events.MessageSettled(4, FAILURE),
         events.LedgerCarried(2, b"[{}]"),
         events.LedgerInherited(2, b"[{}]"),
         events.RunPaused("request", "why", "ada@host"),
         events.RunUnpaused("request", "why", "ada@host"),
         events.SideEffectRecorded(5, "price", b"7"),
-        events.SideEffectRecorded(6, "price", b"", failure),
+        events.SideEffectRecorded(6, "price", b"", FAILURE),
+        events.AttributesGiven(b'{"a":1}', ATTRIBUTES),
+        events.MemoChanged(b"{}"),
+        events.SearchAttributesChanged(ATTRIBUTES),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -94,12 +99,12 @@ def samples() -> dict[str, records.Record]:
         "update_run": records.UpdateRun(
             "request", "order-1", "update", "add", b"[1]", "client", 2, "run", "accepted", 6_000
         ),
-        "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, failure),
+        "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, FAILURE),
         "child_report": records.ChildReport("order-1", "run", 7, "ship-1", "run-3", "completed", b"1"),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
-        "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, failure, (b"a", b""), True),
+        "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, FAILURE, (b"a", b""), True),
         "claim": records.Claim("worker", "claim", 1_764_000_000_123),
-        "refusals": records.Refusals(1, 2, 3, 4, 5, (records.Refusal("request", "order-1", failure),)),
+        "refusals": records.Refusals(1, 2, 3, 4, 5, (records.Refusal("request", "order-1", FAILURE),)),
         "positions": records.Positions(1, 1_764_000_000_123, 3, 4, 5),
         "dead_letter": records.DeadLetter("orders.commands", 1, 2**40, "cause", 3),
         "history": records.History(7, 8, "order-1", "run", 1, 9, 10, 11, (1, 2), False, all_events),

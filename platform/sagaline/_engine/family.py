@@ -30,6 +30,8 @@ def start_child(state: State, run: RunView, event: ChildRequested) -> None:
         parent_id=run.workflow_id,
         parent_run_id=run.run_id,
         parent_step=event.step,
+        memo=event.memo,
+        search_attributes=event.search_attributes,
     )
     _send(state, event.child_id, request)
 

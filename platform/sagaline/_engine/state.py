@@ -10,6 +10,7 @@ from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay, Writes
 from sagaline._engine.tables.activities import Activities, ActivityRow, StartActivity
 from sagaline._engine.tables.attention import Attention
+from sagaline._engine.tables.attributes import Attributes
 from sagaline._engine.tables.children import Children, ChildRow, OpenChild
 from sagaline._engine.tables.closed import ClosedRuns, CloseRun
 from sagaline._engine.tables.history import RunHistory
@@ -94,6 +95,7 @@ class State:
         self.signals = Signals(changes)
         self.drain_effects = changes.drain_effects  # what the changes call for
         self.updates = Updates(changes)
+        self.attributes = Attributes(changes)
         self._offset_rows = OffsetRows([], [])
 
     def resize(self, cached_runs: int) -> None:
@@ -184,6 +186,7 @@ class State:
             self.signals.drop_all(run)
             self.updates.drop_all(run.run_id)
             self.messages.drop_all(run.workflow_id, run.run_id)
+        self.attributes.drop(run.run_id)
         self.closed.drop(run)
         self.runs.remove(run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure
 
 
@@ -17,6 +18,8 @@ class ChildRequested(msgspec.Struct, frozen=True, gc=False):
     input: bytes
     parent_close: str
     id_reuse: str
+    memo: bytes = b""
+    search_attributes: tuple[SearchAttribute, ...] = ()
     version: int = 1
 
 

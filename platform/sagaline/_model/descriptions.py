@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from sagaline._model.attributes import SearchAttribute
+
 ACTIVITY = "activity"
 TIMER = "timer"
 CHILD = "child"
@@ -62,6 +64,9 @@ class RunDescription(msgspec.Struct, frozen=True):
     paused_at_ms: int | None = None
     pause_reason: str = ""
     paused_by: str = ""
+    memo: bytes | None = None
+    """As it stands in a record."""
+    search_attributes: tuple[SearchAttribute, ...] = ()
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -83,6 +88,7 @@ class RunSummary(msgspec.Struct, frozen=True):
     paused_at_ms: int | None = None
     pause_reason: str = ""
     paused_by: str = ""
+    search_attributes: tuple[SearchAttribute, ...] = ()
 
 
 class ParkedRun(msgspec.Struct, frozen=True):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.attributes import AttributesGiven as AttributesGiven
+from sagaline._model.attributes import MemoChanged as MemoChanged
+from sagaline._model.attributes import SearchAttributesChanged as SearchAttributesChanged
 from sagaline._model.children import ChildBegan as ChildBegan
 from sagaline._model.children import ChildCancelRequested as ChildCancelRequested
 from sagaline._model.children import ChildEnded as ChildEnded
@@ -207,6 +210,7 @@ Input = (
     | UpdateAccepted
     | RunPaused
     | RunUnpaused
+    | AttributesGiven
 )
 Command = (
     ActivityScheduled
@@ -225,6 +229,8 @@ Command = (
     | LedgerCarried
     | MessageRequested
     | SideEffectRecorded
+    | MemoChanged
+    | SearchAttributesChanged
 )
 Event = Input | Command
 
@@ -265,6 +271,9 @@ EVENTS: tuple[type[Event], ...] = (
     MessageRequested,
     MessageSettled,
     SideEffectRecorded,
+    AttributesGiven,
+    MemoChanged,
+    SearchAttributesChanged,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -284,5 +293,7 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         LedgerCarried,
         MessageRequested,
         SideEffectRecorded,
+        MemoChanged,
+        SearchAttributesChanged,
     }
 )

@@ -66,6 +66,17 @@ CARRIED_STEPS = 1_000
 """Steps that a saga has to undo when it continues as new."""
 CARRIED_BYTES = 256_000
 """Bytes of their compensations' arguments together, beside the input of the run that it continues as."""
+MEMO_KEYS = 100
+"""Notes in a run's memo."""
+MEMO_BYTES = 32_000
+"""All of them together, as JSON."""
+SEARCH_ATTRIBUTES = 50
+"""Search attributes of a run."""
+SEARCH_NAME_BYTES = 100
+SEARCH_VALUE_BYTES = 2_000
+"""The value of one, as text."""
+SEARCH_ATTRIBUTES_BYTES = 8_000
+"""Names and values of all of them."""
 MESSAGES_SENT = 500
 """Messages of a run to others that are not known to have arrived."""
 CLEANUP_CALLS = 10

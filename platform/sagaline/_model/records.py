@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
 from sagaline._model.pauses import PauseRun as PauseRun
@@ -44,6 +45,8 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     update: str = ""
     update_id: str = ""
     update_input: bytes = b""
+    memo: bytes = b""
+    search_attributes: tuple[SearchAttribute, ...] = ()
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +95,7 @@ class ReadRun(msgspec.Struct, frozen=True, gc=False):
     run_id: str = ""
     filter: str = ""
     waits_ms: int = 0
+    search_attributes: tuple[SearchAttribute, ...] = ()
 
 
 class SignalRun(msgspec.Struct, frozen=True, gc=False):

@@ -50,6 +50,11 @@ def ledger_of(run_id: str) -> Place:
     return Place(run_id, "ledger")
 
 
+def memo_of(run_id: str) -> Place:
+    """The memo of a run."""
+    return Place(run_id, "memo")
+
+
 def sent_message(message_run_id: str) -> Place:
     """The arguments of a message on its way. It may mean a run whose id is not known where it is sent, so it is bound
     to an id of its own, made as that of a run is."""

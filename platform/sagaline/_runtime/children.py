@@ -59,8 +59,17 @@ async def start(calls: Calls, workflow: WorkflowDefinition, args: tuple[Any, ...
     child = Child(number, workflow, child_id, calls.create_future(), calls.create_future())
     children[number] = child
     calls.commands.add(
-        events.ChildRequested(number, child_id, workflow.name, payload, options.parent_close, options.id_reuse),
-        len(payload),
+        events.ChildRequested(
+            number,
+            child_id,
+            workflow.name,
+            payload,
+            options.parent_close,
+            options.id_reuse,
+            options.memo,
+            options.search_attributes,
+        ),
+        len(payload) + len(options.memo),
     )
     return child
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MethodType
 from typing import Any, Generic, TypeVar, cast
 
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
 from sagaline._runtime.handlers import NO_HANDLERS, Handlers
@@ -85,11 +86,13 @@ class ActivityDefinition:
 @dataclass(frozen=True)
 class ChildOptions:
     """How a workflow is started by another. ``id``: "" for one of its own. ``parent_close``: what becomes of it when
-    the parent ends first."""
+    the parent ends first. ``memo`` and ``search_attributes`` as they are recorded."""
 
     id: str = ""
     parent_close: str = "terminate"
     id_reuse: str = "allow"
+    memo: bytes = b""
+    search_attributes: tuple[SearchAttribute, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

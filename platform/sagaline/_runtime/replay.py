@@ -180,6 +180,8 @@ def describe(event: Event | None) -> str:
         events.RunContinued: "the run's continuation as new",
         events.LedgerCarried: "what there is to undo for the run's continuation as new",
         events.UpdateCompleted: "the answer to an update",
+        events.MemoChanged: "a change of the memo",
+        events.SearchAttributesChanged: "a change of the search attributes",
     }
     step = getattr(event, "step", None)
     if isinstance(event, events.ActivityScheduled):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from sagaline._model.events import Event
+from sagaline._model.events import AttributesGiven, Event
 from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
@@ -57,7 +57,18 @@ class Undo(msgspec.Struct, frozen=True, gc=False):
 class Steps:
     """Activities and timers of a run, numbered together; and its mailbox."""
 
-    __slots__ = ("activities", "carried", "children", "count", "inherited", "mailbox", "messages", "open", "timers")
+    __slots__ = (
+        "activities",
+        "attributes",
+        "carried",
+        "children",
+        "count",
+        "inherited",
+        "mailbox",
+        "messages",
+        "open",
+        "timers",
+    )
 
     def __init__(self) -> None:
         self.count = 0
@@ -68,6 +79,7 @@ class Steps:
         self.messages: dict[int, asyncio.Future[Failure | None]] = {}  # to other runs, by number
         self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
+        self.attributes: AttributesGiven | None = None  # memo and search attributes, as they are now
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:

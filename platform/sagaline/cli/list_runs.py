@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -15,6 +15,7 @@ from sagaline.cli.live import waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import out, print_json, say, set_up_logging
 from sagaline.cli.shapes import STYLES, plain
+from sagaline.cli.values import SEARCH_HELP, named_values
 from sagaline.client import RunSummary, words
 
 
@@ -26,18 +27,20 @@ def list_runs(
         ),
     ] = None,
     workflow: Annotated[str | None, typer.Option(help="Name of a workflow: its runs alone.")] = None,
+    search: Annotated[list[str] | None, typer.Option("--search", help=SEARCH_HELP)] = None,
     timeout: Annotated[str, options.TIMEOUT] = "30s",
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
-    """Lists runs, all or those of a status.
+    """Lists runs, all or those of a status, a workflow, or with search attributes.
 
     The oldest is first. Works without a worker too.
 
-    Example: `sagaline list --status failed`
+    Example: `sagaline list --status failed --search tier=2`
     """
     set_up_logging(verbose=False)
-    runs = asyncio.run(read_runs(log, status, timeout, workflow))
+    wanted = named_values(search, "--search")
+    runs = asyncio.run(read_runs(log, status, timeout, workflow, wanted))
     if as_json:
         print_json(plain(runs))
     else:
@@ -45,10 +48,12 @@ def list_runs(
         print_runs(runs, f"No run{whose} is {status or 'there'}.")
 
 
-async def read_runs(log: str, status: str | None, timeout: str, workflow: str | None = None) -> list[RunSummary]:
+async def read_runs(
+    log: str, status: str | None, timeout: str, workflow: str | None = None, search: dict[str, Any] | None = None
+) -> list[RunSummary]:
     """The runs of every partition."""
     async with connected(Link(log)) as client, waiting("the owners of all partitions"):
-        return await client.runs(status, workflow=workflow, timeout=timeout)
+        return await client.runs(status, workflow=workflow, search_attributes=search, timeout=timeout)
 
 
 def print_runs(runs: Sequence[RunSummary], none: str) -> None:

@@ -80,6 +80,10 @@ def _print_run(description: Description) -> None:
         out.print(Text(f"signals that it never received: {words.signals_left(description)}", "red"), soft_wrap=True)
     elif description.signals_waiting:
         say(f"signals that it has not received yet: {description.signals_waiting}")
+    if description.search_attributes:
+        say(f"search attributes: {json.dumps(plain(description.search_attributes))}")
+    if description.memo:
+        say(f"memo: {json.dumps(description.memo)}")
     if description.result is not None:
         say(f"result: {json.dumps(description.result)}")
 

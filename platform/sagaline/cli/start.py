@@ -11,7 +11,7 @@ from sagaline.cli import options
 from sagaline.cli.live import result_of, waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import print_json, say, set_up_logging
-from sagaline.cli.values import JSON_VALUE, arguments_of
+from sagaline.cli.values import JSON_VALUE, SEARCH_HELP, arguments_of, named_values
 
 
 def start(
@@ -33,6 +33,10 @@ def start(
     run_timeout: Annotated[
         str | None, typer.Option(help="So long after that it is cancelled, and has failed or is compensated.")
     ] = None,
+    memo: Annotated[
+        list[str] | None, typer.Option("--memo", help="KEY=JSON, a note for its readers; repeat for more.")
+    ] = None,
+    search: Annotated[list[str] | None, typer.Option("--search", help=SEARCH_HELP)] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result, and say live what happens.")] = False,
     timeout: Annotated[str, options.TIMEOUT] = "5m",
     on_parked: Annotated[str, typer.Option(help="With --wait, when the run parks: wait, or raise.")] = "wait",
@@ -47,7 +51,8 @@ def start(
     set_up_logging(verbose=False)
     values = arguments_of(argument, arguments)
     words: dict[str, Any] = {"id_conflict": id_conflict.replace("-", "_"), "id_reuse": id_reuse.replace("-", "_")}
-    words |= {"delay": delay, "run_timeout": run_timeout}
+    words |= {"delay": delay, "run_timeout": run_timeout, "memo": named_values(memo, "--memo")}
+    words |= {"search_attributes": named_values(search, "--search")}
 
     async def run() -> None:
         async with connected(Link(log, payloads)) as client:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sagaline.errors import InvalidInput
 
+_DATETIME = ":datetime"
+SEARCH_HELP = "NAME=JSON, a search attribute; NAME:datetime=2026-11-29T10:00:00Z for a time; repeat for more."
 JSON_VALUE = "a JSON value; @FILE reads a file, - standard input"
 INPUT_HELP = f"The argument of one that takes one: {JSON_VALUE}."
 ARG_HELP = f"One argument of several, in their order: {JSON_VALUE}."
@@ -20,6 +23,30 @@ def arguments_of(argument: str | None, arguments: list[str] | None) -> list[Any]
         raise InvalidInput("Expected --input, or --arg for each argument, but got both.")
     texts = arguments or ([] if argument is None else [argument])
     return [value_of(text, "--input" if argument is not None else "--arg") for text in texts]
+
+
+def named_values(texts: list[str] | None, option: str) -> dict[str, Any]:
+    """What an option gives that repeats, each time NAME=JSON, or NAME:datetime=TIME. Raises InvalidInput."""
+    values: dict[str, Any] = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"Expected {option} NAME=JSON but got {text!r}.")
+        if name.endswith(_DATETIME):
+            values[name.removesuffix(_DATETIME)] = _time(value, option)
+        else:
+            values[name] = value_of(value, option)
+    return values
+
+
+def _time(text: str, option: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = datetime.min
+    if time.tzinfo is None:
+        raise InvalidInput(f"Expected {option} NAME:datetime=2026-11-29T10:00:00Z, with a zone, but got {text!r}.")
+    return time
 
 
 def value_of(text: str, option: str) -> Any:

@@ -18,11 +18,10 @@ from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
 from sagaline.client.link import Link
-from sagaline.client.patches import count_patches
+from sagaline.client.listing import Listing
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
-from sagaline.client.runs import list_runs
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.tokens import rejection_of, resolve, value_of
@@ -31,10 +30,7 @@ from sagaline.client.types import (
     IdConflict,
     IdReuse,
     OnParked,
-    PatchUse,
-    RunSummary,
     StartOptions,
-    Status,
     TimeOptions,
 )
 from sagaline.client.with_start import UpdatesWithStart
@@ -47,7 +43,7 @@ D = TypeVar("D")
 R = TypeVar("R")
 
 
-class Client(UpdatesWithStart):
+class Client(Listing, UpdatesWithStart):
     """A connection to a namespace. Use ``await Client.connect(url)``; close it, or use it as a context manager.
 
     One client serves a whole program; its methods are called from the event loop on which it was connected.
@@ -139,6 +135,7 @@ class Client(UpdatesWithStart):
                 else of it, once. A start that is answered with a run that is there sends it to that run.
             timeout: how long to wait for a worker's answer; None for as long as it takes.
             delay, run_timeout: when the run's code begins, and how long it may take; see TimeOptions.
+            memo, search_attributes: see AttributeOptions.
 
         A call that is cancelled or times out may have started the run: make it again with the same id and arguments.
 
@@ -272,28 +269,3 @@ class Client(UpdatesWithStart):
         whether there is one is told by the first call of the handle."""
         checks.text_id(workflow_id)
         return RunHandle(self._link, workflow_id, "" if run_id is None else checks.text_id(run_id, "run_id"), None)
-
-    async def runs(
-        self,
-        status: Status | str | None = None,
-        *,
-        workflow: str | None = None,
-        timeout: Duration | None = DEFAULT_TIMEOUT,
-    ) -> list[RunSummary]:
-        """The runs of the namespace that have the status and are of the workflow, by default all; the oldest first.
-
-        Every partition's owner is asked; where none answers the log itself is read. Raises ConfigurationError for a
-        status that is none, RequestTimeout.
-        """
-        wanted = None if status is None else checks.status(status)
-        name = None if workflow is None else checks.workflow_name(workflow)
-        self._requests.check_open()
-        runs = await list_runs(self._link.reads, wanted, checks.seconds(timeout))
-        return [run for run in runs if name is None or run.workflow == name]
-
-    async def patches(
-        self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> list[PatchUse]:
-        """The patches that runs have, of one workflow or of all, with what the open runs say of each: whether the old
-        branch, or the patch itself, may be removed from the code. Raises RequestTimeout."""
-        return count_patches(await self.runs(workflow=workflow, timeout=timeout))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from sagaline._model import descriptions as wire
 from sagaline._model.failure import Failure
 from sagaline._model.records import Reply
-from sagaline._payloads import result_of
+from sagaline._payloads import memo_of, result_of
+from sagaline._runtime.attributes import values_of
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import Description, OpenStep, RunSummary, Status
@@ -28,6 +29,10 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
     """The run in an answer to a request for its description."""
     shown = _description.decode(reply.result or b"{}")
     result = shown.result
+    memo: dict[str, Any] = {}
+    if shown.memo is not None:
+        notes: Any = await payloads.shown(memo_of(reply.run_id), shown.memo)
+        memo = {"": notes} if isinstance(notes, str) else notes
     if shown.sealed_result is not None:
         result = await payloads.shown(result_of(reply.run_id), shown.sealed_result)
     return Description(
@@ -45,6 +50,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         _time(shown.paused_at_ms),
         shown.pause_reason,
         shown.paused_by,
+        values_of(shown.search_attributes),
         open_steps=shown.open_steps,
         waits_for=tuple(map(_open_step, shown.waits_for)),
         cancel_requested=shown.cancel_requested,
@@ -55,6 +61,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         first_run_id=shown.first_run_id or None,
         signals_waiting=shown.signals_waiting,
         signals_left=shown.signals_left or {},
+        memo=memo,
     )
 
 
@@ -77,6 +84,7 @@ def summary_of(record: bytes) -> RunSummary:
         _time(shown.paused_at_ms),
         shown.pause_reason,
         shown.paused_by,
+        values_of(shown.search_attributes),
     )
 
 

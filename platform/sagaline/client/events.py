@@ -19,11 +19,13 @@ from sagaline._model.events import (
     RunFailed,
     RunReplaced,
     RunTerminated,
+    SearchAttributesChanged,
     SignalReceived,
     SignalsHandled,
 )
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import History
+from sagaline._runtime.attributes import values_of
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import HistoryEvent
 
@@ -32,12 +34,13 @@ _INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when"
 _OPTIONAL = frozenset(
     {
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
-        *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input"),
+        *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input", "memo"),
     }
 )
 """Left out where they say nothing."""
 _ENDS = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced)
 """Those after which no code receives what still waits: a run that continues as new hands it on."""
+_SEARCH = "search_attributes"
 _TIMES = frozenset({"due_at", "retry_at", "deadline"})
 
 
@@ -85,7 +88,10 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
         elif name.endswith("_ms"):
             details[f"{name[:-3]}_s"] = value / 1_000
         elif isinstance(value, bytes):
-            details[name] = await payloads.shown(place_of(run_id, event), value)
+            details[name] = await payloads.shown(place_of(run_id, event, name), value)
+        elif name == _SEARCH:
+            if value or isinstance(event, SearchAttributesChanged):
+                details[name] = values_of(value)
         elif isinstance(value, Failure):
             details[name] = failure_details(value)
         elif isinstance(value, RetryPolicy):

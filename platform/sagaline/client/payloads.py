@@ -19,6 +19,7 @@ from sagaline._payloads import (
     describe,
     input_of,
     is_sealed,
+    memo_of,
     result_of,
     sent_message,
 )
@@ -46,7 +47,7 @@ class ClientPayloads:
         """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
         run_id = run_id_of(request)
         message = sent_message(run_id)
-        places = {"input": input_of(run_id), "signal_input": message, "update_input": message}
+        places = {"input": input_of(run_id), "signal_input": message, "update_input": message, "memo": memo_of(run_id)}
         for name, place in places.items():
             if (payload := getattr(request, name)) and self._sealer.touches(payload):
                 try:
@@ -66,7 +67,7 @@ class ClientPayloads:
 
     async def forget_input(self, request: StartRun) -> None:
         """No run uses it, so none would delete it; nor what came with it."""
-        if any(map(is_sealed, (request.input, request.signal_input, request.update_input))):
+        if any(map(is_sealed, (request.input, request.signal_input, request.update_input, request.memo))):
             await self._forget(run_id_of(request))
 
     async def _forget(self, run_id: str) -> None:

@@ -7,6 +7,7 @@ import logging
 from datetime import datetime
 from typing import NamedTuple
 
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.keys import partition_of
 from sagaline._model.records import ReadRun, Reply
 from sagaline.client.descriptions import description_of
@@ -61,10 +62,12 @@ class Reads:
         told = await self.read(self.request(workflow_id, run_id, "description"), timeout_s)
         return await description_of(told.reply, self._payloads, told.unowned_since)
 
-    def request(self, workflow_id: str, run_id: str, what: str, status: str = "") -> ReadRun:
-        """A question about a run, or about all that have a status."""
+    def request(
+        self, workflow_id: str, run_id: str, what: str, status: str = "", wanted: tuple[SearchAttribute, ...] = ()
+    ) -> ReadRun:
+        """A question about a run, or about all that have a status and search attributes."""
         reply_to, reply_partition = self._requests.address
-        return ReadRun(new_id(), workflow_id, what, reply_to, reply_partition, run_id, status)
+        return ReadRun(new_id(), workflow_id, what, reply_to, reply_partition, run_id, status, search_attributes=wanted)
 
     async def read(self, request: ReadRun, timeout_s: float | None, partition: int | None = None) -> Answer:
         """Asks; after a while without an answer, and without a worker, reads the log. Raises RequestRefused,

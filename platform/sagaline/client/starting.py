@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
+from sagaline._runtime.attributes import memo_bytes, search_of
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline.client import checks
 from sagaline.client.link import Link
@@ -49,6 +50,8 @@ def start_request(
         signal_input=arguments,
         delay_ms=_milliseconds(times.get("delay"), "delay"),
         run_timeout_ms=_milliseconds(times.get("run_timeout"), "run_timeout"),
+        memo=memo_bytes(times.get("memo")),
+        search_attributes=search_of(times.get("search_attributes")),
     )
 
 

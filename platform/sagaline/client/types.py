@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Required, TypedDict
 
 from sagaline._model.failure import Failure
+from sagaline._runtime.attributes import SearchValue
 from sagaline._runtime.durations import Duration
 from sagaline.handlers import SignalCall
 
@@ -38,7 +40,17 @@ OnParked = Literal["wait", "raise"]
 RunParkedError at once."""
 
 
-class TimeOptions(TypedDict, total=False):
+class AttributeOptions(TypedDict, total=False):
+    """What a run is given for those who read and search. ``memo``: notes, any values of JSON by their keys (32,000
+    bytes in all), in ``describe()`` and ``sagaline show``. ``search_attributes``: by what it is found
+    (``Client.runs``): a str, int, float, bool, datetime with a time zone, or list of str by its name; 50 of them, 8,000
+    bytes in all. Both go on with a run that continues as new; workflow code may change them."""
+
+    memo: Mapping[str, Any] | None
+    search_attributes: Mapping[str, SearchValue] | None
+
+
+class TimeOptions(AttributeOptions, total=False):
     """When a run begins and how long it may take. ``delay``: its code begins so long after the start; the id is taken
     at once. ``run_timeout``: so long after that it is cancelled and has failed, or is compensated; of runs that
     continue as new it is the time of all together."""
@@ -122,7 +134,7 @@ class RunSummary:
     """A run in a list. ``failure`` says why it is parked or did not complete, ``changed_at`` when it last went on.
 
     ``patches`` are those that the run has, by id: True for one that is deprecated. ``paused_at`` is set while it is
-    paused, with who has done it and why.
+    paused, with who has done it and why. ``search_attributes`` are those that it has now.
     """
 
     workflow_id: str
@@ -139,6 +151,7 @@ class RunSummary:
     paused_at: datetime | None = None
     pause_reason: str = ""
     paused_by: str = ""
+    search_attributes: dict[str, SearchValue] = field(default_factory=dict[str, SearchValue])
 
 
 @dataclass(frozen=True)
@@ -150,7 +163,8 @@ class Description(RunSummary):
     ``continued_from`` and ``continued_to`` are the ids of the runs before and behind it, ``first_run_id`` is that of
     the first of them all, when a run continues as new. ``signals_waiting`` counts the signals that were acknowledged
     and that the code has not received; when the run has ended it never will, and ``signals_left`` says how many there
-    were of each name (of the first 20 names). Of a run that continues as new they have gone on with it.
+    were of each name (of the first 20 names). Of a run that continues as new they have gone on with it. ``memo`` is as
+    it is now; one that cannot be opened here is told under the key "".
     """
 
     open_steps: int = 0
@@ -163,6 +177,7 @@ class Description(RunSummary):
     first_run_id: str | None = None
     signals_waiting: int = 0
     signals_left: dict[str, int] = field(default_factory=dict[str, int])
+    memo: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

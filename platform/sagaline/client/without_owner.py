@@ -123,7 +123,7 @@ def answer(copy: Copy, request: ReadRun) -> Reply:
     asker = Asker(request.request_id, request.workflow_id, "", 0)
     state, run_id = copy.state, request.run_id
     if request.what == "runs":
-        return _whole(answers.runs(asker, request.filter, state))
+        return _whole(answers.runs(asker, request, state))
     run = state.run_by_id(request.workflow_id, run_id) if run_id else state.run(request.workflow_id)
     if run is None or request.what == "result":
         run = last_of_chain(state, request.workflow_id, run_id)

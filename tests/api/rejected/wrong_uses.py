@@ -162,6 +162,10 @@ async def use(client: Client) -> None:
     await client.start(fulfil, Order("1"), id="x", id_conflict="use-existing")  # wrong
     await client.start(fulfil, Order("1"), id="x", id_reuse=True)  # wrong
     await client.start(fulfil, Order("1"), id="x", timeout=b"1")  # wrong
+    await client.start(fulfil, Order("1"), id="x", memo=["a"])  # wrong
+    await client.start(fulfil, Order("1"), id="x", search_attributes={"tier": b"2"})  # wrong
+    await client.start(fulfil, Order("1"), id="x", search_attributes={"tier": None})  # wrong
+    await client.runs(search_attributes={"order": Order("1")})  # wrong
     await client.start(fulfil, Order("1"), id="x", on_parked="raise")  # wrong
     await client.execute(fulfil, Order("1"), id="x", on_parked="panic")  # wrong
     await client.start(reserve, Order("1"), id="x", retry=3)  # wrong
@@ -183,6 +187,11 @@ async def effects() -> None:
     print(waited)
     workflow.side_effect(reserve)  # wrong
     workflow.side_effect(lambda: 7, name=7)  # wrong
+    workflow.upsert_search_attributes({"tier": Order("1")})  # wrong
+    workflow.upsert_memo([1])  # wrong
+    tier: int = workflow.search_attributes()["tier"]  # wrong
+    print(tier)
+    fulfil.options(search_attributes={"tier": {}})  # wrong
 
 
 async def later() -> Order:

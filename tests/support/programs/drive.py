@@ -16,7 +16,7 @@ from programs.answering import Answering
 from programs.generate import Body
 from programs.interpret import Refusal, plain, undoing
 from programs.lives import V1, V2, Deployed, Outside, child
-from programs.world import World
+from programs.world import NOTHING, World
 from sagaline._model import events as e
 from sagaline._model.events import Command, Event
 from sagaline._runtime.bugs import WorkflowBug
@@ -117,10 +117,11 @@ def run(body: Body, seed: int) -> int:
     definition = draw.choice([plain.definition, plain.definition, undoing.definition, ANSWERING])
     jobs: Sequence[Event] = [e.RunStarted(definition.name, msgspec.json.encode([body]), "q", "", 0, "")]
     told: list[object] = []
+    given = NOTHING
     for _ in range(_RUNS):
         first = draw.choice([0, 0, 1, 2, 4])
         later = 2**31 if first else draw.choice([0, 1, 3, 2**31])  # runs of the first version are over by the third
-        world = World(draw)
+        world = World(draw, given=given)
         one = Run(definition, world, (first, later))
         try:
             _live(one, jobs)
@@ -129,7 +130,7 @@ def run(body: Body, seed: int) -> int:
         told.append((one.history, world.end))
         if not world.continued:
             break
-        jobs = world.continued
+        jobs, given = world.continued, world.given
     return zlib.crc32(repr(told).encode())
 
 

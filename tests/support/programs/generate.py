@@ -83,6 +83,7 @@ LEAVES: dict[str, Maker] = {
     "meet": lambda g, _: [g.milliseconds()],
     "chance": lambda g, _: [],
     "effect": lambda g, _: [g.below(8)],
+    "upsert": lambda g, _: [g.below(3), g.below(3)],
     "names": lambda g, _: [],
     "receive": lambda g, _: [g.milliseconds()],
     "look": lambda g, _: [],

@@ -80,5 +80,10 @@ class Lives:
             if number == 0:
                 raise
 
+    async def do_upsert(self, number: int, value: int) -> None:
+        self.note(sorted(workflow.memo().items()), sorted(workflow.search_attributes().items()))
+        workflow.upsert_memo({f"note {number}": value or None})
+        workflow.upsert_search_attributes({f"key {number}": value or None, "seen": f"{self.seen:08x}"})
+
     async def do_continue(self, body: list[Any]) -> None:
         workflow.continue_as_new(body)

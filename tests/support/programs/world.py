@@ -13,6 +13,7 @@ from sagaline._model import events as e
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
 
+NOTHING = e.AttributesGiven(b"", ())
 _ENDS = ["completed", "completed", "failed", "compensated", "cancelled", "terminated"]
 
 
@@ -28,6 +29,8 @@ class World:
     messages: int = 0
     cancelled: bool = False
     end: str = ""
+    given: e.AttributesGiven = NOTHING
+    """The run's memo and search attributes, as they are."""
     continued: list[Event] = field(default_factory=list)
     """With what the next run of the chain begins."""
 
@@ -42,10 +45,14 @@ class World:
                 self.timers.pop(command.step, None)
             elif isinstance(command, e.ChildRequested):
                 self.children[command.step] = False
+            elif isinstance(command, e.MemoChanged):
+                self.given = e.AttributesGiven(command.memo, self.given.search_attributes)
+            elif isinstance(command, e.SearchAttributesChanged):
+                self.given = e.AttributesGiven(self.given.memo, command.search_attributes)
             elif isinstance(command, e.LedgerCarried):
                 self.continued.append(e.LedgerInherited(command.steps, command.ledger))
             elif isinstance(command, e.RunContinued):
-                self.continued.append(e.RunStarted("", command.input, "q", "", 0, "", "before"))
+                self.continued += [e.RunStarted("", command.input, "q", "", 0, "", "before"), self.given]
                 self.end = "RunContinued"
             elif isinstance(command, e.RunCompleted | e.RunCancelled | str):
                 self.end = type(command).__name__ if not isinstance(command, str) else "RunFailed"

@@ -54,9 +54,9 @@ SUMMARY = {
     *("workflow_id", "run_id", "workflow", "status", "started_at", "changed_at", "closed_at", "parked_at"),
     *("events", "failure", "patches"),
 }
-SUMMARY |= {"paused_at", "paused_by", "pause_reason"}
+SUMMARY |= {"paused_at", "paused_by", "pause_reason", "search_attributes"}
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
-SHOWN |= {"first_run_id", "continued_from", "continued_to", "signals_waiting", "signals_left"}
+SHOWN |= {"memo", "first_run_id", "continued_from", "continued_to", "signals_waiting", "signals_left"}
 
 
 @pytest.fixture(autouse=True)

@@ -89,6 +89,25 @@ async def test_arguments_are_given_one_by_one_or_as_the_one_there_is(url: str, t
         assert told.json.keys() == {"workflow_id", "run_id", "result"}
 
 
+async def test_a_run_is_given_notes_and_is_found(url: str) -> None:
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        start = ["start", "echo", "--wait", "--log", url, "--input", "1"]
+        given = ["--memo", 'note={"by": "Ann"}', "--search", "tier=2", "--search", 'tags=["red", "blue"]']
+        assert (await command(*start, "--id", "a", *given, "--search", "due:datetime=2026-11-29T10:00:00Z")).code == 0
+        assert (await command(*start, "--id", "b", "--search", "tier=3")).code == 0
+        assert (await client.handle("a").describe()).memo == {"note": {"by": "Ann"}}
+        shown = await command("show", "a", "--log", url)
+        assert """memo: {"note": {"by": "Ann"}}""" in shown.out
+        assert '"due": "2026-11-29T10:00:00.000+00:00", "tags": ["red", "blue"], "tier": 2' in shown.out.replace(
+            "\n", " "
+        )
+        for search in ("tier=2", 'tags="red"', "due:datetime=2026-11-29T12:00:00+02:00"):
+            found = (await command("list", "--log", url, "--search", search, "--json")).json
+            assert [run["workflow_id"] for run in found] == ["a"], search
+        assert "No run is there" in (await command("list", "--log", url, "--search", "tier=9")).out
+        assert (await command("list", "--log", url, "--search", "tier")).code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -99,6 +118,10 @@ async def test_arguments_are_given_one_by_one_or_as_the_one_there_is(url: str, t
         (["--input", "@nowhere.json"], "Expected --input @FILE to be readable"),
         (["--id-conflict", "merge"], "Expected id_conflict to be one of join, use_existing"),
         (["--timeout", "soon"], "timeout"),
+        (["--memo", "note"], "Expected --memo NAME=JSON but got 'note'"),
+        (["--search", "tier=two"], "Expected --search to be JSON but"),
+        (["--search", "due:datetime=2026-11-29"], "with a zone"),
+        (["--search", "tier={}"], "Expected search attribute 'tier' to be a str"),
         (["--id", "x" * 256], "Expected id to have 1 to 255 bytes"),
     ],
 )

@@ -12,7 +12,17 @@ import pytest
 from harness import running
 from pydantic import BaseModel
 
-from sagaline import Client, ClientClosed, ConfigurationError, InvalidInput, SagalineError, activity, saga, workflow
+from sagaline import (
+    Client,
+    ClientClosed,
+    ConfigurationError,
+    InvalidInput,
+    PayloadTooLarge,
+    SagalineError,
+    activity,
+    saga,
+    workflow,
+)
 
 
 class Order(BaseModel):
@@ -86,6 +96,11 @@ WRONG: list[tuple[Call, type[SagalineError], str]] = [
         "Expected id_conflict to be one of join, use_existing",
     ),
     (start(fulfil, GOOD, id_reuse=["allow"]), ConfigurationError, "Expected id_reuse to be one of join, allow"),
+    (start(fulfil, GOOD, memo="x"), InvalidInput, "Expected memo to be a mapping of names to values but got 'x'"),
+    (start(fulfil, GOOD, memo={"a": object()}), InvalidInput, "Expected memo 'a' to be a value of JSON"),
+    (start(fulfil, GOOD, memo={"a": "x" * 32_000}), PayloadTooLarge, "a memo of at most 32,000 bytes"),
+    (start(fulfil, GOOD, search_attributes={"a": b"x"}), InvalidInput, "Expected search attribute 'a' to be a str"),
+    (lambda client: client.runs(search_attributes={"": 1}), InvalidInput, "the name of a search attribute"),
     (start(fulfil, GOOD, timeout=0), ConfigurationError, "timeout"),
     (start(fulfil, GOOD, timeout=-1), ConfigurationError, "timeout"),
     (start(fulfil, GOOD, timeout=float("inf")), ConfigurationError, "timeout"),

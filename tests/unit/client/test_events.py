@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from sagaline._model import events
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import History
@@ -28,6 +29,7 @@ SAMPLES: dict[Any, Any] = {
     Failure: FAILURE,
     RetryPolicy: RetryPolicy(),
     tuple[int, ...]: (1, 2),
+    tuple[SearchAttribute, ...]: (SearchAttribute("due", "datetime", "2026-11-29T10:00:00.000000+00:00"),),
 }
 INTERNAL = {"request_id", "reply_to", "reply_partition", "reply_when", "version", "first_event_id", "epoch"}
 

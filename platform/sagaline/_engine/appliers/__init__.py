@@ -11,6 +11,7 @@ from sagaline._engine.appliers import (
     activity_completed,
     activity_failed,
     activity_scheduled,
+    attributes_given,
     cancel_requested,
     child_began,
     child_cancel_requested,
@@ -18,6 +19,7 @@ from sagaline._engine.appliers import (
     child_requested,
     ledger_carried,
     ledger_inherited,
+    memo_changed,
     message_requested,
     message_settled,
     patch_marked,
@@ -33,6 +35,7 @@ from sagaline._engine.appliers import (
     run_terminated,
     run_timed_out,
     run_unpaused,
+    search_attributes_changed,
     side_effect_recorded,
     signal_received,
     signals_handled,
@@ -86,6 +89,9 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.MessageRequested, 1): message_requested.apply,
     (events.MessageSettled, 1): message_settled.apply,
     (events.SideEffectRecorded, 1): side_effect_recorded.apply,
+    (events.AttributesGiven, 1): attributes_given.apply,
+    (events.MemoChanged, 1): memo_changed.apply,
+    (events.SearchAttributesChanged, 1): search_attributes_changed.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

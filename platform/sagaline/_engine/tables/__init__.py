@@ -23,6 +23,7 @@ its table:
 | ``x/`` | remnants | runs that are retired in part |
 | ``d/`` ``i/`` | messages | ids of the messages that a run has received |
 | ``y/`` | updates | updates that a run has accepted, and what came of them |
+| ``g/`` | attributes | memo and search attributes of runs that have any |
 | ``s/`` | signals | signals that wait for a run's code |
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import ActivityResult, ChildReport, QueryRun, SignalRun, StartRun, UpdateRun
-from sagaline._payloads import Sealed, input_of, result_of, sent_message, step_input, step_result
+from sagaline._payloads import Sealed, input_of, memo_of, result_of, sent_message, step_input, step_result
 
 
 def sealed_inputs(request: object) -> list[Sealed]:
@@ -13,7 +13,8 @@ def sealed_inputs(request: object) -> list[Sealed]:
         case StartRun():
             run_id = run_id_of(request)
             message = sent_message(run_id)
-            return [(input_of(run_id), request.input), (message, request.signal_input), (message, request.update_input)]
+            messages = [(message, request.signal_input), (message, request.update_input)]
+            return [(input_of(run_id), request.input), *messages, (memo_of(run_id), request.memo)]
         case SignalRun(sender_run_id=sender, sender_step=step) if sender:  # a run has bound them to its step
             return [(step_input(sender, step), request.input)]
         case SignalRun() | UpdateRun() | QueryRun():  # a client to the message

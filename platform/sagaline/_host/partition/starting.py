@@ -14,7 +14,7 @@ from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.partition.rows import Rows
 from sagaline._host.runs.activations import Activations
-from sagaline._model.events import Event, RunStarted
+from sagaline._model.events import AttributesGiven, Event, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import StartRun
 
@@ -82,11 +82,14 @@ class Starting:
         self._recorder.refusals()
         before = self._decided.run(request.workflow_id)
         now = self._clock() if before is None else max(self._clock(), before.last_at + 1)  # runs of an id are in order
-        started, *_ = events
+        started, *received = events
         if not isinstance(started, RunStarted):
             raise ProtocolError(f"a run is to begin with {type(started).__name__}")
         emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
-        for event in events:
+        emitter.emit(started)
+        if request.memo or request.search_attributes:
+            emitter.emit(AttributesGiven(request.memo, request.search_attributes))
+        for event in received:
             emitter.emit(event)
         self._activations.activate(emitter, self._progress.before if request.update else None)
         if request.update:

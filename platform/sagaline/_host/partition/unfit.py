@@ -7,8 +7,9 @@ from typing import TypeVar
 import msgspec
 
 from sagaline._model import limits
+from sagaline._model.attributes import unfit_attributes
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, QueryRun, RunControl, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import ActivityResult, QueryRun, ReadRun, RunControl, SignalRun, StartRun, UpdateRun
 
 _NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by", "sender_id", "sender_run_id")
 T = TypeVar("T", bound=RunControl)
@@ -34,7 +35,9 @@ def unfit(request: object) -> str | None:
         if len(name) > limits.NAME_BYTES // 4 and (size := limits.size(name)) > limits.NAME_BYTES:
             shown = limits.cut(name, limits.NAME_BYTES)
             return f"Expected ids and names of at most {limits.NAME_BYTES} bytes but got one of {size:,}: {shown}"
-    return None
+    if isinstance(request, StartRun) and (request.memo or request.search_attributes):
+        return unfit_attributes(request.memo, request.search_attributes)
+    return unfit_attributes(b"", request.search_attributes) if isinstance(request, ReadRun) else None
 
 
 def is_answerable(request: object) -> bool:

@@ -16,6 +16,7 @@ from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.reading.waiters import Asker
+from sagaline._model.attributes import SearchAttribute, matches
 from sagaline._model.descriptions import (
     ACTIVITY,
     CHILD,
@@ -28,7 +29,7 @@ from sagaline._model.descriptions import (
 )
 from sagaline._model.failure import Failure
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
-from sagaline._model.records import PARKED, Reply
+from sagaline._model.records import PARKED, ReadRun, Reply
 from sagaline._payloads import is_sealed
 
 PART_BYTES = 600_000
@@ -49,6 +50,7 @@ def refused(asker: Asker, kind: str, message: str) -> Reply:
 def description(asker: Asker, run: RunView, state: State) -> Reply:
     """How a run stands, and what it waits for."""
     sealed = run.result is not None and is_sealed(run.result)
+    given = state.attributes.of(run.run_id)
     shown = RunDescription(
         workflow=run.workflow,
         started_at_ms=run.started_at,
@@ -70,6 +72,8 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         paused_at_ms=run.paused_at,
         pause_reason=run.pause_reason,
         paused_by=run.paused_by,
+        memo=given.memo or None,
+        search_attributes=given.search_attributes,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
@@ -123,17 +127,24 @@ def history(asker: Asker, run: RunView, state: State, is_there: Callable[[], boo
     yield refused(asker, NOT_FOUND, f"Expected the run of {run.workflow_id!r} to stay but it has been retired.")
 
 
-def runs(asker: Asker, status: str, state: State) -> Parts:
-    """All runs of the partition, or those of a status, a JSON object each."""
+def runs(asker: Asker, request: ReadRun, state: State) -> Parts:
+    """All runs of the partition, or those of a status or with search attributes, a JSON object each."""
+    status, wanted = request.filter, request.search_attributes
+
+    def shown(run: RunView) -> bytes | None:
+        if status and run.status != status:
+            return None
+        attributes = state.attributes.of(run.run_id).search_attributes
+        return msgspec.json.encode(summary(run, attributes)) if not wanted or matches(attributes, wanted) else None
 
     def read(after: bytes) -> Rows:
         for key, run in state.runs.all(after):
-            yield key, None if status and run.status != status else msgspec.json.encode(summary(run))
+            yield key, shown(run)
 
     return parts(Reply(asker.request_id, "", "", "runs", ""), read)
 
 
-def summary(run: RunView) -> RunSummary:
+def summary(run: RunView, attributes: tuple[SearchAttribute, ...] = ()) -> RunSummary:
     """A run of a list."""
     failure = run.failure
     return RunSummary(
@@ -152,6 +163,7 @@ def summary(run: RunView) -> RunSummary:
         paused_at_ms=run.paused_at,
         pause_reason=cut(run.pause_reason, SUMMARY_BYTES),
         paused_by=run.paused_by,
+        search_attributes=attributes,
     )
 
 

@@ -182,7 +182,7 @@ class Reads:
                 status = cut(request.filter, NAME_BYTES)
                 message = f"Expected one of {', '.join(STATUSES)}, or nothing for all, but got {status!r}."
                 return answers.refused(asker, "UnknownStatus", message)
-            return answers.runs(asker, request.filter, self._state)
+            return answers.runs(asker, request, self._state)
         if request.what == "parked":
             return answers.parked(asker, self._state)
         run = self._run(request.workflow_id, request.run_id)

@@ -7,12 +7,21 @@ from collections import deque
 import msgspec
 
 from sagaline._engine.state import State
+from sagaline._engine.tables.attributes import NONE
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.runs.sealing import place_of, sealed_of
-from sagaline._host.runs.weights import weight
+from sagaline._host.runs.weights import PAYLOADS, weight
 from sagaline._model import limits
 from sagaline._model.codec import decode
-from sagaline._model.events import Event, LedgerCarried, LedgerInherited, RunContinued, RunStarted, SignalReceived
+from sagaline._model.events import (
+    AttributesGiven,
+    Event,
+    LedgerCarried,
+    LedgerInherited,
+    RunContinued,
+    RunStarted,
+    SignalReceived,
+)
 from sagaline._model.records import History
 from sagaline._payloads import Sealer
 from sagaline.errors import PayloadUnavailable
@@ -23,8 +32,10 @@ def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
     what its code will be given is in memory."""
     events = [] if run.next_event_id > 1 else _first_events(state, run)
     sealed = sealed_of(sealer, run.run_id, events)
-    total = sum(map(weight, events))
-    waited: list[SignalReceived] = []
+    waited: list[AttributesGiven | SignalReceived] = []
+    if events and (given := state.attributes.of(run.continued_from)) != NONE:
+        waited.append(AttributesGiven(given.memo, given.search_attributes))
+    total = sum(map(weight, [*events, *waited]))
     if run.inherits:
         for number, waiting in enumerate(state.signals.of(run.continued_from)):
             row = waiting.row
@@ -34,7 +45,7 @@ def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
                 break
             waited.append(signal)
     sealer.require([*sealed, *sealed_of(sealer, run.continued_from, waited)])
-    return [*events, *(_sealed_anew(signal, run, sealer) for signal in waited)]
+    return [*events, *(_sealed_anew(event, run, sealer) for event in waited)]
 
 
 def _first_events(state: State, run: RunView) -> list[Event]:
@@ -67,12 +78,14 @@ def _first_events(state: State, run: RunView) -> list[Event]:
             return [started]
 
 
-def _sealed_anew(signal: SignalReceived, run: RunView, sealer: Sealer) -> SignalReceived:
+def _sealed_anew(event: AttributesGiven | SignalReceived, run: RunView, sealer: Sealer) -> Event:
     """A payload is bound to its run. One that cannot be opened parks the run that would open it."""
+    name = PAYLOADS[type(event)]
+    payload: bytes = getattr(event, name)
     try:
-        plain = sealer.open(place_of(run.continued_from, signal), signal.input)
+        plain = sealer.open(place_of(run.continued_from, event), payload) if payload else payload
     except PayloadUnavailable:
-        return signal
-    if not sealer.touches(plain):
-        return signal
-    return msgspec.structs.replace(signal, input=sealer.seal(place_of(run.run_id, signal), plain))
+        return event
+    if not plain or not sealer.touches(plain):
+        return event
+    return msgspec.structs.replace(event, **{name: sealer.seal(place_of(run.run_id, event), plain)})

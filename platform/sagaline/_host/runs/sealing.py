@@ -11,12 +11,14 @@ from sagaline._host.runs.weights import PAYLOADS
 from sagaline._model.events import (
     ActivityCompleted,
     ActivityScheduled,
+    AttributesGiven,
     ChildEnded,
     ChildRequested,
     Command,
     Event,
     LedgerCarried,
     LedgerInherited,
+    MemoChanged,
     MessageRequested,
     RunCompleted,
     RunContinued,
@@ -35,6 +37,7 @@ from sagaline._payloads import (
     Sealer,
     input_of,
     ledger_of,
+    memo_of,
     message_input,
     result_of,
     step_input,
@@ -51,13 +54,17 @@ _OF_OTHERS = (ChildRequested, LedgerCarried, MessageRequested, RunContinued)
 """Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
-def place_of(run_id: str, event: object) -> Place:
-    """What an event's payload is bound to. Raises TypeError for an event that has none."""
+def place_of(run_id: str, event: object, field: str = "") -> Place:
+    """What an event's payload is bound to; ``field`` is that of an event that has two. Raises TypeError for an event
+    that has none."""
     match event:
+        case AttributesGiven() | MemoChanged():
+            return memo_of(run_id)
         case RunStarted():
             return input_of(run_id)
         case ChildRequested():  # as that of the run that it starts
-            return input_of(child_run_id(run_id, event.step, event.child_id))
+            child_run = child_run_id(run_id, event.step, event.child_id)
+            return memo_of(child_run) if field == "memo" else input_of(child_run)
         case ChildEnded():
             return step_result(run_id, event.step)
         case RunContinued():  # as that of the run that begins with it
@@ -101,8 +108,17 @@ def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[
                 sealed = sealer.seal(place_of(run_id, command), payload)
             except (PayloadTooLarge, PayloadUnavailable) as error:
                 raise _bug(error) from error
-            commands[index] = msgspec.structs.replace(command, **{name: sealed})
+            commands[index] = command = msgspec.structs.replace(command, **{name: sealed})
+        if isinstance(command, ChildRequested) and command.memo and sealer.touches(command.memo):
+            commands[index] = msgspec.structs.replace(command, memo=_sealed_memo(sealer, run_id, command))
     return commands
+
+
+def _sealed_memo(sealer: Sealer, run_id: str, child: ChildRequested) -> bytes:
+    try:
+        return sealer.seal(place_of(run_id, child, "memo"), child.memo)
+    except (PayloadTooLarge, PayloadUnavailable) as error:
+        raise _bug(error) from error
 
 
 def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
@@ -117,14 +133,14 @@ def sealed_of(sealer: Sealer, run_id: str, events: Iterable[object]) -> list[Sea
         for event in events
         if (name := PAYLOADS.get(type(event))) is not None
         and not isinstance(event, _OF_OTHERS)
-        and (payload := getattr(event, name)) is not None
+        and (payload := getattr(event, name))
         and not sealer.is_open(payload)
     ]
 
 
 def _open(sealer: Sealer, run_id: str, event: E) -> E:
     name = PAYLOADS.get(type(event))
-    if name is None or (payload := getattr(event, name)) is None or sealer.is_open(payload):
+    if name is None or not (payload := getattr(event, name)) or sealer.is_open(payload):
         return event
     if isinstance(event, _OF_OTHERS):
         return event

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from sagaline._model import events, limits
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, ChildReport, SignalRun
 
@@ -31,6 +32,8 @@ PAYLOADS: dict[type[Any], str] = {
     events.MessageRequested: "input",
     events.ChildEnded: "result",
     events.SideEffectRecorded: "result",
+    events.AttributesGiven: "memo",
+    events.MemoChanged: "memo",
     ActivityResult: "result",
     SignalRun: "input",
 }
@@ -112,7 +115,24 @@ def _ledger(event: events.LedgerCarried | events.LedgerInherited) -> int:
 
 
 def _child(event: events.ChildRequested) -> int:
-    return len(event.input) + 4 * (len(event.child_id) + len(event.workflow))
+    total = len(event.input) + 4 * (len(event.child_id) + len(event.workflow)) + len(event.memo)
+    return total + _search(event.search_attributes) if event.search_attributes else total
+
+
+def _given(event: events.AttributesGiven) -> int:
+    return len(event.memo) + _search(event.search_attributes)
+
+
+def _searched(event: events.SearchAttributesChanged) -> int:
+    return _search(event.search_attributes)
+
+
+def _search(attributes: tuple[SearchAttribute, ...]) -> int:
+    return sum(4 * (len(one.name) + len(one.kind) + len(one.value)) + 12 for one in attributes)
+
+
+def _memo(event: events.MemoChanged) -> int:
+    return len(event.memo)
 
 
 def _patch(event: events.PatchMarked) -> int:
@@ -163,6 +183,9 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.UpdateAccepted: _accepted,
     events.UpdateCompleted: _answered,
     events.SideEffectRecorded: _side_effect,
+    events.AttributesGiven: _given,
+    events.MemoChanged: _memo,
+    events.SearchAttributesChanged: _searched,
     events.ActivityAttemptFailed: _failed,
     events.ActivityFailed: _failed,
     events.RunFailed: _failed,

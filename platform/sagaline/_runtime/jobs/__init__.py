@@ -14,6 +14,7 @@ from sagaline._model.events import Event
 from sagaline._runtime.jobs import (
     activity_completed,
     activity_failed,
+    attributes_given,
     cancel_requested,
     child_began,
     child_ended,
@@ -40,11 +41,13 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.MessageSettled: message_settled.apply,
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
+    events.AttributesGiven: attributes_given.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 
 _RANKS: dict[type[Event], int] = {
     events.LedgerInherited: -1,
+    events.AttributesGiven: -1,
     events.SignalReceived: -1,
     events.UpdateAccepted: -1,
     events.RunStarted: 0,

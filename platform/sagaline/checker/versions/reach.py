@@ -20,7 +20,10 @@ TIMERS = {
     "anyio.sleep",
     f"{WORKFLOW}.sleep",
 }
-_ASKED = ("now", "random", "uuid4", "uuid7", "info", "all_handlers_finished", "wait_condition", "logger", "unchecked")
+_ASKED = (
+    *("now", "random", "uuid4", "uuid7", "info", "memo", "search_attributes"),
+    *("all_handlers_finished", "wait_condition", "logger", "unchecked"),
+)
 
 
 def is_command(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sagaline._host.runs.weights import PAYLOADS, in_parts, weight
+from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
 from sagaline._model.events import EVENTS, Event, RunParked
 from sagaline._model.failure import Failure, RetryPolicy
@@ -25,6 +26,7 @@ BY_TYPE: dict[Any, Any] = {
     int: 2**31 - 1,
     bool: True,
     tuple[int, ...]: NUMBERS,
+    tuple[SearchAttribute, ...]: (SearchAttribute(WIDE * 25, "datetime", WIDE * 500),) * 4,
     bytes: b"x" * 10_000,
     str: "i" * 32,
     str | None: "i" * 32,

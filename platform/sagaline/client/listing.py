@@ -1,0 +1,47 @@
+"""What the client tells of many runs: those of a status or with search attributes, and their patches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sagaline._runtime.attributes import SearchValue, search_of
+from sagaline._runtime.durations import Duration
+from sagaline.client import checks
+from sagaline.client.handle import DEFAULT_TIMEOUT
+from sagaline.client.link import Link
+from sagaline.client.patches import count_patches
+from sagaline.client.runs import list_runs
+from sagaline.client.types import PatchUse, RunSummary, Status
+
+
+class Listing:
+    """A part of ``Client``."""
+
+    _link: Link
+
+    async def runs(
+        self,
+        status: Status | str | None = None,
+        *,
+        workflow: str | None = None,
+        search_attributes: Mapping[str, SearchValue] | None = None,
+        timeout: Duration | None = DEFAULT_TIMEOUT,
+    ) -> list[RunSummary]:
+        """The runs of the namespace that have the status, are of the workflow and have these search attributes (a str
+        is found in a list too), by default all; the oldest first.
+
+        Every owner is asked, and looks at all its runs; where none answers the log itself is read. Raises
+        ConfigurationError for a status that is none, InvalidInput, RequestTimeout.
+        """
+        wanted = None if status is None else checks.status(status)
+        name = None if workflow is None else checks.workflow_name(workflow)
+        attributes = search_of(search_attributes)
+        self._link.requests.check_open()
+        return await list_runs(self._link.reads, wanted, name, attributes, checks.seconds(timeout))
+
+    async def patches(
+        self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
+    ) -> list[PatchUse]:
+        """The patches that runs have, of one workflow or of all, with what the open runs say of each: whether the old
+        branch, or the patch itself, may be removed from the code. Raises RequestTimeout."""
+        return count_patches(await self.runs(workflow=workflow, timeout=timeout))
