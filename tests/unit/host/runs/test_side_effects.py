@@ -6,8 +6,9 @@ import os
 import uuid
 
 from harness import events_of, eventually_status, running
+from scenario_book import effect
 from sealing import encrypted
-from three_modes import Code, effect, in_each_mode
+from three_modes import Code, in_each_mode
 
 from sagaline import Client, activity, workflow
 from sagaline._model import events as e
