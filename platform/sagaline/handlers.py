@@ -254,7 +254,7 @@ class Token(Generic[T]):
     def __init__(self, kind: Any) -> None:
         calls = require_instance("workflow.token()")
         run = calls.run
-        self._token = TokenId(run.workflow_id, run.run_id, calls.mailbox.next_token())
+        self._token = TokenId(run.workflow_id, run.identity, calls.mailbox.next_token())
         self._codec = codec_of(kind)
         self._outcome: dict[str, Any] | None = None
 

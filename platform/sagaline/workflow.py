@@ -250,7 +250,7 @@ class _WorkflowNamespace(OtherRuns, AboutRun):
         started = datetime.fromtimestamp(run.started_ms / 1000, UTC)
         return WorkflowInfo(
             run.workflow_id,
-            run.run_id,
+            run.identity,
             run.workflow.name,
             started,
             calls.is_replaying,

@@ -12,6 +12,7 @@ class WorkflowInfo:
 
     workflow_id: str
     run_id: str
+    """Id of the run. In a run that a reset has begun, up to the event that it was reset to, that of the run before."""
     workflow: str
     started_at: datetime
     is_replaying: bool

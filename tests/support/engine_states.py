@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sagaline._engine.beginning_rows import new_run
 from sagaline._engine.emit import Emitter
 from sagaline._engine.meta import Meta
 from sagaline._engine.overlay import Overlay
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunView, new_run
+from sagaline._engine.tables.runs import RunView
 from sagaline._model.codec import encode
 from sagaline._model.events import ActivityScheduled, Event, RunStarted
 from sagaline._model.failure import RetryPolicy

@@ -14,7 +14,14 @@ from sagaline_schemas import schema_files
 NEWEST = {file.name: file.schema for file in schema_files()}
 TYPES: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (*events.EVENTS, *records.RECORDS.values(), failure.Failure, failure.RetryPolicy, records.Refusal)
+    for kind in (
+        *events.EVENTS,
+        *records.RECORDS.values(),
+        failure.Failure,
+        failure.RetryPolicy,
+        events.Fork,
+        records.Refusal,
+    )
 }
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SIMPLE: dict[str, st.SearchStrategy[Any]] = {

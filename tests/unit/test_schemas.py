@@ -40,6 +40,15 @@ RETRY = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
 ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
 
 
+def of_resets() -> tuple[events.Event, ...]:
+    """What a reset leaves in two histories."""
+    fork = events.Fork(
+        ("run-0", "run-1"), (9, 70_000), 1_764_000_000_123, "request", "a bad deploy", "ann@laptop", True, 2, "run-1"
+    )
+    started = events.RunStarted("fulfil", b"[1]", "request", "", 0, "accepted", fork=fork)
+    return events.RunReset("run-4", 7, fork), started
+
+
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
     all_events: tuple[events.Event, ...] = (
@@ -78,13 +87,13 @@ def samples() -> dict[str, records.Record]:
         events.MessageSettled(4, FAILURE),
         events.LedgerCarried(2, b"[{}]"),
         events.LedgerInherited(2, b"[{}]"),
-        events.RunPaused("request", "why", "ada@host"),
-        events.RunUnpaused("request", "why", "ada@host"),
+        *(kind("request", "why", "ada@host") for kind in (events.RunPaused, events.RunUnpaused)),
         events.SideEffectRecorded(5, "price", b"7"),
         events.SideEffectRecorded(6, "price", b"", FAILURE),
         events.AttributesGiven(b'{"a":1}', ATTRIBUTES),
         events.MemoChanged(b"{}"),
         events.SearchAttributesChanged(ATTRIBUTES),
+        *of_resets(),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -92,6 +101,7 @@ def samples() -> dict[str, records.Record]:
         "retry_run": records.RetryRun("request", "order-1"),
         "pause_run": records.PauseRun("request", "order-1", "why", "ada@host", "client", 2),
         "unpause_run": records.UnpauseRun("request", "order-1", "why", "ada@host", "client", 2, "run"),
+        "reset_run": records.ResetRun("request", "order-1", "run", 7, "why", "ann@laptop", True, "client", 2),
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),
@@ -112,14 +122,19 @@ def samples() -> dict[str, records.Record]:
 
 
 def sample_for(schema: dict[str, Any]) -> records.Record:
-    """The sample of a schema, of history without the events that its version does not have."""
+    """The sample of a schema, of history without what its version does not have."""
     name = next(name for name, newest in FILES.items() if newest["name"] == schema["name"])
     sample = samples()[name]
     if not isinstance(sample, records.History):
         return sample
     union = next(field for field in schema["fields"] if field["name"] == "events")["type"]["items"]
-    known = {branch["name"] for branch in union}
-    kept = tuple(event for event in sample.events if type(event).__name__ in known)
+    known = {branch["name"]: {field["name"] for field in branch["fields"]} for branch in union}
+    kept = tuple(
+        event
+        for event in sample.events
+        if type(event).__name__ in known
+        and ("fork" in known[type(event).__name__] or getattr(event, "fork", None) is None)
+    )
     return msgspec.structs.replace(sample, events=kept)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sagaline._engine.beginning_rows import new_run
 from sagaline._engine.emit import Emitter
 from sagaline._engine.family import report_refusal
+from sagaline._engine.forks import take_copy
 from sagaline._engine.held import hold
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunRow, new_run
+from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.tombstones import make_remnant
 from sagaline._model.events import RunStarted
 from sagaline._model.records import History, Positions, Refusals
@@ -34,6 +36,11 @@ def apply_history(state: State, record: History, value: bytes) -> bool:
         # held: kept for code that knows more; else what is between has its tombstones: those of the rest will follow
         state.history.put(record.run_id, record.first_event_id, record.epoch, value)
         return False
+    if (fork := run.fork) is not None and run.copies:
+        if run.is_pending and isinstance(first := record.events[0], RunStarted):
+            run = new_run(record.workflow_id, record.run_id, first, record.at)
+        take_copy(state, run, fork, record, value)
+        return True
     emitter = Emitter(state, run, record.at)
     unknown = emitter.replay(record.events)
     if unknown is not None:

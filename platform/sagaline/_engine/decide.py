@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import overload
+from typing import Any, overload
 
 from sagaline._engine.processors import PROCESSORS, Input
-from sagaline._engine.processors.decisions import Decision, Joined, ParkRun, Rejected, Replaced, StartDecision, TimerDue
+from sagaline._engine.processors.decisions import (
+    Decision,
+    Forked,
+    Joined,
+    ParkRun,
+    Rejected,
+    Replaced,
+    ResetDecision,
+    StartDecision,
+    TimerDue,
+)
 from sagaline._engine.state import ReadState
 from sagaline._model.ids import run_id_of
 from sagaline._model.records import (
     ActivityResult,
     ChildReport,
+    ResetRun,
     RetryRun,
     RunControl,
     SignalRun,
@@ -20,6 +31,7 @@ from sagaline._model.records import (
 
 __all__ = [
     "Decision",
+    "Forked",
     "Input",
     "Joined",
     "ParkRun",
@@ -35,15 +47,17 @@ __all__ = [
 @overload
 def decide(state: ReadState, incoming: StartRun, now_ms: int) -> StartDecision: ...
 @overload
+def decide(state: ReadState, incoming: ResetRun, now_ms: int) -> ResetDecision: ...
+@overload
 def decide(
     state: ReadState,
     incoming: RunControl | RetryRun | SignalRun | UpdateRun | ActivityResult | ChildReport | TimerDue | ParkRun,
     now_ms: int,
 ) -> Decision: ...
-def decide(state: ReadState, incoming: Input, now_ms: int) -> StartDecision:
+def decide(state: ReadState, incoming: Input, now_ms: int) -> Any:
     """The events that an input leads to; empty when it is stale, repeated or already answered.
 
-    What else a start can lead to is listed in ``processors/start.py``. ``now_ms``: milliseconds since 1970, at least
-    the run's last time.
+    What else a start or a reset can lead to say ``processors/start.py`` and ``reset.py``. ``now_ms``: milliseconds
+    since 1970, at least the run's last time.
     """
     return PROCESSORS[type(incoming)](state, incoming, now_ms)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from sagaline._engine.appliers import APPLIERS, NEWEST, Applier
+from sagaline._engine.beginning_rows import forked, successor
 from sagaline._engine.state import State
-from sagaline._engine.tables.runs import RunRow, RunView, successor
-from sagaline._model.events import Event
+from sagaline._engine.tables.runs import RunRow, RunView
+from sagaline._model.events import Event, RunReset
 
 
 class RunIsClosed(RuntimeError):
@@ -66,6 +67,8 @@ class Emitter:
         row.more = more
         state.runs.put(row)
         if row.continued_to:
-            state.runs.begin(successor(row))
+            end = self.events[-1]
+            behind = forked(row, end.run_id, end.fork, goes_on=True) if isinstance(end, RunReset) else successor(row)
+            state.runs.begin(behind)
         state.history.put(row.run_id, self.first_event_id, epoch, value)
         state.outbox.release(released)

@@ -3,6 +3,8 @@ receives it recognises a repeat: a request by its id, a report by the state of t
 
 from __future__ import annotations
 
+import msgspec
+
 from sagaline._engine.state import State
 from sagaline._engine.tables.children import ChildRow, OpenChild
 from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
@@ -11,7 +13,17 @@ from sagaline._model.children import ChildBegan, ChildEnded, ChildRequested
 from sagaline._model.codec import decode, encode
 from sagaline._model.events import CancelRequested, MessageRequested, SignalReceived
 from sagaline._model.ids import child_request_id, child_run_id, message_request_id
-from sagaline._model.records import CancelRun, ChildReport, Command, History, Refusal, SignalRun, StartRun, TerminateRun
+from sagaline._model.records import (
+    CONTINUED,
+    CancelRun,
+    ChildReport,
+    Command,
+    History,
+    Refusal,
+    SignalRun,
+    StartRun,
+    TerminateRun,
+)
 
 REFUSED, RECEIVED = "refused", "received"
 TERMINATE, REQUEST_CANCEL, ABANDON = "terminate", "request_cancel", "abandon"
@@ -50,12 +62,40 @@ def is_settled(state: State, row: OutboxRow) -> bool:
     if not isinstance(request, StartRun) or not request.parent_run_id:
         return False
     child = state.child(request.parent_run_id, request.parent_step)
+    if child is None and (forks := state.forks(request.parent_run_id)):
+        child = state.child(forks[-1], request.parent_step)
+        child = child if child is not None and child.asked_by == request.parent_run_id else None
     if child is not None:
         return bool(child.run_id)
     parent = state.run_by_id(request.parent_id, request.parent_run_id)
-    if parent is None:
+    if parent is None or _is_being_forked(state, parent):
         return False
     return not parent.closed or _was_settled(state, request)
+
+
+def _is_being_forked(state: State, parent: RunView) -> bool:
+    """Whether it was reset, and its children are not those of the other run yet."""
+    if parent.status == CONTINUED or not parent.continued_to:
+        return False
+    fork = state.run_by_id(parent.workflow_id, parent.continued_to)
+    return fork is None or fork.copies or fork.is_pending
+
+
+def addressed(state: State, report: ChildReport) -> ChildReport:
+    """The report for the run that has the step which it is of by now: a fork of the one that asked for it."""
+    forks = state.forks(report.run_id)
+    if not forks or _asked_by(state, forks[-1], report.step) != report.run_id:
+        return report
+    return msgspec.structs.replace(report, run_id=forks[-1])
+
+
+def _asked_by(state: State, run_id: str, step: int) -> str:
+    """The run that has asked for an open child, or has sent a message, of a fork; "" when that is the fork."""
+    child, message = state.child(run_id, step), state.message(run_id, step)
+    if child is not None:
+        return child.asked_by
+    request = None if message is None else decode(message.value)
+    return request.sender_run_id if isinstance(request, SignalRun | CancelRun) else ""
 
 
 def _was_settled(state: State, request: StartRun) -> bool:
@@ -79,14 +119,19 @@ def cancel_child(state: State, run: RunView, step: int, row: ChildRow, reason: s
     _send(state, row.child_id, CancelRun(request_id, row.child_id, reason, "", 0, row.run_id))
 
 
-def leave_children(state: State, run: RunView) -> None:
+def leave_others(state: State, run: RunView) -> None:
     """The run ends: its children that have not ended are stopped or not, as the code has said, and what it has asked
     to be sent leaves."""
     for message in state.outgoing.of(run.run_id):
         if not message.row.sent:
             _send_encoded(state, message.row.target_id, message.row.value)
+    leave_children(state, run, 0)
+
+
+def leave_children(state: State, run: RunView, beyond: int) -> None:
+    """Its children that have not ended are stopped or not, but those of steps up to ``beyond``."""
     for child in state.children.of(run.run_id):
-        request = _farewell(run, child)
+        request = _farewell(run, child) if child.step > beyond else None
         if request is not None:
             _send(state, child.row.child_id, request)
 
@@ -94,7 +139,7 @@ def leave_children(state: State, run: RunView) -> None:
 def _farewell(run: RunView, child: OpenChild) -> Command | None:
     step, row = child
     request_id = f"{child_request_id(run.run_id, step)}/close"
-    child_run = child_run_id(run.run_id, step, row.child_id)
+    child_run = child_run_id(row.asked_by or run.run_id, step, row.child_id)
     reason = f"The run of {run.workflow_id} that has started it has ended ({run.status})."
     if row.cancel_reason is not None:  # it stops already, or does when it hears of this
         return None if row.run_id else CancelRun(request_id, row.child_id, row.cancel_reason, "", 0, child_run)
@@ -132,8 +177,9 @@ def report_refusal(state: State, refusal: Refusal) -> None:
 
 def send_message(state: State, run: RunRow, event: MessageRequested) -> None:
     """Sends a message to another run, as soon as those before it have arrived there."""
-    request_id = message_request_id(run.run_id, event.step)
-    sender = (run.workflow_id, run.run_id, event.step)
+    sent_by = run.stands_for or run.run_id
+    request_id = message_request_id(sent_by, event.step)
+    sender = (run.workflow_id, sent_by, event.step)
     request: Command
     if event.signal:
         request = SignalRun(request_id, event.target_id, event.signal, event.input, "", 0, event.target_run_id, *sender)

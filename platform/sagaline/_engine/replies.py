@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._engine.family import leave_children, report
+from sagaline._engine.family import leave_others, report
 from sagaline._engine.state import State
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
@@ -37,7 +37,7 @@ def close_run(state: State, run: RunRow, status: str) -> None:
     run.status = status
     run.closed_at = run.last_at
     if run.open_steps:
-        leave_children(state, run)
+        leave_others(state, run)
     if run.parent_run_id:
         report(state, run)
     state.close_run(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from sagaline._engine.changes import Changes
@@ -13,6 +13,7 @@ from sagaline._engine.tables.attention import Attention
 from sagaline._engine.tables.attributes import Attributes
 from sagaline._engine.tables.children import Children, ChildRow, OpenChild
 from sagaline._engine.tables.closed import ClosedRuns, CloseRun
+from sagaline._engine.tables.forks import Forks
 from sagaline._engine.tables.history import RunHistory
 from sagaline._engine.tables.invalid import InvalidRecords
 from sagaline._engine.tables.messages import Messages
@@ -26,7 +27,7 @@ from sagaline._engine.tables.signals import Signals
 from sagaline._engine.tables.timers import SetTimer, Timers
 from sagaline._engine.tables.updates import UpdateRow, Updates
 from sagaline._engine.tables.waits import Waits
-from sagaline._model.records import Refusal
+from sagaline._model.records import CONTINUED, Refusal
 
 
 class ReadState(Protocol):
@@ -64,6 +65,14 @@ class ReadState(Protocol):
         """Id of the run that has received a message."""
         ...
 
+    def forks(self, run_id: str) -> Sequence[str]:
+        """Ids of the runs that have the beginning of a run's history, the oldest first."""
+        ...
+
+    def records(self, run_id: str) -> Iterator[bytes]:
+        """A run's records, in order."""
+        ...
+
 
 class OffsetRows(NamedTuple):
     """Rows of a record that depend on its offset, which is known when it is acknowledged."""
@@ -84,6 +93,7 @@ class State:
         self.waits = Waits(changes, self.timers)
         self.children = Children(changes)
         self.outgoing = Outgoing(changes)
+        self.forked = Forks(changes)
         self.outbox = Outbox(changes, meta.released)
         self.history = RunHistory(changes)
         self.closed = ClosedRuns(changes)
@@ -137,6 +147,14 @@ class State:
         """Id of the run that has received a message."""
         return self.messages.run_of(workflow_id, message_id)
 
+    def forks(self, run_id: str) -> Sequence[str]:
+        """Ids of the runs that have the beginning of a run's history, the oldest first."""
+        return self.forked.of(run_id)
+
+    def records(self, run_id: str) -> Iterator[bytes]:
+        """A run's records, in order."""
+        return self.history.records(run_id)
+
     def update(self, run_id: str, update_id: str) -> UpdateRow | None:
         """An update that a run has accepted."""
         return self.updates.get(run_id, update_id)
@@ -163,7 +181,7 @@ class State:
     def close_run(self, run: RunRow) -> None:
         """A run has ended: whatever it still waited for is dropped."""
         self.drop_steps(run)
-        if not run.continued_to:  # else the next run inherits them
+        if run.status != CONTINUED:  # else the next run inherits them
             self.signals.give_up(run)
         self.updates.give_up(run)
         self.runs.put(run)
@@ -188,7 +206,13 @@ class State:
             self.messages.drop_all(run.workflow_id, run.run_id)
         self.attributes.drop(run.run_id)
         self.closed.drop(run)
+        self.forked.drop(run)
         self.runs.remove(run)
+
+    def forget_effects(self) -> None:
+        """What the record calls for is dropped: it has happened already, in another run."""
+        self.changes.drain_effects()
+        self.drain_offset_rows()
 
     # The record's sum
 

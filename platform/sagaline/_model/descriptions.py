@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sagaline._model.attributes import SearchAttribute
+from sagaline._model.forks import Fork
 
 ACTIVITY = "activity"
 TIMER = "timer"
@@ -67,6 +68,10 @@ class RunDescription(msgspec.Struct, frozen=True):
     memo: bytes | None = None
     """As it stands in a record."""
     search_attributes: tuple[SearchAttribute, ...] = ()
+    reset: Fork | None = None
+    """What the run is a fork of."""
+    reset_to: str = ""
+    """The newest run that a reset has made of it."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

@@ -17,10 +17,13 @@ from sagaline._model.children import ChildCancelRequested as ChildCancelRequeste
 from sagaline._model.children import ChildEnded as ChildEnded
 from sagaline._model.children import ChildRequested as ChildRequested
 from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.forks import Fork as Fork
+from sagaline._model.forks import RunReset as RunReset
 from sagaline._model.lives import LedgerCarried as LedgerCarried
 from sagaline._model.lives import LedgerInherited as LedgerInherited
 from sagaline._model.lives import PatchMarked as PatchMarked
 from sagaline._model.lives import RunContinued as RunContinued
+from sagaline._model.lives import RunReplaced as RunReplaced
 from sagaline._model.lives import RunTimedOut as RunTimedOut
 from sagaline._model.messages import MessageRequested as MessageRequested
 from sagaline._model.messages import MessageSettled as MessageSettled
@@ -49,6 +52,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     parent_step: int = 0
     delay_ms: int = 0
     deadline: int = 0
+    fork: Fork | None = None
     version: int = 1
 
 
@@ -182,14 +186,6 @@ class RunTerminated(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
-class RunReplaced(msgspec.Struct, frozen=True, gc=False):
-    """A start of the same workflow id ended the run and began the run ``by``."""
-
-    request_id: str
-    by: str
-    version: int = 1
-
-
 Input = (
     RunStarted
     | ActivityAttemptFailed
@@ -211,6 +207,7 @@ Input = (
     | RunPaused
     | RunUnpaused
     | AttributesGiven
+    | RunReset
 )
 Command = (
     ActivityScheduled
@@ -274,6 +271,7 @@ EVENTS: tuple[type[Event], ...] = (
     AttributesGiven,
     MemoChanged,
     SearchAttributesChanged,
+    RunReset,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

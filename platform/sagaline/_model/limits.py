@@ -79,6 +79,14 @@ SEARCH_ATTRIBUTES_BYTES = 8_000
 """Names and values of all of them."""
 MESSAGES_SENT = 500
 """Messages of a run to others that are not known to have arrived."""
+RESETS = 50
+"""Runs of which one has the beginning of its history, each reset of the one before."""
+RESET_EVENTS = 20_000
+"""Events that a reset reads: of the run, and of those that go on from it."""
+RESET_BYTES = 64_000_000
+"""Bytes of the records that have them."""
+REDELIVERED = 2_000
+"""Signals and outcomes of children that a run had after the event that it is reset to, and that come again."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
 CANCELS = 3

@@ -42,3 +42,11 @@ class LedgerInherited(msgspec.Struct, frozen=True, gc=False):
     steps: int
     ledger: bytes
     version: int = 1
+
+
+class RunReplaced(msgspec.Struct, frozen=True, gc=False):
+    """A start of the same workflow id ended the run and began the run ``by``."""
+
+    request_id: str
+    by: str
+    version: int = 1

@@ -7,6 +7,7 @@ import msgspec
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
+from sagaline._model.forks import ResetRun as ResetRun
 from sagaline._model.pauses import PauseRun as PauseRun
 from sagaline._model.pauses import UnpauseRun as UnpauseRun
 
@@ -265,7 +266,7 @@ class History(msgspec.Struct, frozen=True, gc=False):
 
 RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun
 """What somebody asks of a run, with a reason, and is told when it is on record."""
-Command = StartRun | RunControl | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
+Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
@@ -274,6 +275,7 @@ RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
     "terminate_run": TerminateRun,
+    "reset_run": ResetRun,
     "retry_run": RetryRun,
     "pause_run": PauseRun,
     "unpause_run": UnpauseRun,

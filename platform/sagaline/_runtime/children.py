@@ -55,7 +55,7 @@ async def start(calls: Calls, workflow: WorkflowDefinition, args: tuple[Any, ...
         )
     payload = encode_input(calls.setup, workflow, args, kwargs)
     options, number = workflow.child, calls.table.next_number()
-    child_id = options.id or f"{calls.run.run_id}/{number}"
+    child_id = options.id or f"{calls.run.identity}/{number}"
     child = Child(number, workflow, child_id, calls.create_future(), calls.create_future())
     children[number] = child
     calls.commands.add(

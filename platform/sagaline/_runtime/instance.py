@@ -124,6 +124,10 @@ class Instance:
         patches = self._loop.commands.patches
         return None if patches is None else patches.unasked(recorded, asked)
 
+    def stand_for(self, run_id: str) -> None:
+        """What the code asks for from here on is that of another run, whose events are a copy, or its own with ""."""
+        self._loop.run.stand_for(run_id, self._loop.table.count)
+
     def linger(self) -> None:
         """The instance stays as it is when its run ends, to be looked at."""
         self._lingers = True

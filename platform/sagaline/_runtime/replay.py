@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sagaline._model import events
-from sagaline._model.events import COMMANDS, Command, Event
+from sagaline._model.events import COMMANDS, Command, Event, Fork
 from sagaline._model.records import History
 from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, Difference, UnknownStep, WorkflowBug, stopped
 from sagaline._runtime.flags import KNOWN
@@ -28,8 +28,8 @@ class Replay:
     commands of the last activation that are not in history yet (it was cut into several records).
     """
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
+    def __init__(self, instance: Instance, fork: Fork | None = None) -> None:
+        self.instance, self._fork = instance, fork
         self.weight = 0  # bytes of the records
         self.pending: list[Event] = []
         self.unwritten: list[Command] = []
@@ -80,6 +80,8 @@ class Replay:
         for part in parts[1:]:
             self._note_rests(part)
         self._event_id += len(recorded)
+        if self._fork is not None:
+            self.instance.stand_for(self._fork.run_at(self._event_id))
 
     def _note_rests(self, record: History) -> None:
         kinds = list(map(type, record.events))
@@ -145,7 +147,9 @@ def begin(setup: Setup, first: History) -> Replay:
             f"{sorted(set(first.flags) - KNOWN)}). Upgrade this worker, and it goes on by itself."
         )
         raise stopped("NewerRun", message, NEWER)
-    return Replay(Instance(RunInfo(workflow, first.workflow_id, first.run_id, first.flags), setup))
+    stands_for = "" if started.fork is None else started.fork.run_at(1)
+    run = RunInfo(workflow, first.workflow_id, first.run_id, first.flags, stands_for=stands_for)
+    return Replay(Instance(run, setup), started.fork)
 
 
 def _identity(event: Event) -> tuple[object, ...]:

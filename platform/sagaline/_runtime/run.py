@@ -16,7 +16,7 @@ class RunInfo:
     """A run's ids and workflow. ``flags``: the behaviours that it began with. ``started_ms``: since 1970, 0 before.
 
     ``events`` counts those of the activations before the running one, ``payload_bytes`` the arguments in them and all
-    results so far.
+    results so far. ``stands_for``: while copied events of another run are replayed, that run.
     """
 
     workflow: WorkflowDefinition
@@ -30,6 +30,8 @@ class RunInfo:
     continued_from: str | None = None
     parent_id: str | None = None
     timed_out: bool = False
+    stands_for: str = ""
+    copied: tuple[tuple[int, str], ...] = ()
 
     @property
     def is_long(self) -> bool:
@@ -37,8 +39,27 @@ class RunInfo:
         return self.events >= LONG_EVENTS or self.payload_bytes >= LONG_BYTES
 
     @property
+    def identity(self) -> str:
+        """The run that the code takes itself for: what it has derived from a run's id stays the same behind a reset."""
+        return self.stands_for or self.run_id
+
+    def stand_for(self, run_id: str, steps: int) -> None:
+        """The code takes itself for another run from here on, its own with ``""``: ``steps`` of its steps are those of
+        the one before. What chance gives it is not what that one was given later."""
+        if run_id != self.stands_for:
+            self.copied = (*self.copied, (steps, self.stands_for))
+            self.stands_for = run_id
+            if self.generator is not None:
+                self.generator.seed(self.identity)
+
+    def run_of(self, step: int) -> str:
+        """The run that a step's keys are made of."""
+        copied = (run_id for last, run_id in self.copied if step <= last)
+        return next(copied, self.identity) if self.copied else self.identity
+
+    @property
     def random(self) -> random.Random:
         """The run's own generator, seeded by its id."""
         if self.generator is None:
-            self.generator = random.Random(self.run_id)
+            self.generator = random.Random(self.identity)
         return self.generator

@@ -34,7 +34,7 @@ class RunLoop(DeterministicLoop):
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         bounds = setup.bounds if BOUNDED_ACTIVATIONS in run.flags else setup.bounds.times(_OLD_BOUNDS)
-        super().__init__(zlib.crc32(run.run_id.encode()) << 20, bounds, keeps_order=SETS_IN_ORDER in run.flags)
+        super().__init__(zlib.crc32(run.identity.encode()) << 20, bounds, keeps_order=SETS_IN_ORDER in run.flags)
         self.run = run
         self.commands = Commands(bounds)
         self.table = Steps()
@@ -113,7 +113,7 @@ class RunLoop(DeterministicLoop):
                 None if undo is None else undo.name,
                 compensates.step if compensates else None,
                 compensates.outcome if compensates else None,
-                compensates.run_id if compensates and compensates.run_id != self.run.run_id else "",
+                compensates.run_id if compensates and compensates.run_id != self.run.identity else "",
             ),
             len(payload),
         )

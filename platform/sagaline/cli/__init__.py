@@ -17,6 +17,7 @@ from sagaline.cli import (
     pause,
     query_run,
     replay,
+    reset,
     result,
     resume,
     runs,
@@ -56,6 +57,7 @@ app.command("cancel")(cancel.cancel)
 app.command("terminate")(terminate.terminate)
 app.command("pause")(pause.pause)
 app.command("resume")(resume.resume)
+app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

@@ -31,7 +31,7 @@ def history(
 ) -> None:
     """Prints the events of a run.
 
-    Works without a worker too.
+    Those that a run may be reset to are marked with a star. Works without a worker too.
 
     Example: `sagaline history order-1 --json`
     """
@@ -46,13 +46,14 @@ def history(
 
 
 def print_history(events: Sequence[HistoryEvent]) -> None:
-    """A line an event."""
+    """A line an event; a star behind its number: the run may be reset to it."""
     table = Table(box=None, pad_edge=False, show_edge=False)
     for name in ("event", "time (UTC)", "what", "details"):
         table.add_column(name, no_wrap=name != "details")
     for event in events:
         at = event.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
-        table.add_row(str(event.id), at, event.type, Text(_details(event.details)))
+        number = f"{event.id}{'*' if event.is_reset_point else ' '}"
+        table.add_row(number, at, event.type, Text(_details(event.details)))
     out.print(table)
 
 

@@ -72,6 +72,10 @@ def _print_run(description: Description) -> None:
         out.print(Text(f"{description.failure.type}: {description.failure.message}", "red"), soft_wrap=True)
     if description.paused_at is not None and description.status.is_open:
         out.print(Text(words.paused(description, now), "magenta"), soft_wrap=True)
+    if (reset := description.reset_from) is not None:
+        out.print(Text(words.reset(reset)), soft_wrap=True)
+    if description.reset_to is not None:
+        say(f"it was reset: run {description.reset_to} has its first events")
     if description.cancel_requested and description.status.is_open:
         say("it was asked to stop")
     for step in description.waits_for:

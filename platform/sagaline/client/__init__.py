@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagaline.client.client import Client
 from sagaline.client.handle import RunHandle
+from sagaline.client.resets import LaterStep, ResetPreview
 from sagaline.client.types import (
     Description,
     Failure,
@@ -13,6 +14,7 @@ from sagaline.client.types import (
     OnParked,
     OpenStep,
     PatchUse,
+    Reset,
     RunSummary,
     Status,
 )
@@ -26,9 +28,12 @@ __all__ = [
     "HistoryEvent",
     "IdConflict",
     "IdReuse",
+    "LaterStep",
     "OnParked",
     "OpenStep",
     "PatchUse",
+    "Reset",
+    "ResetPreview",
     "RunHandle",
     "RunSummary",
     "Status",

@@ -51,6 +51,13 @@ def reason(value: Any) -> str:
     return value
 
 
+def event_id(value: Any) -> int:
+    """The id of an event of a history. Raises InvalidInput."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**31:
+        raise InvalidInput(f"Expected to_event to be the id of an event, from 1, but got {_shown(value)}.")
+    return value
+
+
 def person(value: Any) -> str:
     """Who asks, as the history will show it; by default this user and host. Raises InvalidInput."""
     if value is not None:

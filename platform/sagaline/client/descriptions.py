@@ -9,12 +9,13 @@ import msgspec
 
 from sagaline._model import descriptions as wire
 from sagaline._model.failure import Failure
+from sagaline._model.forks import Fork
 from sagaline._model.records import Reply
 from sagaline._payloads import memo_of, result_of
 from sagaline._runtime.attributes import values_of
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
-from sagaline.client.types import Description, OpenStep, RunSummary, Status
+from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
 
 _description = msgspec.json.Decoder(wire.RunDescription)
 _KINDS: dict[str, Literal["activity", "timer", "child", "message"]] = {
@@ -62,7 +63,14 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         signals_waiting=shown.signals_waiting,
         signals_left=shown.signals_left or {},
         memo=memo,
+        reset_to=shown.reset_to or None,
+        reset_from=None if shown.reset is None else reset_of(shown.reset),
     )
+
+
+def reset_of(fork: Fork) -> Reset:
+    """A reset, for people."""
+    return Reset(fork.run_id, fork.event_id, at_ms(fork.at), fork.reason, fork.by)
 
 
 def summary_of(record: bytes) -> RunSummary:

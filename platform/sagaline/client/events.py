@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from sagaline._engine.beginnings import decoded, points
 from sagaline._host.runs.sealing import place_of
-from sagaline._model.codec import decode
 from sagaline._model.events import (
     Event,
     RunCancelled,
@@ -24,7 +24,7 @@ from sagaline._model.events import (
     SignalsHandled,
 )
 from sagaline._model.failure import Failure, RetryPolicy
-from sagaline._model.records import History
+from sagaline._model.forks import Fork
 from sagaline._runtime.attributes import values_of
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import HistoryEvent
@@ -49,21 +49,21 @@ async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> l
     events: list[HistoryEvent] = []
     waiting: dict[int, str] = {}  # signals that have not been handled: their names, by number
     signals = 0
-    for value in records:
-        record = decode(value)
-        if isinstance(record, History):
-            at = at_ms(record.at)
-            for number, event in enumerate(record.events, record.first_event_id):
-                details = await _details(record.run_id, event, payloads)
-                if isinstance(event, SignalReceived):
-                    signals += 1
-                    waiting[signals] = event.signal
-                elif isinstance(event, SignalsHandled):
-                    for handled in event.numbers:
-                        waiting.pop(handled, None)
-                elif isinstance(event, _ENDS) and waiting:
-                    details["signals_left"] = dict(Counter(waiting.values()))
-                events.append(HistoryEvent(number, at, type_of(event), details))
+    history = list(decoded(records))
+    resettable = set(points(history))
+    for record in history:
+        at = at_ms(record.at)
+        for number, event in enumerate(record.events, record.first_event_id):
+            details = await _details(record.run_id, event, payloads)
+            if isinstance(event, SignalReceived):
+                signals += 1
+                waiting[signals] = event.signal
+            elif isinstance(event, SignalsHandled):
+                for handled in event.numbers:
+                    waiting.pop(handled, None)
+            elif isinstance(event, _ENDS) and waiting:
+                details["signals_left"] = dict(Counter(waiting.values()))
+            events.append(HistoryEvent(number, at, type_of(event), details, number in resettable))
     return events
 
 
@@ -96,9 +96,22 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
             details[name] = failure_details(value)
         elif isinstance(value, RetryPolicy):
             details[name] = msgspec.structs.asdict(value)
+        elif isinstance(value, Fork):
+            details[name] = fork_details(value)
         else:
             details[name] = value
     return details
+
+
+def fork_details(fork: Fork) -> dict[str, Any]:
+    """Where the first events of a run are copied from, and why."""
+    return {
+        "run_id": fork.run_id,
+        "to_event": fork.event_id,
+        "at": at_ms(fork.at).isoformat(),
+        "reason": fork.reason,
+        "by": fork.by,
+    }
 
 
 def failure_details(failure: Failure) -> dict[str, Any]:

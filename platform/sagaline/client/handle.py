@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, TypeVarTuple, overload
 
-from sagaline._model.records import CancelRun, PauseRun, RetryRun, TerminateRun, UnpauseRun
+from sagaline._model.records import CancelRun, PauseRun, ResetRun, RetryRun, TerminateRun, UnpauseRun
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
@@ -15,6 +15,7 @@ from sagaline.client.exported import export
 from sagaline.client.link import Link
 from sagaline.client.messages import ask_query, send_signal
 from sagaline.client.requests import new_id
+from sagaline.client.resets import ResetPreview, preview
 from sagaline.client.types import Description, HistoryEvent, OnParked
 from sagaline.client.updates import UpdateHandle, accepted, completed, prepare
 from sagaline.client.waiting import EndOfRun, Terms
@@ -239,6 +240,46 @@ class RunHandle(Generic[R]):
             lambda run_id: UnpauseRun(request_id, self.workflow_id, why, who, *address, run_id), timeout
         )
 
+    async def reset(
+        self,
+        to_event: int,
+        reason: str,
+        *,
+        by: str | None = None,
+        drop_signals: bool = False,
+        timeout: Duration | None = DEFAULT_TIMEOUT,
+    ) -> RunHandle[R]:
+        """Begins a new run of the workflow id whose history is that of this one up to an event, and which goes on from
+        there with today's code. This run is terminated if it is open, and stays as it is if it has ended.
+
+        Steps up to the event keep their results and idempotency keys, also those that were under way and are attempted
+        again; what the code asks for from there on has keys of the new run. Signals that came later are received again,
+        in order; updates are not. ``preview_reset`` says what has happened since and stays.
+
+        Arguments:
+            to_event: the last event that is kept: one with ``is_reset_point`` in ``history()``.
+            reason: why, for the reader of both histories; 8,000 bytes at most.
+            by: who asks for it, for the same reader; by default this user and host, 255 bytes at most.
+            drop_signals: leaves the signals that came later.
+
+        Returns a handle of the new run. A call that is cancelled or times out may have been handled: ``describe()``
+        tells, in ``reset_to``. Raises RequestRefused ("NoSuchPoint" names the nearest events that will do;
+        "StepsUndone" and "StepsLeft" say which earlier event does; "IdInUse", "WorkflowNotFound", "RunHeld", "TooLong",
+        "TooManyLater", "TooManyResets"), RequestTimeout.
+        """
+        event_id, who = checks.event_id(to_event), checks.person(by)
+        why, request_id, address = checks.reason(reason), new_id(), self._link.requests.address
+        run_id = await self._confirm(
+            lambda run_id: ResetRun(request_id, self.workflow_id, run_id, event_id, why, who, drop_signals, *address),
+            timeout,
+        )
+        return RunHandle(self._link, self.workflow_id, run_id, self._definition)
+
+    async def preview_reset(self, to_event: int, timeout: Duration | None = DEFAULT_TIMEOUT) -> ResetPreview:
+        """What the run has done since an event: what a reset to it repeats, and what it leaves as it is. Nothing is
+        changed. Works without a worker too. Raises RequestRefused when there is no such run, RequestTimeout."""
+        return preview(await self.history(timeout), checks.event_id(to_event))
+
     async def retry(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> None:
         """Takes a parked run up again, with the code that its worker has now.
 
@@ -248,6 +289,6 @@ class RunHandle(Generic[R]):
         request_id, address = new_id(), self._link.requests.address
         await self._confirm(lambda run_id: RetryRun(request_id, self.workflow_id, *address, run_id), timeout)
 
-    async def _confirm(self, make: Callable[[str], Command], timeout: Duration | None) -> None:
+    async def _confirm(self, make: Callable[[str], Command], timeout: Duration | None) -> str:
         link, ids = self._link, (self.workflow_id, self.run_id)
-        await confirm(link.requests, link.reads, ids, make, checks.seconds(timeout))
+        return await confirm(link.requests, link.reads, ids, make, checks.seconds(timeout))

@@ -155,6 +155,17 @@ class RunSummary:
 
 
 @dataclass(frozen=True)
+class Reset:
+    """Why a run began with the beginning of another's history: run ``run_id`` up to ``to_event``; who, when and why."""
+
+    run_id: str
+    to_event: int
+    at: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Description(RunSummary):
     """A run as it stands: what it waits for, and its result when it has completed.
 
@@ -164,7 +175,8 @@ class Description(RunSummary):
     the first of them all, when a run continues as new. ``signals_waiting`` counts the signals that were acknowledged
     and that the code has not received; when the run has ended it never will, and ``signals_left`` says how many there
     were of each name (of the first 20 names). Of a run that continues as new they have gone on with it. ``memo`` is as
-    it is now; one that cannot be opened here is told under the key "".
+    it is now; one that cannot be opened here is told under the key "". ``reset_from`` says what a run that a reset has
+    begun is made of, ``reset_to`` is the newest run that was made of this one.
     """
 
     open_steps: int = 0
@@ -178,6 +190,8 @@ class Description(RunSummary):
     signals_waiting: int = 0
     signals_left: dict[str, int] = field(default_factory=dict[str, int])
     memo: dict[str, Any] = field(default_factory=dict[str, Any])
+    reset_from: Reset | None = None
+    reset_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -209,3 +223,5 @@ class HistoryEvent:
     at: datetime
     type: str
     details: dict[str, Any]
+    is_reset_point: bool = False
+    """Whether a run may be reset to this event: it is the last of an activation."""

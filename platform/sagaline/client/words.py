@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sagaline._model.limits import cut
-from sagaline.client.types import Description, OpenStep, RunSummary, Status
+from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
 
 _MESSAGE_BYTES = 300
 _STEPS_SHOWN = 3
@@ -79,6 +79,12 @@ def paused(run: RunSummary, now: datetime) -> str:
         f"The run of {run.workflow_id!r} is paused since {clock(since)} ({ago(since, now)}) by {run.paused_by}: "
         f"{cut(run.pause_reason, _MESSAGE_BYTES)}. It goes on with `sagaline resume {run.workflow_id}`."
     )
+
+
+def reset(reset: Reset) -> str:
+    """Where a run that a reset has begun begins, when that was, by whom and why."""
+    why = cut(reset.reason, _MESSAGE_BYTES)
+    return f"It was reset to event {reset.to_event} of run {reset.run_id} at {clock(reset.at)} by {reset.by}: {why}"
 
 
 def standing(description: Description, now: datetime) -> str:

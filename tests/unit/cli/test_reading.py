@@ -56,6 +56,7 @@ SUMMARY = {
 }
 SUMMARY |= {"paused_at", "paused_by", "pause_reason", "search_attributes"}
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
+SHOWN |= {"reset_from", "reset_to"}
 SHOWN |= {"memo", "first_run_id", "continued_from", "continued_to", "signals_waiting", "signals_left"}
 
 
@@ -95,7 +96,7 @@ async def test_show_list_history_and_result_read_with_and_without_a_worker(url: 
         history = (await command("history", "bad", "--log", url, "--json")).json
         assert history == whole["history"]
         assert [event["type"] for event in history][:2] == ["run started", "activity scheduled"]
-        assert history[0].keys() == {"id", "at", "type", "details"}
+        assert history[0].keys() == {"id", "at", "type", "details", "is_reset_point"}
         listed = (await command("list", "--log", url, "--json")).json
         assert [run["workflow_id"] for run in listed] == ["good", "bad"]
         assert all(run.keys() == SUMMARY for run in listed)

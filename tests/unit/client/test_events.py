@@ -30,6 +30,9 @@ SAMPLES: dict[Any, Any] = {
     RetryPolicy: RetryPolicy(),
     tuple[int, ...]: (1, 2),
     tuple[SearchAttribute, ...]: (SearchAttribute("due", "datetime", "2026-11-29T10:00:00.000000+00:00"),),
+    events.Fork: events.Fork(
+        ("run-1",), (5,), 1_764_000_000_000, "request", "a bad deploy", "ann@laptop", False, 0, ""
+    ),
 }
 INTERNAL = {"request_id", "reply_to", "reply_partition", "reply_when", "version", "first_event_id", "epoch"}
 

@@ -30,6 +30,7 @@ from sagaline._engine.appliers import (
     run_parked,
     run_paused,
     run_replaced,
+    run_reset,
     run_resumed,
     run_started,
     run_terminated,
@@ -92,6 +93,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.AttributesGiven, 1): attributes_given.apply,
     (events.MemoChanged, 1): memo_changed.apply,
     (events.SearchAttributesChanged, 1): search_attributes_changed.apply,
+    (events.RunReset, 1): run_reset.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

@@ -15,5 +15,7 @@ def apply(state: State, run: RunRow, event: ActivityAttemptFailed) -> None:
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
         failure = Failure(event.failure.type, cut(event.failure.message, SUMMARY_BYTES), event.failure.kind)
-        following = ActivityRow(run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at, failure=failure)
+        following = ActivityRow(
+            run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at, failure=failure, asked_by=row.asked_by
+        )
         state.activities.put(run, following)

@@ -10,4 +10,7 @@ from sagaline._model.events import ActivityScheduled
 
 def apply(state: State, run: RunRow, event: ActivityScheduled) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    state.activities.put(run, ActivityRow(run.workflow_id, event))
+    row = ActivityRow(run.workflow_id, event)
+    if run.fork is not None:
+        row = ActivityRow(run.workflow_id, event, asked_by=run.stands_for)
+    state.activities.put(run, row)

@@ -9,4 +9,6 @@ from sagaline._model.events import ChildEnded
 
 def apply(state: State, run: RunRow, event: ChildEnded) -> None:
     """Contract: ``run`` is open; the caller writes it."""
+    if run.redelivers:
+        run.redelivers -= 1
     state.children.drop(run, event.step)

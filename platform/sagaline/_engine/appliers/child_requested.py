@@ -11,5 +11,6 @@ from sagaline._model.events import ChildRequested
 
 def apply(state: State, run: RunRow, event: ChildRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    state.children.add(run, event.step, ChildRow(event.child_id, event.workflow, event.parent_close))
+    row = ChildRow(event.child_id, event.workflow, event.parent_close, asked_by=run.stands_for)
+    state.children.add(run, event.step, row)
     start_child(state, run, event)

@@ -12,7 +12,8 @@ from sagaline._model.events import RunStarted
 
 def apply(state: State, run: RunRow, event: RunStarted) -> None:
     """Contract: ``run`` was made from this event (``runs.new_run``); the caller writes it."""
-    run.started_at = run.last_at  # that of a pending run was a guess
+    if event.fork is None:
+        run.started_at = run.last_at  # that of a pending run was a guess
     state.runs.begin(run)
     if event.deadline:
         state.waits.put(run, DEADLINE, event.deadline)

@@ -12,6 +12,8 @@ from sagaline._model.tokens import PREFIX, message_of
 
 def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     """Contract: ``run`` is open; the caller writes it."""
+    if run.redelivers:
+        run.redelivers -= 1
     state.signals.put(run, SignalRow(event.request_id, event.signal, event.input))
     if run.inherits:
         state.signals.pass_on(run)

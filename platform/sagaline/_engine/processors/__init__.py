@@ -11,6 +11,7 @@ from sagaline._engine.processors import (
     child_report,
     park,
     pause,
+    reset,
     retry,
     signal,
     start,
@@ -18,13 +19,14 @@ from sagaline._engine.processors import (
     timer_due,
     update,
 )
-from sagaline._engine.processors.decisions import ParkRun, StartDecision, TimerDue
+from sagaline._engine.processors.decisions import ParkRun, ResetDecision, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
 from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
     PauseRun,
+    ResetRun,
     RetryRun,
     SignalRun,
     StartRun,
@@ -39,6 +41,7 @@ Input = (
     | TerminateRun
     | PauseRun
     | UnpauseRun
+    | ResetRun
     | RetryRun
     | SignalRun
     | UpdateRun
@@ -47,7 +50,7 @@ Input = (
     | TimerDue
     | ParkRun
 )
-Processor = Callable[[ReadState, Any, int], StartDecision]
+Processor = Callable[[ReadState, Any, int], StartDecision | ResetDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
     StartRun: start.process,
@@ -55,6 +58,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     TerminateRun: terminate.process,
     PauseRun: pause.process,
     UnpauseRun: pause.process_unpause,
+    ResetRun: reset.process,
     RetryRun: retry.process,
     SignalRun: signal.process,
     UpdateRun: update.process,

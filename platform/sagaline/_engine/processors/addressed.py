@@ -8,6 +8,7 @@ from sagaline._engine.state import ReadState
 from sagaline._engine.tables.messages import command_message, update_message
 from sagaline._engine.tables.runs import RunView
 from sagaline._model.records import RetryRun, RunControl, SignalRun, UpdateRun
+from sagaline._model.tokens import PREFIX
 
 RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
@@ -29,7 +30,18 @@ def recipient(state: ReadState, request: RunCommand) -> RunView | Rejected | Non
     refusal = state.refusal(request.request_id)
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
-    return addressed(state, request)
+    heir = _heir(state, request)
+    return addressed(state, request) if heir is None else heir
+
+
+def _heir(state: ReadState, request: RunCommand) -> RunView | None:
+    """The run that waits for a token in the place of one that had ended and was reset. Such a token has the id of the
+    run whose history the other has copied."""
+    if not isinstance(request, SignalRun) or not request.signal.startswith(PREFIX):
+        return None
+    forks = state.forks(request.run_id)
+    run = state.run_by_id(request.workflow_id, forks[-1]) if forks else None
+    return None if run is None or run.closed or run.held else run
 
 
 def _message_id(request: RunCommand) -> str:

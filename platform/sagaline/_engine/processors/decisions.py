@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sagaline._model.events import Event, RunReplaced, RunStarted
+from sagaline._model.events import Event, Fork, RunReplaced, RunReset, RunStarted
 from sagaline._model.failure import Failure
 
 
@@ -60,8 +60,20 @@ class Replaced(msgspec.Struct, frozen=True, gc=False):
     started: RunStarted
 
 
+class Forked(msgspec.Struct, frozen=True, gc=False):
+    """A reset begins the run ``run_id_of(reset)`` with the beginning of another's history.
+
+    ``reset`` is the end of the open run of the id, and its successor is there with it. None: there is no open run, and
+    the first record of the new one is the first that says anything.
+    """
+
+    fork: Fork
+    reset: RunReset | None
+
+
 Decision = list[Event] | Rejected
 StartDecision = list[Event] | Rejected | Joined | Replaced
+ResetDecision = Rejected | Joined | Forked
 
 
 def rejected(request_id: str, workflow_id: str, name: str, message: str) -> Rejected:

@@ -24,6 +24,7 @@ its table:
 | ``d/`` ``i/`` | messages | ids of the messages that a run has received |
 | ``y/`` | updates | updates that a run has accepted, and what came of them |
 | ``g/`` | attributes | memo and search attributes of runs that have any |
+| ``j/`` | forks | runs that have the beginning of another's history |
 | ``s/`` | signals | signals that wait for a run's code |
 """
 

@@ -27,6 +27,7 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     retry_at: int = 0
     cancel_requested: bool = False
     failure: Failure | None = None
+    asked_by: str = ""  # the run that asked for it, if that is another: one whose history this run has copied
 
 
 class StartActivity(Effect, frozen=True, gc=False):

@@ -21,6 +21,7 @@ class ChildRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parent_close: str
     run_id: str = ""
     cancel_reason: str | None = None
+    asked_by: str = ""  # the run that asked for it, if that is another: one whose history this run has copied
 
 
 class OpenChild(NamedTuple):

@@ -17,11 +17,11 @@ import msgspec
 from sagaline._engine.changes import Changes
 from sagaline._engine.tables.attention import CUT_OFF, Attention
 from sagaline._engine.tables.run_view import RunView
-from sagaline._model.events import RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.records import PARKED, RUNNING
+from sagaline._model.forks import Fork
+from sagaline._model.records import PARKED
 
-__all__ = ["RunRow", "RunView", "Runs", "new_run", "past_key", "past_prefix", "run_key", "successor"]
+__all__ = ["RunRow", "RunView", "Runs", "past_key", "past_prefix", "run_key"]
 PREFIX, PAST_PREFIX = b"r/", b"b/"
 _CACHED_RESULT_BYTES = 4_096
 
@@ -74,6 +74,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     pause_reason: str = ""
     paused_by: str = ""
     commands_received: bool = False  # to cancel, terminate, pause, resume or retry it
+    fork: Fork | None = None  # of a run that a reset has begun
+    redelivers: int = 0  # events that the run which was reset had later, and that this one has yet to receive
 
     @property
     def closed(self) -> bool:
@@ -88,12 +90,26 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     @property
     def is_pending(self) -> bool:
         """True of a run that another goes on as, until its own first record: its owner writes that before all else."""
-        return self.next_event_id == 1 and self.closed_at is None and bool(self.continued_from)
+        if self.next_event_id != 1 or self.closed_at is not None:
+            return False
+        return bool(self.continued_from) or self.fork is not None
+
+    @property
+    def copies(self) -> bool:
+        """True of a fork until all of its copied events are on record: none of them counts before."""
+        return self.fork is not None and self.next_event_id <= self.fork.event_id
 
     @property
     def is_unfinished(self) -> bool:
-        """True until it has begun, and has all signals that it inherits: both come before any input."""
+        """True until it has begun, and has all that it takes over from another run: both come before any input."""
+        if self.fork is not None and self.closed_at is None and (self.redelivers or self.copies):
+            return True
         return (self.inherits and self.closed_at is None) or self.is_pending
+
+    @property
+    def stands_for(self) -> str:
+        """The run in which its next event happened, if that is copied: ids and keys are made of it. "" for its own."""
+        return "" if self.fork is None else self.fork.run_at(self.next_event_id)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -113,53 +129,6 @@ def past_prefix(workflow_id: str) -> bytes:
 def past_key(workflow_id: str, run_id: str) -> bytes:
     """Key of an earlier run."""
     return past_prefix(workflow_id) + run_id.encode()
-
-
-def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> RunRow:
-    """The row of a run that begins with ``started``."""
-    return RunRow(
-        workflow_id=workflow_id,
-        run_id=run_id,
-        workflow=started.workflow,
-        request_id=started.request_id,
-        reply_to=started.reply_to,
-        reply_partition=started.reply_partition,
-        reply_when=started.reply_when,
-        started_at=at_ms,
-        last_at=at_ms,
-        status=RUNNING,
-        continued_from=started.continued_from,
-        first_run_id=started.first_run_id,
-        parent_id=started.parent_id,
-        parent_run_id=started.parent_run_id,
-        parent_step=started.parent_step,
-        deadline=started.deadline,
-    )
-
-
-def successor(run: RunRow) -> RunRow:
-    """The row of the run as which ``run`` goes on, from the end of that on: its id is never free. Whoever waits for
-    the end of the first waits for that of the last."""
-    waits = run.reply_when == "closed"
-    return RunRow(
-        workflow_id=run.workflow_id,
-        run_id=run.continued_to,
-        workflow=run.workflow,
-        request_id=run.request_id,
-        reply_to=run.reply_to if waits else "",
-        reply_partition=run.reply_partition if waits else 0,
-        reply_when=run.reply_when,
-        started_at=run.last_at + 1,
-        last_at=run.last_at + 1,
-        status=RUNNING,
-        continued_from=run.run_id,
-        first_run_id=run.first_run_id or run.run_id,
-        inherits=run.signals_waiting > 0,
-        parent_id=run.parent_id,
-        parent_run_id=run.parent_run_id,
-        parent_step=run.parent_step,
-        deadline=run.deadline,
-    )
 
 
 class Runs:
@@ -226,6 +195,9 @@ class Runs:
             self._set_attention(before, "")
             self._changes.put(past_key(before.workflow_id, before.run_id), _encode(before))
             self._forget(run.workflow_id)
+        elif before is not None and before is not run:  # a row that was there before its first record
+            run.waits_for_owner = before.waits_for_owner
+            self._forget(run.workflow_id)
         self._dirty[run.workflow_id] = run
         if run.is_pending:
             self._set_attention(run, CUT_OFF)
@@ -234,7 +206,8 @@ class Runs:
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
-        attention = CUT_OFF if run.more or run.inherits else PARKED if run.status == PARKED else ""
+        cut_off = run.more or run.inherits or (run.fork is not None and run.is_unfinished)
+        attention = CUT_OFF if cut_off else PARKED if run.status == PARKED else ""
         self._set_attention(run, attention if run.closed_at is None else "")
 
     def remove(self, run: RunRow) -> None:

@@ -71,9 +71,10 @@ class Attempt:
     def info(self) -> ActivityInfo:
         """What its code may ask about it."""
         row, scheduled, run_id = self.row, self.row.scheduled, self.run_id
-        forward, key = None, idempotency_key(run_id, scheduled.step)
+        asked_by = row.asked_by or run_id
+        forward, key = None, idempotency_key(asked_by, scheduled.step)
         if scheduled.compensates is not None:
-            of_run = scheduled.compensates_run or run_id
+            of_run = scheduled.compensates_run or asked_by
             forward = ForwardStep(idempotency_key(of_run, scheduled.compensates), scheduled.outcome or "unknown")
             if scheduled.compensates_run:
                 key = compensation_key(of_run, scheduled.compensates)

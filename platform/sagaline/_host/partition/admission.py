@@ -7,10 +7,11 @@ import msgspec
 from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
 from sagaline._host.partition.sealed_inputs import sealed_inputs
+from sagaline._host.runs.forking import why_not_copied
 from sagaline._host.runs.instances import Instances
 from sagaline._model import limits
 from sagaline._model.codec import decode
-from sagaline._model.events import RunStarted
+from sagaline._model.events import Fork, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import ChildReport, History, StartRun
 from sagaline._payloads import Sealer, input_of, is_sealed, result_of, step_result
@@ -60,6 +61,10 @@ class Admission:
         except PayloadUnavailable:
             return child
         return msgspec.structs.replace(child, result=payloads.seal(step_result(child.run_id, child.step), plain))
+
+    def why_not_copied(self, workflow_id: str, fork: Fork) -> Failure | None:
+        """The reason to refuse a reset, or None. Raises BlobsUnavailable."""
+        return why_not_copied(self._decided, workflow_id, fork, self._payloads)
 
     def why_not(self, request: StartRun) -> Failure | None:
         """The reason to refuse a start, or None. Raises BlobsUnavailable, NotResident."""

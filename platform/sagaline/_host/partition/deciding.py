@@ -18,6 +18,7 @@ from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.partition.releasing import Attempts, Releasing
+from sagaline._host.partition.resets import Resets
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.unfit import bounded, bounded_result, is_answerable
 from sagaline._host.runs.activations import Activations
@@ -35,6 +36,7 @@ from sagaline._model.records import (
     QueryRun,
     ReadRun,
     Reply,
+    ResetRun,
     RetryRun,
     RunControl,
     SignalRun,
@@ -45,7 +47,7 @@ from sagaline._model.records import (
 )
 from sagaline._payloads import Later, NotResident
 
-Question = ReadRun | StartRun | RunControl | RetryRun | SignalRun | QueryRun | UpdateRun
+Question = ReadRun | StartRun | RunControl | ResetRun | RetryRun | SignalRun | QueryRun | UpdateRun
 """What is answered once it is proven that the answer holds."""
 RunInput = RunControl | ActivityResult | ChildReport | TimerDue
 
@@ -57,6 +59,7 @@ class Outside(NamedTuple):
     start: Callable[[StartRun], None]
     query: Callable[[QueryRun], None]
     messages: Messages
+    resets: Resets
     attempts: Attempts
     releasing: Releasing
     progress: Progress
@@ -99,9 +102,15 @@ class Deciding:
         """Answers what needs no record, when it is proven that it may."""
         self._outside.ask(request, request.run_id)
 
-    def message(self, request: QueryRun | UpdateRun) -> None:
-        """Asks a run's code a question, or to change something and to answer."""
-        self._outside.query(request) if isinstance(request, QueryRun) else self._outside.messages.update(request)
+    def message(self, request: QueryRun | UpdateRun | ResetRun) -> None:
+        """Asks a run's code a question, or to change something and to answer; or begins a run from its history."""
+        match request:
+            case QueryRun():
+                self._outside.query(request)
+            case UpdateRun():
+                self._outside.messages.update(request)
+            case ResetRun():
+                self._outside.resets.reset(request)
 
     def control(self, request: RunControl) -> None:
         """Cancels, terminates, pauses a run or lets it go on; whoever asked is told once that is on record."""
@@ -112,8 +121,9 @@ class Deciding:
     def result(self, result: ActivityResult | ChildReport) -> None:
         """What an attempt that another worker made came to, or a run that one of this partition has started."""
         if isinstance(result, ChildReport):
-            self._ready(result.workflow_id, [result])
-            self._decide(result.workflow_id, [self._admission.own_result(result)])
+            report = self._outside.resets.addressed(result)
+            self._ready(report.workflow_id, [report])
+            self._decide(report.workflow_id, [self._admission.own_result(report)])
         else:
             self._decide(result.workflow_id, [bounded_result(result)])
 
@@ -265,6 +275,7 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     TerminateRun: Deciding.control,
     PauseRun: Deciding.control,
     UnpauseRun: Deciding.control,
+    ResetRun: Deciding.message,
     RetryRun: Deciding.retry,
     ActivityResult: Deciding.result,
     ChildReport: Deciding.result,

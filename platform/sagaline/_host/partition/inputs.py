@@ -26,6 +26,7 @@ from sagaline._model.records import (
     PauseRun,
     QueryRun,
     ReadRun,
+    ResetRun,
     RetryRun,
     RunControl,
     SignalRun,
@@ -36,21 +37,12 @@ from sagaline._model.records import (
 )
 from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
 
-Input = StartRun | RunControl | RetryRun | ReadRun | QueryRun | UpdateRun | ActivityResult | ChildReport
+Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | UpdateRun
+Input = Command | ActivityResult | ChildReport
 _INPUTS: frozenset[type] = frozenset(
     (
-        StartRun,
-        CancelRun,
-        TerminateRun,
-        PauseRun,
-        UnpauseRun,
-        RetryRun,
-        ReadRun,
-        ActivityResult,
-        ChildReport,
-        SignalRun,
-        QueryRun,
-        UpdateRun,
+        *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, ResetRun, RetryRun, ReadRun),
+        *(ActivityResult, ChildReport, SignalRun, QueryRun, UpdateRun),
     )
 )
 _SIGNALS = 1_000

@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from sagaline._engine.beginning_rows import new_run
 from sagaline._engine.decide import Rejected, decide, run_id_of
 from sagaline._engine.emit import Emitter
 from sagaline._engine.processors.start import started_by
 from sagaline._engine.tables.messages import update_message
-from sagaline._engine.tables.runs import new_run
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.message_admission import MessageAdmission
 from sagaline._host.partition.progress import InputOffsets

@@ -29,6 +29,7 @@ from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.partition.releasing import Attempts, Releasing
+from sagaline._host.partition.resets import Resets
 from sagaline._host.partition.resumption import Resumption
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.starting import Starting
@@ -200,7 +201,10 @@ class _Rooms:
         code = Code(admitted, activations, lambda: progress.before)
         messages = Messages(rows, recorder, code, quarantine, asking.ask_recorded, guard, clock)
         starting = Starting(rows, recorder, activations, admission, messages, progress, asking.ask, clock)
-        outside = Outside(asking.ask, starting.start, queries.ask, messages, attempts, releasing, progress, blobs.later)
+        resets = Resets(rows, recorder, activations, admission, progress, asking.ask, clock)
+        outside = Outside(
+            asking.ask, starting.start, queries.ask, messages, resets, attempts, releasing, progress, blobs.later
+        )
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from sagaline._engine.apply import apply_positions, apply_refusals
+import msgspec
+
+from sagaline._engine.apply import apply_history, apply_positions, apply_refusals
 from sagaline._engine.decide import Rejected
 from sagaline._engine.effects import Effect
 from sagaline._engine.emit import Emitter
@@ -67,6 +69,24 @@ class Recorder:
             _refuse(f"{len(record.events)} events of {limits.cut(run.workflow_id, limits.NAME_BYTES)}", value)
         emitter.finish(self.epoch, more, value, record.released)
         key = history_key(run.workflow_id, run.run_id, emitter.first_event_id, self.epoch)
+        self._send(key, record, value, self._decided.drain_effects())
+
+    def copy(self, record: History, positions: InputOffsets | None = None) -> None:
+        """Records events of another run as the next ones of its fork; ``positions`` as for an activation."""
+        progress = self._progress
+        commands_position, results_position = progress.settled if positions is None else self._at_least(positions)
+        record = msgspec.structs.replace(
+            record,
+            epoch=self.epoch,
+            commands_position=commands_position,
+            results_position=results_position,
+            released=progress.released,
+        )
+        value = encode(record)
+        if len(value) > limits.RECORD_BYTES:
+            _refuse(f"{len(record.events)} copied events", value)
+        apply_history(self._decided, record, value)
+        key = history_key(record.workflow_id, record.run_id, record.first_event_id, self.epoch)
         self._send(key, record, value, self._decided.drain_effects())
 
     def _at_least(self, positions: InputOffsets) -> InputOffsets:

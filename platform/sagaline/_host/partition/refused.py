@@ -11,9 +11,19 @@ from sagaline._host.partition.progress import InputOffsets, Progress
 from sagaline._model import limits
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure
-from sagaline._model.records import CancelRun, Refusal, Reply, RetryRun, RunControl, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import (
+    CancelRun,
+    Refusal,
+    Reply,
+    ResetRun,
+    RetryRun,
+    RunControl,
+    SignalRun,
+    StartRun,
+    UpdateRun,
+)
 
-Refusable = StartRun | RunControl | RetryRun | SignalRun | UpdateRun
+Refusable = StartRun | RunControl | ResetRun | RetryRun | SignalRun | UpdateRun
 _OVERHEAD_BYTES = 300
 _RECORD_BYTES = limits.RECORD_BYTES // 2
 """Refusals of one record; their answers weigh as much again on their way out."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sagaline._engine.beginning_rows import new_run
 from sagaline._engine.decide import Joined, Rejected, Replaced, decide, run_id_of
 from sagaline._engine.emit import Emitter
-from sagaline._engine.tables.runs import new_run
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.guard import ProtocolError
 from sagaline._host.partition.messages import Messages

@@ -9,10 +9,19 @@ import msgspec
 from sagaline._model import limits
 from sagaline._model.attributes import unfit_attributes
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, QueryRun, ReadRun, RunControl, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import (
+    ActivityResult,
+    QueryRun,
+    ReadRun,
+    ResetRun,
+    RunControl,
+    SignalRun,
+    StartRun,
+    UpdateRun,
+)
 
 _NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by", "sender_id", "sender_run_id")
-T = TypeVar("T", bound=RunControl)
+T = TypeVar("T", bound=RunControl | ResetRun)
 
 
 def unfit(request: object) -> str | None:
@@ -27,6 +36,8 @@ def unfit(request: object) -> str | None:
     elif isinstance(request, UpdateRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.update)
         names = (*names, request.update_id)
+    elif isinstance(request, ResetRun):
+        names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.by)
     elif isinstance(request, QueryRun):
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.query)
     else:

@@ -74,6 +74,8 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         paused_by=run.paused_by,
         memo=given.memo or None,
         search_attributes=given.search_attributes,
+        reset=run.fork,
+        reset_to=next(reversed(state.forks(run.run_id)), ""),
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))

@@ -25,6 +25,7 @@ from sagaline._model.records import (
     QueryRun,
     ReadRun,
     Reply,
+    ResetRun,
     RetryRun,
     RunControl,
     SignalRun,
@@ -33,7 +34,7 @@ from sagaline._model.records import (
 )
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | RunControl | RetryRun | SignalRun | QueryRun | UpdateRun
+Request = ReadRun | StartRun | RunControl | ResetRun | RetryRun | SignalRun | QueryRun | UpdateRun
 
 
 class _Question(NamedTuple):
@@ -127,7 +128,7 @@ class Reads:
         if isinstance(request, UpdateRun):
             self._delivery.send(Answer(asker, partial(self._answer_update, asker, request, question.run_id)))
             return
-        if isinstance(request, SignalRun | QueryRun):
+        if isinstance(request, SignalRun | QueryRun | ResetRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
         if isinstance(request, RunControl | RetryRun):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVarTuple
 
-from sagaline._engine.decide import ParkRun, decide
+from sagaline._engine.beginning_rows import forked
+from sagaline._engine.decide import Forked, ParkRun, decide
 from sagaline._engine.effects import Effect
 from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
@@ -18,6 +19,7 @@ from sagaline._host.partition.guard import Guard, ProtocolError
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.runs.chains import next_events
+from sagaline._host.runs.forking import copies
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import seal_commands, sealed_of
 from sagaline._host.runs.stalled import stalled
@@ -174,21 +176,51 @@ class Activations:
             self._later(missing, partial(self.begin_next, workflow_id))
 
     def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
-        """Begins the run as which another goes on, if it has not begun, and gives it the signals that waited for that
-        one. ``positions``: as of ``complete``. Raises NotResident."""
+        """Begins the run as which another goes on, if it has not begun, and gives it what it takes over from that one.
+        ``positions``: as of ``complete``. Raises NotResident."""
         while not self._guard.given_up:
             run = self._state.run(workflow_id)
             if run is None or run.held or not run.is_unfinished:
                 return
+            if run.copies:
+                self._copy(run, positions)
+                continue
             if run.next_event_id > 1:
                 self.ready(workflow_id)
             events = next_events(self._state, run, self._options.payloads)
             if not events:
-                raise ValueError(f"Expected run {run.run_id} to inherit signals but there are none")
+                raise ValueError(f"Expected run {run.run_id} to take over events of another run but there are none")
             emitter = Emitter(self._state, run, self._now_ms(run))
             for event in events:
                 emitter.emit(event)
             self.activate(emitter, positions)
+
+    def fork(self, run: RunView, run_id: str, decision: Forked, positions: InputOffsets | None) -> None:
+        """Ends ``run``, the newest of its id, if it is open, and begins another with the beginning of a history.
+        ``positions``: as of ``complete``, for there are several records. Raises NotResident."""
+        if decision.reset is None:
+            self._copy(forked(run, run_id, decision.fork, goes_on=False), positions)
+        else:
+            emitter = Emitter(self._state, run, self._now_ms(run))
+            emitter.emit(decision.reset)
+            self.activate(emitter, positions)
+        self.begin_pending(run.workflow_id, positions)
+
+    def _copy(self, run: RunView, positions: InputOffsets | None) -> None:
+        """Records what a fork lacks of its copy. Raises NotResident: what is there stays, and the rest follows.
+
+        Code that cannot follow it parks the run at once, for whoever has asked for it looks at it now; where payloads
+        have to be fetched for that, when it is called.
+        """
+        for record in copies(self._state, run, self._options.payloads):
+            self._recorder.copy(record, positions)
+        begun = self._state.run(run.workflow_id)
+        if begun is None or begun.held or begun.redelivers or self.has_blobs:
+            return
+        try:
+            self._instances.keep(self._instances.rebuild(begun), begun)
+        except WorkflowBug as bug:
+            self._park(Emitter(self._state, begun, self._now_ms(begun)), bug, positions)
 
     def _park(self, emitter: Emitter, bug: WorkflowBug, positions: InputOffsets | None = None) -> None:
         self._instances.forget(emitter.run.run_id)

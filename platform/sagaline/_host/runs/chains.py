@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 
-import msgspec
-
 from sagaline._engine.state import State
 from sagaline._engine.tables.attributes import NONE
 from sagaline._engine.tables.runs import RunView
-from sagaline._host.runs.sealing import place_of, sealed_of
-from sagaline._host.runs.weights import PAYLOADS, weight
+from sagaline._host.runs.forking import redelivered
+from sagaline._host.runs.sealing import sealed_anew, sealed_of
+from sagaline._host.runs.weights import weight
 from sagaline._model import limits
 from sagaline._model.codec import decode
 from sagaline._model.events import (
@@ -24,12 +23,13 @@ from sagaline._model.events import (
 )
 from sagaline._model.records import History
 from sagaline._payloads import Sealer
-from sagaline.errors import PayloadUnavailable
 
 
 def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
     """What an unfinished run begins with, or goes on with, up to a record's size. Raises BlobsUnavailable, NotResident:
     what its code will be given is in memory."""
+    if run.redelivers:
+        return redelivered(state, run, sealer)
     events = [] if run.next_event_id > 1 else _first_events(state, run)
     sealed = sealed_of(sealer, run.run_id, events)
     waited: list[AttributesGiven | SignalReceived] = []
@@ -45,7 +45,7 @@ def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
                 break
             waited.append(signal)
     sealer.require([*sealed, *sealed_of(sealer, run.continued_from, waited)])
-    return [*events, *(_sealed_anew(event, run, sealer) for event in waited)]
+    return [*events, *(sealed_anew(sealer, run.continued_from, run.run_id, event) for event in waited)]
 
 
 def _first_events(state: State, run: RunView) -> list[Event]:
@@ -76,16 +76,3 @@ def _first_events(state: State, run: RunView) -> list[Event]:
             return [started, LedgerInherited(steps, ledger)]
         case _:
             return [started]
-
-
-def _sealed_anew(event: AttributesGiven | SignalReceived, run: RunView, sealer: Sealer) -> Event:
-    """A payload is bound to its run. One that cannot be opened parks the run that would open it."""
-    name = PAYLOADS[type(event)]
-    payload: bytes = getattr(event, name)
-    try:
-        plain = sealer.open(place_of(run.continued_from, event), payload) if payload else payload
-    except PayloadUnavailable:
-        return event
-    if not plain or not sealer.touches(plain):
-        return event
-    return msgspec.structs.replace(event, **{name: sealer.seal(place_of(run.run_id, event), plain)})

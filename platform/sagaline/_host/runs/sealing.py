@@ -150,6 +150,22 @@ def _open(sealer: Sealer, run_id: str, event: E) -> E:
         raise _bug(error) from error
 
 
+def sealed_anew(sealer: Sealer, before: str, run_id: str, event: E) -> E:
+    """An event of run ``before`` as it stands in another, for a payload is bound to its run. One that cannot be opened
+    parks the run that would open it."""
+    name = PAYLOADS.get(type(event))
+    if name is None or isinstance(event, _OF_OTHERS):
+        return event
+    payload = getattr(event, name)
+    if not payload or sealer.is_open(payload):
+        return event
+    try:
+        plain = sealer.open(place_of(before, event), payload)
+    except PayloadUnavailable:
+        return event
+    return msgspec.structs.replace(event, **{name: sealer.seal(place_of(run_id, event), plain)})
+
+
 def _bug(error: PayloadUnavailable | PayloadTooLarge) -> WorkflowBug:
     return WorkflowBug(Failure(type(error).__name__, str(error), BUG, retryable=False), "payload")
 

@@ -48,9 +48,19 @@ def weight(event: object) -> int:
 
 
 def _started(event: events.RunStarted) -> int:
-    return len(event.input) + 4 * (
-        len(event.workflow) + len(event.request_id) + len(event.reply_to) + len(event.parent_id) + 96
+    return (
+        len(event.input)
+        + 4 * (len(event.workflow) + len(event.request_id) + len(event.reply_to) + len(event.parent_id) + 96)
+        + (0 if event.fork is None else _fork(event.fork))
     )
+
+
+def _fork(fork: events.Fork) -> int:
+    return 4 * (len(fork.reason) + len(fork.by) + len(fork.request_id)) + 50 * (len(fork.runs) + 1)
+
+
+def _reset(event: events.RunReset) -> int:
+    return _fork(event.fork)
 
 
 def _scheduled(event: events.ActivityScheduled) -> int:
@@ -168,6 +178,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunCancelled: _reason,
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
+    events.RunReset: _reset,
     events.RunPaused: _pause,
     events.RunUnpaused: _pause,
     events.RunContinued: _continued,

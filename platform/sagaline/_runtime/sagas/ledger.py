@@ -19,7 +19,7 @@ async def settle(calls: Calls) -> list[Undo]:
     before it happens."""
     for step in calls.table.undoable():
         await branches.settled(calls, step)
-    own = [undo_of(step, calls.run.run_id) for step in calls.table.undoable()]
+    own = [undo_of(step, calls.run.run_of(step.number)) for step in calls.table.undoable()]
     return [*calls.table.inherited, *own]
 
 

@@ -73,7 +73,7 @@ async def _compensate(calls: Calls, undo: Undo) -> None:
     try:
         await call.future
     except ActivityError as error:
-        of_run = "" if undo.run_id == calls.run.run_id else f" of run {undo.run_id}"
+        of_run = "" if undo.run_id == calls.run.identity else f" of run {undo.run_id}"
         raise CompensationFailed(
             f"Expected {undo.compensation} to undo step {undo.step}{of_run} ({undo.activity}) but it failed for good: "
             f"{error.failure.type}: {error.failure.message}. The run waits for a person."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rooms import EPOCH, Rooms
 
+from sagaline._engine.beginning_rows import new_run
 from sagaline._engine.decide import Rejected, run_id_of
 from sagaline._engine.emit import Emitter
-from sagaline._engine.tables.runs import new_run
 from sagaline._host.partition.recorder import RecordTooLarge
 from sagaline._model import limits
 from sagaline._model.events import RunStarted, TimerStarted

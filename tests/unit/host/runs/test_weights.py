@@ -10,7 +10,7 @@ import pytest
 from sagaline._host.runs.weights import PAYLOADS, in_parts, weight
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
-from sagaline._model.events import EVENTS, Event, RunParked
+from sagaline._model.events import EVENTS, Event, Fork, RunParked
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.limits import ACTIVATION_BYTES
 from sagaline._model.records import ActivityResult, History
@@ -22,7 +22,10 @@ BY_NAME |= {"patch": WIDE * 60, "signal": WIDE * 60, "request_id": "r" * 36, "re
 BY_NAME |= {"sender_id": WIDE * 60, "target_id": WIDE * 60}
 BY_NAME |= {"child_id": WIDE * 60, "parent_id": WIDE * 60}
 NUMBERS = (2**31 - 1,) * 1_000
+FORK = Fork(("i" * 32,) * 50, (2**31 - 1,) * 50, 2**62, "r" * 36, WIDE * 2_000, WIDE * 60, True, 2**31 - 1, "i" * 32)
 BY_TYPE: dict[Any, Any] = {
+    Fork: FORK,
+    Fork | None: FORK,
     int: 2**31 - 1,
     bool: True,
     tuple[int, ...]: NUMBERS,
