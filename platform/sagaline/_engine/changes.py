@@ -44,8 +44,8 @@ class Changes:
 
     def drain_writes(self) -> Writes:
         """The writes since the last call: they are in the overlay now."""
-        writes = self._writes
-        self._overlay.add(writes)
+        writes, add = self._writes, self._overlay.add
+        add(writes)
         self._writes = {}
         self.put = self._writes.__setitem__
         return writes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sagaline._engine.appliers import APPLIERS, NEWEST, Applier
+from sagaline._engine.appliers import APPLIERS, NEWEST
 from sagaline._engine.beginning_rows import forked, successor
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow, RunView
@@ -39,7 +39,13 @@ class Emitter:
         version, applier = NEWEST[type(event)]
         if event.version != version:
             event = msgspec.structs.replace(event, version=version)
-        self._apply(applier, event)
+        row = self._row
+        if row.closed_at is not None or row.held:
+            raise _is_closed(row)
+        if row.last_at != self._at_ms:  # a store into a struct is slow
+            row.last_at = self._at_ms
+        applier(self._state, row, event)
+        self.events.append(event)
 
     def replay(self, recorded: Sequence[Event]) -> Event | None:
         """Applies a record's events as they were recorded; or none of them, and returns the first whose version this
@@ -47,18 +53,16 @@ class Emitter:
         appliers = [APPLIERS.get((type(event), event.version)) for event in recorded]
         if None in appliers:
             return recorded[appliers.index(None)]
+        row, state = self._row, self._state
         for applier, event in zip(appliers, recorded, strict=True):
             if applier is not None:
-                self._apply(applier, event)
+                if row.closed_at is not None or row.held:
+                    raise _is_closed(row)
+                if row.last_at != self._at_ms:
+                    row.last_at = self._at_ms
+                applier(state, row, event)
+        self.events += recorded
         return None
-
-    def _apply(self, applier: Applier, event: Event) -> None:
-        row = self._row
-        if row.closed_at is not None or row.held:
-            raise RunIsClosed(f"Expected an open run of {row.workflow_id!r} but it is {row.status}")
-        row.last_at = self._at_ms
-        applier(self._state, row, event)
-        self.events.append(event)
 
     def finish(self, epoch: int, more: bool, value: bytes, released: int) -> None:
         """The record is complete: ``value`` is what stands on the topic."""
@@ -71,4 +75,9 @@ class Emitter:
             behind = forked(row, end.run_id, end.fork, goes_on=True) if isinstance(end, RunReset) else successor(row)
             state.runs.begin(behind)
         state.history.put(row.run_id, self.first_event_id, epoch, value)
-        state.outbox.release(released)
+        if released > state.outbox.released:
+            state.outbox.release(released)
+
+
+def _is_closed(run: RunRow) -> RunIsClosed:
+    return RunIsClosed(f"Expected an open run of {run.workflow_id!r} but it is {run.status}")

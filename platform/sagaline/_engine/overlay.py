@@ -9,7 +9,6 @@ from sagaline._engine.sorted_rows import SortedRows
 
 Writes = dict[bytes, bytes | None]
 """Rows by key; None deletes."""
-_NOTHING = object()
 
 
 class Rows(Protocol):
@@ -51,8 +50,7 @@ class Overlay:
 
     def settle(self, writes: Mapping[bytes, bytes | None]) -> None:
         """These writes are stored now. A newer write to the same key stays above."""
-        get = self._above.by_key.get
-        self._above.delete([key for key, value in writes.items() if get(key, _NOTHING) is value])
+        self._above.settle(writes)
 
 
 def _merged(

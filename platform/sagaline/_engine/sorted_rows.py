@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Generic, TypeVar
 
 from sortedcontainers import SortedList
 
 V = TypeVar("V")
+_NOTHING = object()
 
 
 class SortedRows(Generic[V]):
@@ -36,6 +37,17 @@ class SortedRows(Generic[V]):
                 in_order.discard(key)
         if not by_key:
             self._sorted = None  # nothing to look for until the next scan
+
+    def settle(self, rows: Mapping[bytes, V]) -> None:
+        """Deletes those of the rows that are still there as they are here."""
+        by_key = self.by_key
+        get = by_key.get
+        if self._sorted is not None:
+            self.delete([key for key, value in rows.items() if get(key, _NOTHING) is value])
+            return
+        for key, value in rows.items():
+            if get(key, _NOTHING) is value:
+                del by_key[key]
 
     def clear(self) -> None:
         """Deletes all."""

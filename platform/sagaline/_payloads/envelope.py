@@ -16,7 +16,7 @@ from sagaline._payloads.places import Place
 
 UNBOUND, BOUND = 1, 2
 """Versions. In version 1 an encrypted payload is not bound to its run and field; it is read, and written no more."""
-_MARK = b"\0"
+MARK = b"\0"
 _BLOB = re.compile(r"[0-9a-f]{32}/[0-9a-f]{64}")
 
 
@@ -36,7 +36,7 @@ _decode = msgspec.msgpack.Decoder(Header).decode
 
 def is_sealed(payload: bytes) -> bool:
     """True for an envelope, False for plain JSON."""
-    return payload[:1] == _MARK
+    return payload[:1] == MARK
 
 
 def write(header: Header, data: bytes) -> bytes:
@@ -45,7 +45,7 @@ def write(header: Header, data: bytes) -> bytes:
     head = _encode(header)
     if len(head) > ENVELOPE_HEADER_BYTES:
         raise ValueError(f"Expected a header of at most {ENVELOPE_HEADER_BYTES} bytes but it has {len(head)}")
-    return _MARK + len(head).to_bytes(2, "big") + head + data
+    return MARK + len(head).to_bytes(2, "big") + head + data
 
 
 def read(payload: bytes) -> tuple[Header, bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from cachetools import LRUCache
 
 from sagaline._model.limits import cut
-from sagaline._payloads.envelope import BOUND, UNBOUND, Header, context_of, is_sealed, read, write
+from sagaline._payloads.envelope import BOUND, MARK, UNBOUND, Header, context_of, is_sealed, read, write
 from sagaline._payloads.options import NO_CODECS, Payloads
 from sagaline._payloads.places import Place, is_run_id
 from sagaline._payloads.port import BlobsUnavailable
@@ -68,7 +68,7 @@ class Sealer:
 
     def is_open(self, payload: bytes) -> bool:
         """True when opening it changes nothing: it is plain, and plain payloads are taken."""
-        return not self._only_encrypted and not is_sealed(payload)
+        return payload[:1] != MARK and not self._only_encrypted
 
     def seal(self, place: Place, payload: bytes) -> bytes:
         """The payload as it is written at its place. Raises PayloadTooLarge, PayloadUnavailable, BlobsUnavailable."""

@@ -101,9 +101,10 @@ class PlainCodec:
 
     def encode_fast(self, value: Any) -> bytes | None:
         """The value as JSON; None when it does not come back as it is from msgspec, for whatever reason."""
+        encode, decode = self._encode, self._decode  # called through self they cost twice as much
         try:
-            data = self._encode(value)
-            if self._decode(data) != value:
+            data = encode(value)
+            if decode(data) != value:
                 return None
             if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
@@ -119,10 +120,11 @@ class PlainCodec:
 
     def decode_fast(self, data: bytes) -> Any:
         """The value; None when msgspec does not take it as it is."""
+        decode = self._decode
         try:
             if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
                 check_depth(data)
-            return self._decode(data)
+            return decode(data)
         except (Misfit, msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
 

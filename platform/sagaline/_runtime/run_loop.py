@@ -98,7 +98,8 @@ class RunLoop(DeterministicLoop):
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""
-        self.setup.registry.activity(activity.name)
+        if activity.name not in self.setup.registry.activities:
+            self.setup.registry.activity(activity.name)  # says what is there
         if self._calls_left is not None and not self._may_call():
             return Step(0, activity, payload, self.create_future())
         undo = activity.link.definition

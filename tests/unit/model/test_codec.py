@@ -11,11 +11,12 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from record_values import HOSTILE, NEWEST, hinted, places, plain, record, with_value
 
 from sagaline._model import events, records
 from sagaline._model.codec import Unencodable, UnreadableRecord, decode, encode, fingerprint
-from sagaline._model.failure import Failure
+from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.limits import DEPTH
 from sagaline_schemas import schema_files
 
@@ -255,3 +256,29 @@ def test_numbers_of_more_bits_than_32_are_refused_where_32_are_meant() -> None:
     fastavro.schemaless_writer(out, HEADERS[FIRST_HISTORY], plain(first) | {"flags": [1]})
     old = FIRST_HISTORY + out.getvalue().replace(long(1) + b"\0\0\0", long(2**40) + b"\0\0\0")
     assert readable(old) == first
+
+
+STARTED = events.RunStarted("order", b"[]", "r", "c", 0, "closed")
+SCHEDULED = events.ActivityScheduled(1, "ship", b"[]", 1_000, RetryPolicy())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        STARTED,
+        structs.replace(STARTED, continued_from="r"),
+        structs.replace(STARTED, deadline=1),
+        structs.replace(STARTED, version=2),
+        SCHEDULED,
+        structs.replace(SCHEDULED, compensation="undo"),
+        structs.replace(SCHEDULED, compensates=0),
+        structs.replace(SCHEDULED, compensation="", compensates_run="r"),
+        events.ActivityCompleted(1, 1, b"null"),
+    ],
+)
+def test_events_that_end_with_defaults_are_read_as_they_were_wherever_they_stand(event: events.Event) -> None:
+    record = records.History(1, 2, "w", "r", 1, 0, 0, 0, (), False, (event, SCHEDULED, event))
+    data = encode(record)
+    assert decode(data) == record
+    for end in range(len(data)):
+        assert readable(data[:end]) is None

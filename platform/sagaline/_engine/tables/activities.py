@@ -162,8 +162,11 @@ class Activities:
 
     def write_new(self) -> None:
         """Writes the rows that are new."""
+        if not self._new:
+            return
+        put = self._changes.put
         for (run_id, step), row in self._new.items():
-            self._changes.put(activity_key(run_id, step), _encode(row))
+            put(activity_key(run_id, step), _encode(row))
         self._new.clear()
 
     def _write(self, name: _Name, row: ActivityRow) -> None:

@@ -232,9 +232,11 @@ class Runs:
 
     def write_changed(self) -> None:
         """Writes the rows that have changed."""
+        put = self._changes.put
         for run in self._dirty.values():
-            self._changes.put(run_key(run.workflow_id), _encode(run))
-            self._remember(run)
+            put(run_key(run.workflow_id), _encode(run))
+            if self._cache.get(run.workflow_id) is not run or run.result is not None:
+                self._remember(run)
         self._dirty.clear()
 
     def _set_attention(self, run: RunRow, kind: str) -> None:

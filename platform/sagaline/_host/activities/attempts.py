@@ -40,6 +40,9 @@ class Attempt:
     """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts."""
 
     key: Key
+    place: Place
+    """The partition that hears of it."""
+    run_id: str
     row: ActivityRow
     definition: ActivityDefinition
     task: asyncio.Task[None] | None = None
@@ -52,21 +55,6 @@ class Attempt:
     code: UserCode | None = None  # on the loop
     thread: int | None = None
     next_delay_ms: int = -1  # what the error that ended it says of the next attempt
-
-    @property
-    def place(self) -> Place:
-        """The partition that hears of it."""
-        return self.key[0]
-
-    @property
-    def run_id(self) -> str:
-        """The run that it is of."""
-        return self.key[1]
-
-    @property
-    def never_begins(self) -> bool:
-        """True when its task was cancelled before it had begun: nothing of it has run, and it tells nobody."""
-        return self.begun_ms < 0 and self.task is not None and self.task.done()
 
     def info(self) -> ActivityInfo:
         """What its code may ask about it."""
@@ -109,7 +97,8 @@ class Performer:
     def begin(self, attempt: Attempt) -> None:
         """Sets the attempt's task, which begins in the next turn of the loop.
 
-        Contract: of a task that is cancelled before it has begun (``never_begins``) ``ended`` never hears.
+        Contract: of a task that is cancelled before it has begun (``begun_ms`` is -1) ``ended`` never hears: nothing
+        of it has run.
         """
         coro: Coroutine[Any, Any, None] = self._perform(attempt)
         row = attempt.row

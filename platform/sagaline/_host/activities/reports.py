@@ -39,7 +39,8 @@ class Reports:
     def ended(self, attempt: Attempt, outcome: Outcome) -> None:
         """The attempt's code has ended."""
         self._ended.append((attempt, outcome))
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def add(self, place: Place, run_id: str, row: ActivityRow, outcome: Outcome, next_delay_ms: int = -1) -> None:
         """The outcome of an attempt, to be reported, and how long the next is to wait; -1: as the policy says."""
@@ -47,14 +48,15 @@ class Reports:
         self._results.setdefault(place, []).append(
             ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure, next_delay_ms)
         )
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def drop(self, place: Place) -> None:
         """Nobody hears what is on its way there."""
         self._results.pop(place, None)
 
     def _schedule(self) -> None:
-        if not self._scheduled and not self._loop.is_closed():
+        if not self._loop.is_closed():
             self._scheduled = True
             self._loop.call_soon(self._turn, context=self._context)
 
@@ -92,12 +94,14 @@ class Deadlines:
     ) -> None:
         self._loop, self._on_deadline, self._ended = loop, on_deadline, ended
         self._started: list[Attempt] = []
+        self._now_s = 0.0
 
     def start(self, attempt: Attempt) -> None:
-        """Its clock starts now."""
-        attempt.deadline_s = self._loop.time() + attempt.row.scheduled.timeout_ms / 1000
+        """Its clock starts now: with that of the first attempt of this turn."""
         if not self._started:
+            self._now_s = self._loop.time()
             self._loop.call_soon(self._after_this_turn)
+        attempt.deadline_s = self._now_s + attempt.row.scheduled.timeout_ms / 1000
         self._started.append(attempt)
 
     def _after_this_turn(self) -> None:
@@ -107,11 +111,14 @@ class Deadlines:
 
     def _arm(self, started: list[Attempt]) -> None:
         for attempt in started:
-            if attempt.never_begins:
-                self._ended(attempt, cancelled("it was cancelled"))
-            elif attempt.task is not None and not attempt.task.done() and not attempt.reported:
-                if attempt.timer is None:
-                    attempt.timer = self._loop.call_at(attempt.deadline_s, self._on_deadline, attempt)
+            task = attempt.task
+            if task is None:
+                continue  # settled, as most are by now
+            if task.done():
+                if attempt.begun_ms < 0:
+                    self._ended(attempt, cancelled("it was cancelled"))
+            elif not attempt.reported and attempt.timer is None:
+                attempt.timer = self._loop.call_at(attempt.deadline_s, self._on_deadline, attempt)
 
     def bring_forward(self, attempt: Attempt, seconds: float) -> None:
         """It is due in so many seconds, if not earlier."""

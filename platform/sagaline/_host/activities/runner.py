@@ -97,7 +97,7 @@ class ActivityRunner:
         if not has_room and lane.is_stuck:
             lane.left.add(place)
             return
-        attempt = self._attempts[key] = Attempt(key, row, definition)
+        attempt = self._attempts[key] = Attempt(key, place, effect.run_id, row, definition)
         self._load.add(attempt)
         if has_room and not self._draining:
             self._launch(attempt, lane)

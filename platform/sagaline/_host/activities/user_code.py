@@ -12,6 +12,7 @@ import contextvars
 import ctypes
 import weakref
 from collections.abc import Callable, Coroutine, Generator
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sagaline._host.watchdog.running import Running
@@ -77,9 +78,14 @@ class UserCode(Coroutine[Any, Any, Any]):
     def __iter__(self) -> UserCode:
         return self
 
-    def __getattr__(self, name: str) -> Any:
-        """``cr_frame``, ``cr_await`` and the like, for whoever prints stacks."""
-        return getattr(self._coro, name)
+    # For whoever prints stacks. (A ``__getattr__`` would slow every other attribute down.)
+
+    __name__ = property(attrgetter("_coro.__qualname__"))  # pyright: ignore[reportAssignmentType]
+    cr_await = property(attrgetter("_coro.cr_await"))
+    cr_code = property(attrgetter("_coro.cr_code"))
+    cr_frame = property(attrgetter("_coro.cr_frame"))
+    cr_origin = property(attrgetter("_coro.cr_origin"))
+    cr_running = property(attrgetter("_coro.cr_running"))
 
 
 class UserTasks:

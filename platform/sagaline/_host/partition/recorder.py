@@ -69,7 +69,8 @@ class Recorder:
             _refuse(f"{len(record.events)} events of {limits.cut(run.workflow_id, limits.NAME_BYTES)}", value)
         emitter.finish(self.epoch, more, value, record.released)
         key = history_key(run.workflow_id, run.run_id, emitter.first_event_id, self.epoch)
-        self._send(key, record, value, self._decided.drain_effects())
+        drain_effects = self._decided.drain_effects
+        self._send(key, record, value, drain_effects())
 
     def copy(self, record: History, positions: InputOffsets | None = None) -> None:
         """Records events of another run as the next ones of its fork; ``positions`` as for an activation."""
@@ -100,8 +101,9 @@ class Recorder:
 
     def refusals(self) -> None:
         """Records the refusals that wait."""
-        for batch in self._refused.take():
-            self._record_refusals(batch)
+        if self._refused:
+            for batch in self._refused.take():
+                self._record_refusals(batch)
 
     def _record_refusals(self, batch: Batch) -> None:
         record = Refusals(self.epoch, self._clock(), *batch.positions, self._progress.released, batch.refusals)

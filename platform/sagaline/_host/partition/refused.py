@@ -54,6 +54,10 @@ class Refused:
         self._progress = progress
         self._waiting: list[_Waiting] = []
 
+    def __bool__(self) -> bool:
+        """Whether some wait."""
+        return bool(self._waiting)
+
     def add(self, rejected: Rejected, request: Refusable) -> None:
         """A request is refused; it is answered when that is on record."""
         failure = rejected.failure
@@ -78,8 +82,6 @@ class Refused:
     def take(self) -> list[Batch]:
         """All that wait, split by bytes. The positions of a batch are those behind its last request: what was read
         after it is not decided yet."""
-        if not self._waiting:
-            return []
         waiting, self._waiting = self._waiting, []
         batches: list[Batch] = []
         start = size = 0
@@ -88,7 +90,7 @@ class Refused:
                 batches.append(_batch(waiting[start:number]))
                 start, size = number, 0
             size += item.bytes
-        return [*batches, _batch(waiting[start:])]
+        return [*batches, _batch(waiting[start:])] if waiting else []
 
 
 def _asker(request: Refusable) -> tuple[str, str, int] | None:

@@ -41,18 +41,14 @@ class WriteBack(Overlay):
         """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
         above = self._above.by_key
         never_stored: list[bytes] = []
-        size = 0
-        for key, value in writes.items():
-            if value is not None:
-                above[key] = value
-                size += len(value)
-            elif key[:2] in ONCE_PREFIXES and above.get(key) is not None:
-                never_stored.append(key)  # written once, here: the store never sees it
-            else:
-                above[key] = None
+        if None in writes.values():
+            for key, value in writes.items():
+                if value is None and key[:2] in ONCE_PREFIXES and above.get(key) is not None:
+                    never_stored.append(key)  # written once, here: the store never sees it
+        above.update(writes)
         if never_stored:
             self._above.delete(never_stored)
-        self._bytes += size
+        self._bytes += sum(map(len, filter(None, writes.values())))
 
     def reached(self, meta: Meta, current_at_ms: int) -> None:
         """With the rows added so far the state stands for ``meta``: all of history as it was at ``current_at_ms``."""

@@ -113,9 +113,8 @@ class KafkaAppender(KafkaBatches):
         super().__init__(settings.appender(), "sagaline-appender", loop)
 
     def append(self, partition: int, key: bytes, value: bytes | None, token: Any) -> None:
-        too_large = size_error(self._limit, key, value)
-        if too_large is not None:  # a batch would leave it out and go on with the next one
-            self._failed = self._failed or too_large
+        if len(key) + len(value or b"") > self._limit:  # a batch would leave it out and go on with the next one
+            self._failed = self._failed or size_error(self._limit, key, value)
         self.add(self._topic, partition, key, value, partial(self._on_delivery, token))
 
     def send(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sagaline._model.avro.primitives import (
@@ -34,6 +35,8 @@ from sagaline._model.avro.source import Source
 
 __all__ = ["BROKEN", "UNFIT", "AvroError", "Decoder", "Encoder", "compile_schema"]
 
+_CACHED = 256
+"""Records within records whose bytes are kept, such as retry policies."""
 Encoder = Callable[[Any], bytes]
 Decoder = Callable[[bytes, int], Any]
 
@@ -64,6 +67,7 @@ def compile_schema(
         "int_tail": long_tail if wide_ints else int_tail,
         "long_length": long_length,
         "AvroError": AvroError,
+        "cached": lru_cache(maxsize=_CACHED),
         "pack_double": struct.Struct("<d").pack,
         "unpack_double": struct.Struct("<d").unpack_from,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from sagaline._model.avro.nodes import branches_of, default_tails, kind_of
 from sagaline._model.avro.primitives import AvroError, varint
 from sagaline._model.limits import DEPTH
 
@@ -50,11 +51,24 @@ class Source:
         for field in fields:
             _encode(self, 1, field["type"], f"value.{field['name']}")
         self.flush(1)
+        if not is_recursive:  # few different ones are parts of others, and those often
+            self.add(0, "@cached")
+            self.add(0, f"def bytes_{name}(value):")
+            self.add(1, "parts = []")
+            self.add(1, f"encode_{name}(value, parts.extend, b'')")
+            self.add(1, "return b''.join(parts)")
         self.add(0, f"def decode_{name}(data, at{depth}):")
         if is_recursive:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
-        found = [_decode(self, 1, field["type"]) for field in fields]
         names, known = [field["name"] for field in fields], _field_names(self.types[name])
+        tails = default_tails(fields, self.types[name]) if names == known else {}
+        found: list[str] = []
+        for index, field in enumerate(fields):
+            if index in tails:  # what most values end with is read at once
+                size = len(tails[index])
+                self.add(1, f"if data[at:at + {size}] == {tails[index]!r}:")
+                self.add(2, f"return new_{name}({', '.join(found)}), at + {size}")
+            found.append(_decode(self, 1, field["type"]))
         if names != known:  # an older version: what it lacks has the type's default, what is gone is skipped
             found = [f"{name}={value}" for name, value in zip(names, found, strict=True) if name in known]
         self.add(1, f"return new_{name}({', '.join(found)}), at")
@@ -83,9 +97,9 @@ def _reachable(records: dict[str, dict[str, Any]], start: str) -> set[str]:
     waiting: list[Any] = [field["type"] for field in records[start]["fields"]]
     while waiting:
         schema = waiting.pop()
-        if (branches := _branches(schema)) is not None:
+        if (branches := branches_of(schema)) is not None:
             waiting += branches
-        elif (kind := _kind(schema)) == "array":
+        elif (kind := kind_of(schema)) == "array":
             waiting.append(schema["items"])
         elif kind in records and kind not in reached:
             reached.add(kind)
@@ -97,35 +111,18 @@ def _field_names(kind: type) -> list[str]:
     return list(cast("tuple[str, ...]", cast("Any", kind).__struct_fields__))
 
 
-def _branches(schema: Any) -> list[Any] | None:
-    """The branches of a union; None for any other schema."""
-    if isinstance(schema, list):
-        return cast("list[Any]", schema)  # type: ignore[redundant-cast]  # pyright needs it
-    return None
-
-
-def _kind(schema: Any) -> str:
-    if not isinstance(schema, dict):
-        return str(schema)
-    node = cast("dict[str, Any]", schema)
-    return str(node["name"] if node["type"] == "record" else node["type"])
-
-
 def _encode(src: Source, depth: int, schema: Any, value: str) -> None:
     """Adds what writes ``value``, an expression, as ``schema`` says."""
-    branches = _branches(schema)
+    branches = branches_of(schema)
     if branches is not None:
         _encode_union(src, depth, branches, value)
         return
-    kind = _kind(schema)
+    kind = kind_of(schema)
     if kind in src.recursive:
         src.flush(depth)
         src.add(depth, f"encode_{kind}({value}, extend, b''{src.deeper(kind)})")
     elif kind in src.records:
-        record = src.fresh()
-        src.add(depth, f"{record} = {value}")
-        for field in src.records[kind]["fields"]:
-            _encode(src, depth, field["type"], f"{record}.{field['name']}")
+        src.parts.append(f"bytes_{kind}({value})")
     elif kind == "array":
         items, item = src.fresh(), src.fresh()
         src.add(depth, f"{items} = {value}")
@@ -164,7 +161,7 @@ def _encode_union(src: Source, depth: int, branches: list[Any], value: str) -> N
     if src.inside in src.recursive:
         raise AvroError("Expected no union of records within a record that can hold itself")
     table, index, encode = src.fresh(), src.fresh(), src.fresh()
-    pairs = (f"types['{_kind(b)}']: ({varint(i)!r}, encode_{_kind(b)})" for i, b in enumerate(branches))
+    pairs = (f"types['{kind_of(b)}']: ({varint(i)!r}, encode_{kind_of(b)})" for i, b in enumerate(branches))
     src.tables.append(f"{table} = {{{', '.join(pairs)}}}")
     src.flush(depth)
     src.add(depth, f"{index}, {encode} = {table}[type({value})]")
@@ -172,7 +169,7 @@ def _encode_union(src: Source, depth: int, branches: list[Any], value: str) -> N
 
 
 def _encode_optional(src: Source, depth: int, schema: Any, value: str) -> None:
-    kind, some = _kind(schema), src.fresh()
+    kind, some = kind_of(schema), src.fresh()
     if kind in src.records:
         src.flush(depth)
         src.add(depth, f"if ({some} := {value}) is None: extend((b'\\x00',))")
@@ -185,11 +182,11 @@ def _encode_optional(src: Source, depth: int, schema: Any, value: str) -> None:
 def _decode(src: Source, depth: int, schema: Any) -> str:
     """Adds the lines that read one value; returns the variable that holds it."""
     out = src.fresh()
-    branches = _branches(schema)
+    branches = branches_of(schema)
     if branches is not None:
         _decode_union(src, depth, branches, out)
         return out
-    kind = _kind(schema)
+    kind = kind_of(schema)
     if kind in src.records:
         src.add(depth, f"{out}, at = decode_{kind}(data, at{src.deeper(kind)})")
     elif kind == "boolean":
@@ -241,7 +238,7 @@ def _decode_union(src: Source, depth: int, branches: list[Any], out: str) -> Non
         src.add(depth, "else: raise AvroError('Expected branch 0 or 1 of a union')")
         return
     table = src.fresh()
-    src.tables.append(f"{table} = ({', '.join(f'decode_{_kind(branch)}' for branch in branches)},)")
+    src.tables.append(f"{table} = ({', '.join(f'decode_{kind_of(branch)}' for branch in branches)},)")
     last = 2 * len(branches) - 2
     src.add(depth, f"if {out} & 1 or {out} > {last}: raise AvroError('Expected a known branch of a union')")
     src.add(depth, f"{out}, at = {table}[{out} >> 1](data, at)")
