@@ -24,7 +24,7 @@ from sagaline._model.events import (
 )
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.limits import RECORD_BYTES
-from sagaline._model.records import Reply
+from sagaline._model.records import ReadRun, Reply
 
 ASKER = Asker("request", "id", "client", 0)
 
@@ -131,7 +131,7 @@ def test_runs_of_a_partition_are_listed_by_status() -> None:
             rows.append(f"run-{number:02}", RunCompleted(b"1"), at=2_000)
 
     def listed(status: str) -> list[RunSummary]:
-        (part,) = made(answers.runs(ASKER, status, rows.state))
+        (part,) = made(answers.runs(ASKER, ReadRun("q", "", "runs", "", 0, "", status), rows.state))
         return [msgspec.json.decode(record, type=RunSummary) for record in part.records]
 
     assert [run.workflow_id for run in listed("")] == [f"run-{number:02}" for number in range(30)]
