@@ -68,7 +68,11 @@ class WriteBack(Overlay):
             raise unavailable(error) from error
 
     def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        return _mapped(super().scan(prefix, after))
+        try:  # a store may raise at once, or with each row
+            rows = super().scan(prefix, after)
+        except BaseException as error:
+            raise unavailable(error) from error
+        return _mapped(rows)
 
     def flush(self) -> None:
         """Writes what has gathered."""

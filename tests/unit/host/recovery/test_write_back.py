@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from virtual_time import virtual
 
 from sagaline._engine.meta import Meta
 from sagaline._host.partition.guard import Guard
 from sagaline._host.recovery.write_back import WriteBack
+from sagaline._store import StoreUnavailable
 from sagaline._store.memory import MemoryStore
 
 
@@ -49,3 +52,28 @@ async def test_more_rows_than_are_kept_are_written_at_once() -> None:
     rows.gather({b"a/1": b"x" * 1_001})
     rows.reached(Meta(1), 0)
     assert store.batches == 1
+
+
+class Failing(MemoryStore):
+    """Its scans fail: at once, or with the first row."""
+
+    def __init__(self, at_once: bool) -> None:
+        super().__init__()
+        self._at_once = at_once
+
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        if self._at_once:
+            raise RuntimeError("a bug of the driver's")
+        return self._broken()
+
+    def _broken(self) -> Iterator[tuple[bytes, bytes]]:
+        raise RuntimeError("a bug of the driver's")
+        yield b"", b""
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_whenever_a_scan_fails_the_store_is_to_blame(at_once: bool) -> None:
+    """Not the run or the input that asks for the rows: that would be parked, or a dead letter."""
+    rows = WriteBack(Failing(at_once), Meta(), Guard(lambda lost: None))
+    with pytest.raises(StoreUnavailable, match=r"RuntimeError: a bug of the driver's"):
+        list(rows.scan(b"a/"))
