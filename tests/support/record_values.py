@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from sagaline._model import events, failure, records
+from sagaline._model import attributes, events, failure, records
 from sagaline_schemas import schema_files
 
 NEWEST = {file.name: file.schema for file in schema_files()}
@@ -21,6 +21,7 @@ TYPES: dict[str, Any] = {
         failure.RetryPolicy,
         events.Fork,
         records.Refusal,
+        attributes.SearchAttribute,
     )
 }
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

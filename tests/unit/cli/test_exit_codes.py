@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "RequestRefused": (Failure("IdInUse", "another run has it"),),
     "RunError": ("order-1", "failed", Failure("CardDeclined", "no")),
     "RunParkedError": ("order-1", "run", Failure("KeyError", "3"), "it is parked"),
+    "SideEffectError": ("draw_lots", Failure("RuntimeError", "no lots")),
     "UpdateError": ("order-1", "update-1", Failure("NoFig", "there is none")),
 }
 REFUSALS = ("WorkflowNotFound", "UnknownWorkflow", "InvalidInput", "PayloadTooLarge")
