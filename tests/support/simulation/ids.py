@@ -47,9 +47,17 @@ class Ids:
         if run is None:
             self._violations.append(f"{reply.request_id} was answered with {reply.run_id}, which never began")
         elif run.request_id != request.request_id and request.id_conflict != "use_existing":
-            same_input = run.input == request.input or is_sealed(run.input) or is_sealed(request.input)
-            if run.workflow != request.workflow or not same_input:
+            if not self._may_join(request, run):
                 self._violations.append(f"{reply.request_id} was answered with the run of {run.request_id}")
+
+    def _may_join(self, request: StartRun, run: RunStarted | None) -> bool:
+        """It asks for what the run, or one that has gone on as it, was asked for."""
+        while run is not None:
+            same_input = run.input == request.input or is_sealed(run.input) or is_sealed(request.input)
+            if run.workflow == request.workflow and same_input:
+                return True
+            run = self._begun.get(run.continued_from)
+        return False
 
     def finish(self) -> None:
         """Whoever has ended a run to begin another has begun it."""

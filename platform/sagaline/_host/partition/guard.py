@@ -38,6 +38,10 @@ class ProtocolError(Exception):
     """A bug of the engine's: two of its parts do not agree. It costs the input or the run, not the partition."""
 
 
+class GivenUp(Exception):
+    """The partition was given up while an input was handled: the rest of that is for whoever claims it next."""
+
+
 class Guard:
     """``lose`` gives the partition up. It is called once, in the turn of the loop in which something was raised."""
 
@@ -94,10 +98,14 @@ class Guard:
     def caught(self, error: BaseException, isolate: Isolate | None = None) -> None:
         """Gives the partition up for ``error``; ``isolate`` names who is to blame if nothing outside is.
 
-        A store, a log or blobs that do not answer are nobody's fault. An interrupt from the terminal goes on.
+        A store, a log or blobs that do not answer are nobody's fault, and what is raised once the partition is given
+        up follows from that. An interrupt from the terminal goes on.
         """
+        if isinstance(error, GivenUp):
+            return
         interrupt = isinstance(error, KeyboardInterrupt)
-        self.lose(Lost(Kind.ENGINE, "interrupted") if interrupt else loss_of(error, isolate))
+        blamed = None if self.given_up else isolate
+        self.lose(Lost(Kind.ENGINE, "interrupted") if interrupt else loss_of(error, blamed))
         if interrupt:
             raise error
 

@@ -15,7 +15,7 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.guard import Guard, ProtocolError
+from sagaline._host.partition.guard import GivenUp, Guard, ProtocolError
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.runs.chains import next_events
@@ -58,7 +58,7 @@ class Activations:
 
     def complete(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
         """What was cut off is written, and the run as which another goes on has begun: both come before any input.
-        ``positions``: those of before the input that is being decided on, if one is. Raises NotResident."""
+        ``positions``: those of before the input that is being decided on, if one is. Raises NotResident, GivenUp."""
         run = self._state.run(workflow_id)
         if run is None or run.held:
             return
@@ -66,6 +66,8 @@ class Activations:
             self.finish_writing(run, positions)
         elif run.is_unfinished:
             self.begin_pending(workflow_id, positions)
+        if self._guard.given_up:
+            raise GivenUp
 
     def ready(self, workflow_id: str, inputs: Sequence[object] = ()) -> None:
         """What the code of the newest run will be given is in memory. Raises NotResident."""

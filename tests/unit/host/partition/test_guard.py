@@ -124,3 +124,19 @@ def test_a_process_that_has_died_in_a_test_does_nothing_more(guard: Guard, losse
     with pytest.raises(Died):
         guard.run(raising(Died()))
     assert not losses
+
+
+async def test_what_is_raised_once_the_partition_is_given_up_blames_nobody() -> None:
+    """An input that was half handled when a store failed meets what is not there: it is innocent."""
+    blamed: list[str] = []
+    losses: list[Lost] = []
+
+    def isolate(cause: str) -> Lost:
+        blamed.append(cause)
+        return Lost(Kind.ENGINE, cause)
+
+    guard = Guard(losses.append)
+    guard.caught(StoreUnavailable("the disk"), isolate)
+    guard.caught(ValueError("no history"), isolate)
+    assert blamed == []
+    assert [lost.kind for lost in losses] == [Kind.STORE]
