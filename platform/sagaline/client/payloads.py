@@ -45,6 +45,18 @@ class ClientPayloads:
 
     async def seal_input(self, request: StartRun) -> StartRun:
         """The request with its input as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
+        if not self._sealer.is_plain:
+            request = await self._sealed_parts(request)
+        size = len(request.input) + len(request.signal_input) + len(request.update_input)
+        if size > PAYLOAD_BYTES:
+            raise PayloadTooLarge(
+                f"Expected an input of {request.workflow} of at most {PAYLOAD_BYTES} bytes but it has "
+                f"{size}: store the data elsewhere and pass a reference, or configure a store of blobs "
+                f"(docs/operations.md)."
+            )
+        return request
+
+    async def _sealed_parts(self, request: StartRun) -> StartRun:
         run_id = run_id_of(request)
         message = sent_message(run_id)
         places = {"input": input_of(run_id), "signal_input": message, "update_input": message, "memo": memo_of(run_id)}
@@ -56,13 +68,6 @@ class ClientPayloads:
                     text = f"Expected the store of blobs to take the arguments but {error}."
                     raise PayloadUnavailable(text) from error
                 request = msgspec.structs.replace(request, **{name: sealed})
-        size = len(request.input) + len(request.signal_input) + len(request.update_input)
-        if size > PAYLOAD_BYTES:
-            raise PayloadTooLarge(
-                f"Expected an input of {request.workflow} of at most {PAYLOAD_BYTES} bytes but it has "
-                f"{size}: store the data elsewhere and pass a reference, or configure a store of blobs "
-                f"(docs/operations.md)."
-            )
         return request
 
     async def forget_input(self, request: StartRun) -> None:

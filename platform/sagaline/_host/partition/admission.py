@@ -82,7 +82,8 @@ class Admission:
                 f"{request.delay_ms} ms: start the run first, and update it when its code has begun."
             )
             return Failure("InvalidInput", limits.cut(message), retryable=False)
-        self._payloads.require(sealed_inputs(request))
+        if self._payloads.has_blobs:
+            self._payloads.require(sealed_inputs(request))
         if request.parent_run_id and (lost := self._lost(request)) is not None:
             return lost
         try:
