@@ -25,12 +25,11 @@ _NUMBERS = range(-(2**63), 2**63)
 def memo_bytes(memo: Mapping[str, Any] | None, before: bytes = b"") -> bytes:
     """A memo as it is recorded, with what was there before; None as a value removes. Raises InvalidInput,
     PayloadTooLarge."""
-    if not memo:
-        if memo is None or isinstance(memo, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return before
-        raise _no_mapping("memo", memo)
+    items = _items("memo", memo)
+    if not items:
+        return before
     changed = memo_of(before)
-    for name, value in _items("memo", memo).items():
+    for name, value in items.items():
         _check_name("a memo's key", name, limits.NAME_BYTES)
         changed.pop(name, None)
         if value is not None:
@@ -69,12 +68,11 @@ def search_of(
 ) -> tuple[SearchAttribute, ...]:
     """Search attributes as they are recorded, with those from before; None as a value removes one. Raises
     InvalidInput."""
-    if not values:
-        if values is None or isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return tuple(before)
-        raise _no_mapping("search_attributes", values)
+    items = _items("search_attributes", values)
+    if not items:
+        return tuple(before)
     changed = {attribute.name: attribute for attribute in before}
-    for name, value in _items("search_attributes", values).items():
+    for name, value in items.items():
         _check_name("the name of a search attribute", name, limits.SEARCH_NAME_BYTES)
         known = changed.pop(name, None)
         if value is not None:
@@ -151,13 +149,11 @@ def _value(attribute: SearchAttribute) -> SearchValue:
 
 
 def _items(what: str, values: Any) -> Mapping[str, Any]:
+    if values is None:
+        return {}
     if not isinstance(values, Mapping):
-        raise _no_mapping(what, values)
+        raise InvalidInput(f"Expected {what} to be a mapping of names to values but got {shown(values)}.")
     return cast("Mapping[str, Any]", values)
-
-
-def _no_mapping(what: str, values: object) -> InvalidInput:
-    return InvalidInput(f"Expected {what} to be a mapping of names to values but got {shown(values)}.")
 
 
 def _check_name(what: str, name: Any, most: int) -> None:

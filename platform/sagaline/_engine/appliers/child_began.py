@@ -12,8 +12,7 @@ from sagaline._model.events import ChildBegan
 
 def apply(state: State, run: RunRow, event: ChildBegan) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    if run.redelivers:
-        run.redelivers -= 1
+    run.receive_again()
     row = state.children.get(run.run_id, event.step)
     if row is None:
         return

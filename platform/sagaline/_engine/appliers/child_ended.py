@@ -9,6 +9,5 @@ from sagaline._model.events import ChildEnded
 
 def apply(state: State, run: RunRow, event: ChildEnded) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    if run.redelivers:
-        run.redelivers -= 1
+    run.receive_again()
     state.children.drop(run, event.step)

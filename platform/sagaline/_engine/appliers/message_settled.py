@@ -10,6 +10,5 @@ from sagaline._model.events import MessageSettled
 
 def apply(state: State, run: RunRow, event: MessageSettled) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    if run.redelivers:
-        run.redelivers -= 1
+    run.receive_again()
     send_next(state, run, event.step)

@@ -12,8 +12,7 @@ from sagaline._model.tokens import PREFIX, message_of
 
 def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    if run.redelivers:
-        run.redelivers -= 1
+    run.receive_again()
     state.signals.put(run, SignalRow(event.request_id, event.signal, event.input))
     if run.inherits:
         state.signals.pass_on(run)

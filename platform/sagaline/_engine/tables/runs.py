@@ -106,6 +106,11 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
             return True
         return (self.inherits and self.closed_at is None) or self.is_pending
 
+    def receive_again(self) -> None:
+        """An event has come that may be one of those which this run has yet to receive."""
+        if self.redelivers:
+            self.redelivers -= 1
+
     @property
     def stands_for(self) -> str:
         """The run in which its next event happened, if that is copied: ids and keys are made of it. "" for its own."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from sagaline._engine.effects import Effect, Publish
 from sagaline._engine.meta import Meta
 from sagaline._host import crash_points
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.lost import Kind, Lost, in_doubt
 from sagaline._host.partition.pipeline import Pending
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.rows import Rows
@@ -57,7 +57,7 @@ class Applying:
         acknowledged = self._rows.acknowledged
         foreign = read_foreign(acknowledged, acknowledged.meta, records, self._on_unreadable)
         if foreign.decided:
-            return Lost(Kind.PRODUCER, "an append is in doubt: it is in the log without its acknowledgement")
+            return in_doubt("it is in the log without its acknowledgement")
         if foreign.meta.epoch != self._epoch:
             return Lost(Kind.SUPERSEDED, f"another worker has claimed it at offset {foreign.meta.epoch}")
         if not foreign.only_invalid:  # what is in flight was decided without it

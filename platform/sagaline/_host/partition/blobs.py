@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sagaline._host.partition.guard import Guard, ProtocolError, loss_of
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.lost import in_doubt
 from sagaline._host.pools import Pools
 from sagaline._log import Appender
 from sagaline._payloads import BlobsUnavailable, LoopSealer, NotResident, Place, Sealed, Sealer
@@ -142,7 +142,7 @@ class AppendsBehindBlobs:
         try:
             self._appender.append(partition, key, value, token)
         except BaseException as error:  # nobody knows whether it was sent
-            self._guard.lose(Lost(Kind.PRODUCER, f"an append is in doubt: {loss_of(error).text}"))
+            self._guard.lose(in_doubt(loss_of(error).text))
 
     def close(self) -> None:
         """See Appender."""

@@ -32,6 +32,7 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    Command,
     PauseRun,
     QueryRun,
     ReadRun,
@@ -47,15 +48,13 @@ from sagaline._model.records import (
 )
 from sagaline._payloads import Later, NotResident
 
-Question = ReadRun | StartRun | RunControl | ResetRun | RetryRun | SignalRun | QueryRun | UpdateRun
-"""What is answered once it is proven that the answer holds."""
 RunInput = RunControl | ActivityResult | ChildReport | TimerDue
 
 
 class Outside(NamedTuple):
     """Who is told of what needs no record."""
 
-    ask: Callable[[Question, str], None]
+    ask: Callable[[Command, str], None]
     start: Callable[[StartRun], None]
     query: Callable[[QueryRun], None]
     messages: Messages

@@ -39,3 +39,8 @@ class Lost(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def in_doubt(cause: str) -> Lost:
+    """An append may or may not have landed."""
+    return Lost(Kind.PRODUCER, f"an append is in doubt: {cause}")

@@ -21,7 +21,7 @@ from sagaline._engine.overlay import Writes
 from sagaline._engine.state import OffsetRows
 from sagaline._host import crash_points
 from sagaline._host.partition.guard import Guard, loss_of
-from sagaline._host.partition.lost import Kind, Lost
+from sagaline._host.partition.lost import Lost, in_doubt
 from sagaline._host.partition.progress import Progress, Watermarks
 from sagaline._log import HISTORY, Ack, Appender, Log, Record
 
@@ -113,7 +113,7 @@ class Pipeline:
             self._sink.apply(expected - len(acknowledged), acknowledged)
 
     def _doubt(self, cause: str) -> None:
-        self.guard.lose(Lost(Kind.PRODUCER, f"an append is in doubt: {cause}"))
+        self.guard.lose(in_doubt(cause))
 
     async def _look_into_gap(self, start: int, offset: int) -> None:
         """Somebody else has written. A claim among it means that the partition is theirs; the rest is a zombie's."""

@@ -22,6 +22,7 @@ from sagaline._model.records import (
     FAILED,
     RUNNING,
     STATUSES,
+    Command,
     QueryRun,
     ReadRun,
     Reply,
@@ -34,13 +35,12 @@ from sagaline._model.records import (
 )
 
 _ENTRY_BYTES = 500
-Request = ReadRun | StartRun | RunControl | ResetRun | RetryRun | SignalRun | QueryRun | UpdateRun
 
 
 class _Question(NamedTuple):
     """A request, and the run that it means; "" is the newest of its workflow id."""
 
-    request: Request
+    request: Command
     run_id: str
     answer: Reply | None = None
     """An answer that was made when the question came."""
@@ -68,7 +68,7 @@ class Reads:
         self._bytes_unproven = 0
 
     def ask(
-        self, request: Request, next_append: int, idle: bool, run_id: str = "", answer: Reply | None = None
+        self, request: Command, next_append: int, idle: bool, run_id: str = "", answer: Reply | None = None
     ) -> None:
         """Takes a request. ``next_append`` is the number of the next append: its acknowledgement is the proof.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from sagaline._engine.beginnings import decoded
 from sagaline._engine.state import State
 from sagaline._engine.tables.attributes import NONE
 from sagaline._engine.tables.runs import RunView
@@ -11,7 +12,6 @@ from sagaline._host.runs.forking import redelivered
 from sagaline._host.runs.sealing import sealed_anew, sealed_of
 from sagaline._host.runs.weights import weight
 from sagaline._model import limits
-from sagaline._model.codec import decode
 from sagaline._model.events import (
     AttributesGiven,
     Event,
@@ -21,7 +21,6 @@ from sagaline._model.events import (
     RunStarted,
     SignalReceived,
 )
-from sagaline._model.records import History
 from sagaline._payloads import Sealer
 
 
@@ -52,8 +51,7 @@ def _first_events(state: State, run: RunView) -> list[Event]:
     """The payloads are taken as they are: they were sealed for this run."""
     ended = state.run_by_id(run.workflow_id, run.continued_from)
     values = deque([] if ended is None else state.history.records(ended.run_id), maxlen=2)  # they may be cut there
-    records = [record for record in map(decode, values) if isinstance(record, History)]
-    recorded = [event for record in records for event in record.events]
+    recorded = [event for record in decoded(values) for event in record.events]
     last = recorded[-1] if recorded else None
     if not isinstance(last, RunContinued):
         raise ValueError(f"Expected the history of run {run.continued_from} to end with RunContinued but it has {last}")
