@@ -1,5 +1,5 @@
 """The scenarios on SQLite and Kafka in three modes, with workers that are killed: ``make scenarios`` kills them after
-every record, here it is after two of each history, on Kafka after one."""
+every record, here it is after two of each history."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def nurseries() -> Iterator[Nurseries]:
         yield opened
 
 
-async def play(number: int, nurseries: Nurseries, urls: Urls, folder: Path, kills: int) -> None:
+async def play(number: int, nurseries: Nurseries, urls: Urls, folder: Path) -> None:
     """All of one number, at the same time."""
     print(f"SAGALINE_SEED={SEED}")
     bench = Bench(nurseries, urls, folder)
     wanted = [one for one in ALL.values() if one.number == number and not one.is_large]
-    results = await asyncio.gather(*(bench.modes(one, lambda records: some_records(records, kills)) for one in wanted))
+    results = await asyncio.gather(*(bench.modes(one, lambda records: some_records(records, 2)) for one in wanted))
     failures = [failure for modes in results for result in modes for failure in result.failures]
     assert not failures, "\n".join(failures)
     assert all({result.mode for result in modes} == {"normal", "cache of zero", "killed"} for modes in results)
@@ -42,12 +42,12 @@ async def play(number: int, nurseries: Nurseries, urls: Urls, folder: Path, kill
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_on_sqlite(number: int, nurseries: Nurseries, tmp_path: Path) -> None:
-    await play(number, nurseries, sqlite_url, tmp_path, 2)
+    await play(number, nurseries, sqlite_url, tmp_path)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 async def test_on_kafka(number: int, nurseries: Nurseries, broker: Broker, tmp_path: Path) -> None:
-    await play(number, nurseries, kafka_urls(broker.address), tmp_path, 1)
+    await play(number, nurseries, kafka_urls(broker.address), tmp_path)
 
 
 async def test_what_differs_is_named(nurseries: Nurseries, tmp_path: Path) -> None:
