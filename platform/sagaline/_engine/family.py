@@ -12,7 +12,7 @@ from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._model.children import ChildBegan, ChildEnded, ChildRequested
 from sagaline._model.codec import decode, encode
 from sagaline._model.events import CancelRequested, MessageRequested, SignalReceived
-from sagaline._model.ids import child_request_id, child_run_id, message_request_id
+from sagaline._model.ids import child_close_id, child_request_id, child_run_id, message_request_id
 from sagaline._model.records import (
     CONTINUED,
     CancelRun,
@@ -138,8 +138,9 @@ def leave_children(state: State, run: RunView, beyond: int) -> None:
 
 def _farewell(run: RunView, child: OpenChild) -> Command | None:
     step, row = child
-    request_id = f"{child_request_id(run.run_id, step)}/close"
-    child_run = child_run_id(row.asked_by or run.run_id, step, row.child_id)
+    asked_by = row.asked_by or run.run_id
+    request_id = child_close_id(child_request_id(asked_by, step))
+    child_run = child_run_id(asked_by, step, row.child_id)
     reason = f"The run of {run.workflow_id} that has started it has ended ({run.status})."
     if row.cancel_reason is not None:  # it stops already, or does when it hears of this
         return None if row.run_id else CancelRun(request_id, row.child_id, row.cancel_reason, "", 0, child_run)

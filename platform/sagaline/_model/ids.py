@@ -37,6 +37,11 @@ def child_request_id(run_id: str, step: int) -> str:
     return f"child/{run_id}/{step}"
 
 
+def child_close_id(request_id: str) -> str:
+    """The id of the request by which a run that ends stops the child that it has asked for by ``request_id``."""
+    return f"{request_id}/close"
+
+
 def child_run_id(run_id: str, step: int, child_id: str) -> str:
     """The id of the run that this request starts."""
     return _run_id(child_id, child_request_id(run_id, step))

@@ -100,6 +100,18 @@ def test_a_refused_request_stays_refused() -> None:
     assert short(decide(partition.state, FIRST, NOW)) == "RunStarted"
 
 
+def test_a_child_that_was_to_be_stopped_before_it_was_there_does_not_begin() -> None:
+    """What stops it may overtake its start; its parent has ended, and nobody would stop it any more."""
+    partition = Partition()
+    child = StartRun("child/p/1", "p/1", "pay", b"[1]", parent_id="p", parent_run_id="p", parent_step=1)
+    assert short(decide(partition.state, child, NOW)) == "RunStarted"
+    failure = Failure("WorkflowNotFound", "there is none", retryable=False)
+    partition.state.refusals.put(7, 1, NOW, [Refusal("child/p/1/close", "p/1", failure)])
+    assert short(decide(partition.state, child, NOW)) == "ParentEnded"
+    sibling = StartRun("child/p/2", "p/2", "pay", b"[1]", parent_id="p", parent_run_id="p", parent_step=2)
+    assert short(decide(partition.state, sibling, NOW)) == "RunStarted"
+
+
 def test_a_replacement_that_was_cut_off_by_a_crash_goes_on() -> None:
     """The first record is there, the second is not: the start is read again."""
     partition = Partition()

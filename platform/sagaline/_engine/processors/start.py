@@ -16,6 +16,8 @@ begun meanwhile, and with the refusal that it got.
 | closed | ``reject`` | ``IdUsed`` |
 
 With an update that a run of the id has accepted, from whichever request, nothing begins or ends: that run is joined.
+A child whose parent has ended meanwhile does not begin when it was to be stopped before it was there: the refusal of
+that is on record, and nobody would stop it any more.
 
 ``terminate_existing`` takes two records, see :class:`~sagaline._engine.processors.decisions.Replaced`. After a crash
 between them the newest run is the one that this request has replaced, and the new one begins, whatever ``id_reuse``
@@ -29,7 +31,7 @@ from sagaline._engine.state import ReadState
 from sagaline._engine.tables.messages import update_message
 from sagaline._engine.tables.runs import RunView
 from sagaline._model.events import RunReplaced, RunStarted
-from sagaline._model.ids import run_id_of
+from sagaline._model.ids import child_close_id, run_id_of
 from sagaline._model.records import COMPLETED, StartRun
 
 
@@ -48,6 +50,12 @@ def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
     refusal = state.refusal(request.request_id)
     if refusal is not None:
         return Rejected(request.request_id, request.workflow_id, refusal.failure)
+    if request.parent_run_id and state.refusal(child_close_id(request.request_id)) is not None:
+        message = (
+            f"Expected {request.parent_id!r} to wait for its child {request.workflow_id!r} but it has ended, and its "
+            f"request to stop the child was here first."
+        )
+        return rejected(request.request_id, request.workflow_id, "ParentEnded", message)
     if newest is None:
         return [started_by(request, now_ms)]
     return _while_closed(request, newest, now_ms) if newest.closed else _while_open(request, newest, now_ms)

@@ -39,6 +39,8 @@ class Starting:
 
     def start(self, request: StartRun) -> None:
         """Starts a run, answers with the one that is there, or refuses."""
+        if request.parent_run_id:
+            self._recorder.refusals()  # one of them may be what stops it
         decision = decide(self._decided, request, self._clock())
         if isinstance(decision, Joined):
             self._join(request, decision)

@@ -17,7 +17,7 @@ from sagaline._host.partition.starting import Starting
 from sagaline._log import DEADLETTERS, HISTORY
 from sagaline._model.events import RunStarted
 from sagaline._model.ids import run_id_of
-from sagaline._model.records import History, Refusals, Reply, StartRun
+from sagaline._model.records import CancelRun, History, Refusals, Reply, StartRun
 from sagaline._payloads import Sealer
 from sagaline._payloads.places import input_of
 
@@ -201,3 +201,17 @@ def test_an_update_with_a_start_is_a_second_record_of_one_command(number: int, l
                 assert not world.records(DEADLETTERS, 0)
 
     check()
+
+
+@virtual
+async def test_a_child_that_comes_with_what_stops_it_does_not_begin() -> None:
+    """The two were read at once, the wrong way round."""
+    async with virtual_host(REGISTRY, options_of()) as world:
+        parent = {"parent_id": "p", "parent_run_id": "p-run", "parent_step": 1}
+        stop = CancelRun("child/p-run/1/close", "w", "the parent has ended", "client", 0)
+        world.command("w", stop)
+        asked = ask(world, naps, 1, request_id="child/p-run/1", **parent)
+        for request_id, reason in ((stop.request_id, "WorkflowNotFound"), (asked, "ParentEnded")):
+            reply = await world.answer(request_id)
+            assert reply.failure is not None
+            assert reply.failure.type == reason
