@@ -48,7 +48,7 @@ async def start(calls: Calls, workflow: WorkflowDefinition, args: tuple[Any, ...
     if calls.phase == ROLLING_BACK:  # a branch on its way out: it is closed there
         await calls.create_future()
     children = calls.table.children
-    if len(children) >= CHILDREN and sum(child.status is None for child in children.values()) >= CHILDREN:
+    if len(children) >= CHILDREN:
         raise SagalineError(
             f"Expected at most {CHILDREN:,} children at a time but {workflow.name} is one more ({caller()}). Wait for "
             f"some of them before others start."

@@ -75,7 +75,7 @@ class Steps:
         self.activities: dict[int, Step] = {}  # by number, in the order they started
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
-        self.children: dict[int, Any] = {}  # ``children.Child`` by number
+        self.children: dict[int, Any] = {}  # ``children.Child`` by number: those that have not ended
         self.messages: dict[int, asyncio.Future[Failure | None]] = {}  # to other runs, by number
         self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it

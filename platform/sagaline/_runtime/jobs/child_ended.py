@@ -9,7 +9,7 @@ from sagaline._runtime.run_loop import RunLoop
 
 def apply(loop: RunLoop, job: ChildEnded) -> None:
     """Raises UnknownStep when the code never asked for it, or it has ended before."""
-    child = loop.table.children.get(job.step)
-    if child is None or child.status is not None:
+    child = loop.table.children.pop(job.step, None)
+    if child is None:
         raise UnknownStep(job)
     child.end(job)
