@@ -17,17 +17,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from sagaline._host.crash_points import POINTS
+from simulation.reach import missed
 from simulation.shrink import shrink
 from simulation.world import FAULTS, Report, Shape, run_seed
-
-MARKS = frozenset(
-    "acknowledgement lost,append failed,blob,blobs down,blobs slow,clock jump,compaction,crash,dead letter,disk lost,invalid record,leader lost,"
-    "old disk,publish failed,session ended,start repeated,stop,store read failed,store write failed,tombstone,truncated,"
-    "unavailable,unexpected error,warm takeover".split(",")
-) | {f"crash {point}" for point in POINTS}
-"""Every fault path: a run of many seeds that reaches not all of them has done too little."""
-ENOUGH_FOR_ALL = 200
 
 
 def main() -> int:
@@ -46,12 +38,12 @@ def main() -> int:
             _tell(report, shape)
     lines = [f"{len(seeds)} seeds in {time.perf_counter() - begin:.0f} s, {len(failed)} failed"]
     lines += [f"  {name}: {count}" for name, count in sorted(marks.items())]
-    missed = sorted(MARKS - set(marks)) if len(seeds) >= ENOUGH_FOR_ALL and shape == Shape() else []
-    lines += [f"never reached: {', '.join(missed)}"] if missed else []
+    lacking = missed(marks, len(seeds)) if shape == Shape() else []
+    lines += [f"never reached: {', '.join(lacking)}"] if lacking else []
     sys.stdout.write("\n".join(lines) + "\n")
     if options.report:
         Path(options.report).write_text(_page(seeds, lines), "utf-8")
-    return 1 if failed or missed else 0
+    return 1 if failed or lacking else 0
 
 
 def _options() -> argparse.Namespace:

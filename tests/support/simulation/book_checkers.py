@@ -25,7 +25,7 @@ class Run:
     timers: dict[int, int] = field(default_factory=dict)
     parent: tuple[str, int] = ("", 0)
     children: dict[int, Any] = field(default_factory=dict)  # by step: how each has ended, or None
-    parked: bool = False
+    quarantined: bool = False
     paused: bool = False
     ended_at_s: float = 0.0
 

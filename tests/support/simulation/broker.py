@@ -18,6 +18,7 @@ from compaction import compacted
 from sagaline._log import HISTORY, Record
 from simulation.loop import OUTSIDE, VirtualLoop
 
+INJECTED = "unexpected (simulation)"
 UNEXPECTED = (RuntimeError, OSError, KeyError, ValueError, MemoryError, RecursionError, AssertionError)
 
 
@@ -42,6 +43,7 @@ class Faults:
         "doubled": (0, 0.02, 0.1),
         "not_published": (0, 0.05, 0.3),
         "slow": (0, 0, 0.02),
+        "slow_reads": (0, 0.01),
         "unavailable": (0, 0, 0.05),
         "crash_point": (0, 0.0005, 0.002, 0.01),
         "leader_lost": (0, 0, 0.005, 0.02),
@@ -80,6 +82,7 @@ class Broker:
         self.cleaned: dict[int, tuple[int, int]] = {}
         self._passes: dict[int, list[tuple[float, int]]] = {}  # by partition: when the cleaner ran, and up to where
         self.on_landed: Callable[[Record], None] = lambda record: None
+        self.version = ""  # of the code whose record of history lands
         self._readers: list[Tail] = []
         self.members: dict[str, Member] = {}
 
@@ -97,7 +100,7 @@ class Broker:
         """Raises what no caller of a log or a store has reason to expect."""
         if self.faults.unexpected and self.draw.random() < self.faults.unexpected:
             self.marks["unexpected error"] += 1
-            raise self.draw.choice(UNEXPECTED)("unexpected (simulation)")
+            raise self.draw.choice(UNEXPECTED)(INJECTED)
 
     def records(self, topic: str, partition: int) -> list[Record]:
         return self.full.setdefault((topic, partition), [])

@@ -16,6 +16,9 @@ from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.book_checkers import ChainBooks, Run
+from simulation.broker import INJECTED
+from simulation.cancel_checkers import CancelChecks
+from simulation.deploy_checkers import OrderChecks
 from simulation.ids import Ids
 from simulation.load import Books
 from simulation.talk_checkers import TalkChecks
@@ -34,6 +37,10 @@ class Watcher:
         self.violations: list[str] = []
         self.ids = Ids(self.violations)
         self.talk = TalkChecks(self.violations, marks)
+        self.cancels = CancelChecks(self.violations, marks)
+        self.orders = OrderChecks(self.violations, marks)
+        self.version_of: Callable[[], str] = lambda: ""
+        self._versions: dict[int, str] = {}  # by partition: that of its owner's code
         self.runs: dict[tuple[int, str], Run] = {}
         self._retired: list[tuple[str, Run]] = []
         self._epochs: dict[int, int] = {}
@@ -70,6 +77,7 @@ class Watcher:
         found = decode(record.value)
         if isinstance(found, Claim):
             self._epochs[partition] = record.offset
+            self._versions[partition] = self.version_of()
         elif isinstance(found, History | Refusals | Positions):
             if found.epoch != self._epochs.get(partition):
                 self.marks["invalid record"] += 1
@@ -89,6 +97,7 @@ class Watcher:
         except UnreadableRecord:
             return
         self.talk.asked(found)
+        self.cancels.asked(found)
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
             self.ids.asked(found)
@@ -127,6 +136,7 @@ class Watcher:
             self._fail(record, "epoch or time goes back")
         run.epoch, run.last_at = found.epoch, found.at
         run.next_event_id = found.first_event_id + len(found.events)
+        self.orders.happened(found.run_id, found.workflow_id, self._versions[record.partition], found.events)
         for event in found.events:
             self._on_event(record, run, found, event)
 
@@ -141,7 +151,9 @@ class Watcher:
     def _on_event(self, record: Record, run: Run, found: History, event: Any) -> None:
         if run.terminal is not None:
             self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
+        self.marks[type(event).__name__] += 1
         self.talk.happened(found.run_id, event)
+        self.cancels.happened(found.run_id, found.workflow_id, event)
         self._check_pause(record, run, event)
         match event:
             case e.RunStarted():
@@ -157,27 +169,33 @@ class Watcher:
                 run.children[event.step] = None
             case e.ChildEnded():
                 self._on_child(record, run, found.run_id, event)
-            case e.ActivityScheduled():
-                run.scheduled[event.step] = event
-                self.books.scheduled.add((found.run_id, event.step))
-            case e.ActivityCompleted() | e.ActivityFailed():
-                if event.step in run.outcomes or event.step not in run.scheduled:
-                    self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")
-                run.outcomes[event.step] = event
+            case e.ActivityScheduled() | e.ActivityCompleted() | e.ActivityFailed():
+                self._on_step(record, run, found.run_id, event)
             case e.TimerStarted():
                 run.timers[event.step] = event.due_at
             case e.TimerFired():
                 if found.at < run.timers.pop(event.step, 2**62):
                     self._fail(record, f"timer {event.step} of {run.workflow_id} fired early, twice or unasked")
-            case e.RunParked():
-                run.parked = True
-                self._fail(record, f"{run.workflow_id} was parked: {event.failure.message}")
+            case e.RunParked() | e.RunResumed():
+                run.quarantined = isinstance(event, e.RunParked) and INJECTED in event.failure.message
+                self.marks["quarantined"] += run.quarantined
+                if isinstance(event, e.RunParked) and not (run.quarantined or self.orders.knows(found.run_id)):
+                    self._fail(record, f"{run.workflow_id} was parked: {event.failure.message}")
             case _:
                 pass
         if isinstance(event, TERMINAL):
             run.terminal, run.ended_at_s = event, self._now_s()
             self.talk.ended(found.run_id)
             self.ids.ended(run.workflow_id, event)
+
+    def _on_step(self, record: Record, run: Run, run_id: str, event: Any) -> None:
+        if isinstance(event, e.ActivityScheduled):
+            run.scheduled[event.step] = event
+            self.books.scheduled.add((run_id, event.step))
+            return
+        if event.step in run.outcomes or event.step not in run.scheduled:
+            self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")
+        run.outcomes[event.step] = event
 
     def _on_child(self, record: Record, run: Run, run_id: str, event: e.ChildEnded) -> None:
         """A child's end reaches its parent once, and not before it is durable."""
@@ -210,6 +228,10 @@ class Watcher:
 
     # At the end
 
+    def quarantined(self) -> list[str]:
+        """Workflow ids of runs that wait for a person: what nobody expects was raised at them twice."""
+        return [run.workflow_id for run in self.runs.values() if run.quarantined and run.terminal is None]
+
     def gone(self) -> set[str]:
         """Ids of runs that were retired and did not come again."""
         return {run_id for run_id, _ in self._retired} - {run_id for _, run_id in self.runs}
@@ -226,6 +248,7 @@ class Watcher:
                     self._check_lost(record, found)
         self.ids.finish()
         self.talk.finish(self.refused)
+        self.cancels.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         for request_id, kind in self._promised.items():
             if (request_id, kind) not in self._told:

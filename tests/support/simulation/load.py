@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagaline import ActivityError, ApplicationError, ChildError, Retry, activity, saga, workflow
-from sagaline._runtime.definitions import Registry, WorkflowDefinition
+from sagaline._runtime.definitions import ActivityDefinition, Registry, WorkflowDefinition
 
 Plan = list[Any]
-_RETRY = Retry(attempts=3, first_interval="50ms", maximum_interval="1s")
+RETRY = Retry(attempts=3, first_interval="50ms", maximum_interval="1s")
 DONE, UNDONE = "done", "undone"
 
 
@@ -49,7 +49,7 @@ class Books:
 books = Books(random.Random(0))
 
 
-@activity(retry=_RETRY, refusals=(Refused,), timeout="2s")
+@activity(retry=RETRY, refusals=(Refused,), timeout="2s")
 async def act(what: str) -> str:
     info = activity.info()
     books.begin()
@@ -76,9 +76,13 @@ async def undo(what: str, done: str | None) -> None:
     books.undo(info.compensates.idempotency_key)
 
 
+def _thrown() -> int:
+    return books.draw.randrange(3)
+
+
 async def perform(plan: Plan) -> int:
-    """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["all", plans], ["within", ms, plan],
-    ["child", is_saga, again, plan], ["leave", policy, plan]."""
+    """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["dice"], ["all", plans], ["within", ms, plan],
+    ["child", is_saga, again, plan], ["leave", policy, plan], ["stop", policy, ms]."""
     count = 0
     for kind, *args in plan:
         if kind == "act":
@@ -90,16 +94,13 @@ async def perform(plan: Plan) -> int:
                 count += 100
         elif kind == "sleep":
             await asyncio.sleep(args[0] / 1000)
+        elif kind == "dice":  # replay asks for as many only if it is told the same
+            for _ in range(workflow.side_effect(_thrown)):
+                await act("ok")
         elif kind == "all":
             count += sum(await asyncio.gather(*(perform(one) for one in args[0])))
-        elif kind == "child":
-            is_saga, again, rest = args
-            try:
-                count += await (undoing if is_saga else plain)(rest, again)
-            except ChildError:
-                count += 1_000
-        elif kind == "leave":
-            await workflow.start_child(plain.options(parent_close=args[0]), args[1])
+        elif kind in ("child", "leave", "stop"):
+            count += await _start_other(kind, *args)
         elif kind == "within":
             try:
                 async with asyncio.timeout(args[0] / 1000):
@@ -108,6 +109,30 @@ async def perform(plan: Plan) -> int:
                 count += 10
         count += 1
     return count
+
+
+async def _start_other(kind: str, *args: Any) -> int:
+    """A child that is waited for, left alone, or told to stop."""
+    if kind == "leave":
+        await workflow.start_child(plain.options(parent_close=args[0]), args[1])
+        return 0
+    try:
+        if kind == "child":
+            is_saga, again, rest = args
+            return await (undoing if is_saga else plain)(rest, again)
+        handle = await workflow.start_child(waiting.options(parent_close=args[0]))
+        await asyncio.sleep(args[1] / 1000)
+        handle.cancel("it has waited for long enough")
+        await handle
+    except ChildError:
+        return 1_000
+    return 0
+
+
+@workflow
+async def waiting() -> None:
+    """Ends when it is told to, never before."""
+    await asyncio.Event().wait()
 
 
 @workflow
@@ -128,9 +153,9 @@ async def undoing(plan: Plan, again: int = 0) -> int:
     return count
 
 
-def registry(others: Sequence[WorkflowDefinition] = ()) -> Registry:
+def registry(others: Sequence[WorkflowDefinition], activities: Sequence[ActivityDefinition]) -> Registry:
     """What every worker knows."""
-    return Registry([plain.definition, undoing.definition, *others], [act.definition])
+    return Registry([plain.definition, waiting.definition, undoing.definition, *others], [act.definition, *activities])
 
 
 _WHATS = ["ok", "ok", "ok", "flaky", "fail", "refuse", "late"]
@@ -141,10 +166,13 @@ def make_plan(draw: random.Random, depth: int = 0) -> Plan:
     plan: Plan = []
     for _ in range(draw.randint(1, 4 if depth == 0 else 2)):
         kind = draw.choice(
-            ["act", "act", "act", "try", "sleep"] + (["all", "within", "child", "leave"] if depth < 2 else [])
+            ["act", "act", "act", "try", "sleep", "dice"]
+            + (["all", "within", "child", "leave", "stop"] if depth < 2 else [])
         )
         if kind in ("act", "try"):
             plan.append([kind, draw.choice(_WHATS)])
+        elif kind == "dice":
+            plan.append([kind])
         elif kind == "sleep":
             plan.append([kind, draw.choice([1, 50, 3_000])])
         elif kind == "child":
@@ -153,6 +181,8 @@ def make_plan(draw: random.Random, depth: int = 0) -> Plan:
         elif kind == "leave":
             policy = draw.choice(["terminate", "request_cancel", "abandon"])
             plan.append([kind, policy, make_plan(draw, depth + 1)])
+        elif kind == "stop":
+            plan.append([kind, draw.choice(["terminate", "request_cancel"]), draw.choice([0, 50, 3_000])])
         elif kind == "all":
             plan.append([kind, [make_plan(draw, depth + 1) for _ in range(draw.randint(1, 3))]])
         else:

@@ -160,6 +160,7 @@ class SimAppender:
             self._broken.add(partition)
             self._tell(Ack(token, -1, "failed (simulation)"))
             return
+        broker.version = self._process.version
         offset = broker.land(HISTORY, partition, key, value)
         if broker.draw.random() < faults.lost_ack:
             broker.marks["acknowledgement lost"] += 1
@@ -185,13 +186,16 @@ class SimReader:
     def __init__(self, broker: Broker, process: Process, sink: Callable[[list[Record]], None]) -> None:
         self._broker, self._process, self._sink = broker, process, sink
         self._next: dict[tuple[str, int], int] = {}
+        self._begins_late: dict[tuple[str, int], asyncio.Handle] = {}
         self._scheduled = self._paused = False
         broker.attach(self)
 
     def wake(self) -> None:
         if not self._scheduled and not self._paused and self._process.alive:
             self._scheduled = True
-            delay_s = self._broker.draw.uniform(0.0002, 0.003)
+            draw, share = self._broker.draw, self._broker.faults.slow_reads
+            is_slow = share and draw.random() < share
+            delay_s = draw.uniform(0.5, 5.0) if is_slow else draw.uniform(0.0002, 0.003)
             self._broker.loop.call_later(delay_s, self._deliver, context=self._process.context)
 
     def _deliver(self) -> None:
@@ -209,10 +213,23 @@ class SimReader:
             self.wake()
 
     def add(self, topic: str, partition: int, offset: int) -> None:
+        draw = self._broker.draw
+        if draw.random() < 50 * self._broker.faults.slow_reads:
+            self._broker.marks["read late"] += 1
+            self._begins_late[topic, partition] = self._broker.loop.call_later(
+                draw.uniform(0.5, 5.0), self._begin, topic, partition, offset, context=self._process.context
+            )
+        else:
+            self._begin(topic, partition, offset)
+
+    def _begin(self, topic: str, partition: int, offset: int) -> None:
         self._next[topic, partition] = offset
         self.wake()
 
     def remove(self, topic: str, partition: int) -> None:
+        late = self._begins_late.pop((topic, partition), None)
+        if late is not None:
+            late.cancel()
         self._next.pop((topic, partition), None)
 
     def pause(self) -> None:

@@ -10,25 +10,27 @@ import asyncio
 import contextlib
 import contextvars
 import heapq
-import inspect
 import logging
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sagaline._host.crash_points import Died
+from sagaline._host.partition.guard import Guard
 
 current: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)
 Call = Callable[[], None]
 OUTSIDE = contextvars.Context()
 """Context of what belongs to no process: the network, brokers, participants."""
+_GUARDED = Guard._watch.__code__
 
 
 class Process:
     """A process of the simulation. ``crash_in``: it dies before so many more of its callbacks have run."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, version: str = "") -> None:
+        """``version``: of its code."""
+        self.name, self.version = name, version
         self.alive = True
         self.stopped = False
         self.crash_in = -1
@@ -112,6 +114,7 @@ class VirtualLoop(BaseEventLoop):
         """Makes the call of a thread of ``executor``, at once or later."""
         self.is_in_thread = False
         self.set_exception_handler(self._note)
+        self.set_task_factory(self._make_task)
 
     def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         process = current.get()
@@ -121,9 +124,12 @@ class VirtualLoop(BaseEventLoop):
         if error is not None and (process is None or process.alive):
             self.errors.append(f"{context['message']}: {error!r}")
 
-    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+    def _make_task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """Every task comes through here, those of attempts too."""
         self._begun.append(coro)
-        return super().create_task(coro, **options)
+        if getattr(coro, "cr_code", None) is _GUARDED:  # if it never begins, it lets go of what it would have awaited
+            self._begun.append(coro.cr_frame.f_locals["coro"])
+        return asyncio.Task(coro, loop=loop, **options)
 
     def close(self) -> None:
         """Ends what dead processes have left suspended, here and in order: what is left to the collector runs its
@@ -134,21 +140,12 @@ class VirtualLoop(BaseEventLoop):
             while self._begun:
                 begun, self._begun = self._begun, []
                 for coro in begun:
-                    self._end(coro)
+                    with contextlib.suppress(BaseException):  # of a process that is dead: nobody hears it
+                        coro.close()
         finally:
             logging.disable(level)
         self._ready.clear()  # type: ignore[attr-defined]
         super().close()
-
-    def _end(self, coro: Coroutine[Any, Any, Any]) -> None:
-        if not inspect.iscoroutine(coro):
-            return
-        if inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
-            for inner in inspect.getcoroutinelocals(coro).values():  # of a guarded task
-                if inspect.iscoroutine(inner):
-                    inner.close()
-        with contextlib.suppress(BaseException):  # of a process that is dead: nobody hears it
-            coro.close()
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """What would run in a thread runs here and now, or when ``in_thread`` lets it."""

@@ -11,14 +11,12 @@ import msgspec
 from sagaline._engine import decide as decisions
 from sagaline._engine.meta import Meta
 from sagaline._engine.processors import PROCESSORS
+from sagaline._engine.processors.start import started_by
 from sagaline._engine.reader import HistoryReader
 from sagaline._engine.tables.history import RunHistory
-from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.validity import Validity
-from sagaline._host.partition import deciding
 from sagaline._host.partition import recorder as recorders
 from sagaline._host.partition.applying import Applying
-from sagaline._host.partition.deciding import Deciding
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.pipeline import Pipeline
 from sagaline._host.partition.recorder import Recorder
@@ -35,7 +33,9 @@ from sagaline._model.records import ActivityResult, Claim, History, StartRun
 from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
 from simulation import mutants_of_blobs as _mutants_of_blobs  # noqa: F401  # registers them
+from simulation import mutants_of_code as _mutants_of_code  # noqa: F401  # registers them
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
+from simulation import mutants_of_retention as _mutants_of_retention  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
 from simulation.mutant_registry import MUTANTS, Patch, applied, mutant
 
@@ -88,7 +88,7 @@ def releases_effects_before_the_append() -> list[Patch]:
 
     def send(self: Pipeline, key: bytes, value: Any, pending: Any) -> None:
         releasing: Releasing = cast(Applying, self._sink)._release.__self__  # type: ignore[attr-defined]
-        effects, pending = pending.effects, pending._replace(effects=[])
+        effects, pending = pending.effects, msgspec.structs.replace(pending, effects=[])
         original(self, key, value, pending)
         for effect in effects:
             releasing.effect(effect)
@@ -108,15 +108,10 @@ def shares_claim_keys() -> list[Patch]:
 
 @mutant
 def drops_the_dedupe_of_starts() -> list[Patch]:
-    def start(self: Deciding, request: Any) -> None:
-        run = self._decided.run(request.workflow_id)
-        if run is not None and run.closed:
-            self._decided.remove_run(cast("RunRow", run))
-        failure = self._admission.why_not(request)
-        if failure is None:
-            self._decide(request.workflow_id, [request])
+    def start(state: Any, request: StartRun, now_ms: int) -> Any:
+        return [started_by(request, now_ms)]
 
-    return [(Deciding, "start", start), (deciding, "_HANDLERS", deciding._HANDLERS | {StartRun: start})]
+    return [(decisions, "PROCESSORS", PROCESSORS | {StartRun: start})]
 
 
 @mutant

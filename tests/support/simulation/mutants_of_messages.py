@@ -7,16 +7,23 @@ from typing import Any
 import msgspec
 
 from sagaline._engine import decide as decisions
+from sagaline._engine import emit
 from sagaline._engine.processors import PROCESSORS, start
 from sagaline._engine.processors.addressed import addressed
 from sagaline._engine.processors.decisions import Rejected
 from sagaline._engine.tables.outgoing import Outgoing
+from sagaline._engine.tables.runs import RunRow, successor
+from sagaline._engine.tables.updates import Updates
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.starting import Starting
 from sagaline._host.reading import reads as reading
 from sagaline._host.reading.asking import Asking
-from sagaline._model.events import SignalReceived
-from sagaline._model.records import SignalRun, StartRun
+from sagaline._host.reading.queries import Queries
+from sagaline._host.runs import activations
+from sagaline._host.runs.chains import next_events
+from sagaline._model.events import SignalReceived, UpdateAccepted
+from sagaline._model.records import SignalRun, StartRun, UpdateRun
+from sagaline._runtime.messages import looking
 from sagaline._runtime.messages.mailbox import Mailbox
 from simulation.mutant_registry import Patch, mutant
 
@@ -103,3 +110,67 @@ def begins_a_run_for_an_update_that_is_known() -> list[Patch]:
         return start.process(state, msgspec.structs.replace(request, update_id="another"), now_ms)
 
     return [(decisions, "PROCESSORS", PROCESSORS | {StartRun: process})]
+
+
+@mutant
+def applies_a_repeated_update_again() -> list[Patch]:
+    def process(state: Any, request: UpdateRun, now_ms: int) -> Any:
+        run = addressed(state, request)
+        return run if isinstance(run, Rejected) else [UpdateAccepted(request.update_id, request.update, request.input)]
+
+    return [(decisions, "PROCESSORS", PROCESSORS | {UpdateRun: process})]
+
+
+@mutant
+def answers_an_update_before_its_record() -> list[Patch]:
+    original = Asking.ask_recorded
+
+    def ask(self: Any, request: Any, run_id: str, recorded: bool) -> None:
+        if isinstance(request, UpdateRun):
+            self._reads.ask(request, 0, idle=False, run_id=run_id)
+        else:
+            original(self, request, run_id, recorded)
+
+    return [(Asking, "ask_recorded", ask)]
+
+
+@mutant
+def forgets_what_came_of_an_update() -> list[Patch]:
+    original = Updates.settle
+    return [(Updates, "settle", lambda self, run, update_id, *_: original(self, run, update_id, b"null", None))]
+
+
+@mutant
+def lets_queries_change_runs() -> list[Patch]:
+    return [(looking, "_changed", lambda before, after: "")]
+
+
+@mutant
+def answers_queries_from_an_old_copy() -> list[Patch]:
+    original = Queries._result
+    copies: dict[str, bytes] = {}
+
+    def result(self: Queries, request: Any, run: Any) -> bytes:
+        return copies.setdefault(run.run_id, original(self, request, run))
+
+    return [(Queries, "_result", result)]
+
+
+@mutant
+def hands_on_waiting_signals_in_reverse() -> list[Patch]:
+    def events(*args: Any) -> Any:
+        found = next_events(*args)
+        signals = [event for event in found if isinstance(event, SignalReceived)]
+        return [event for event in found if not isinstance(event, SignalReceived)] + signals[::-1]
+
+    return [(activations, "next_events", events)]
+
+
+@mutant
+def leaves_signals_behind_when_a_run_goes_on() -> list[Patch]:
+    def next_of_chain(run: RunRow) -> RunRow:
+        row = successor(run)
+        row.inherits = False
+        return row
+
+    return [(emit, "successor", next_of_chain)]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagaline._engine import replies
+from sagaline._engine import decide as decisions
+from sagaline._engine import family, replies
+from sagaline._engine.appliers import child_cancel_requested
+from sagaline._engine.processors import PROCESSORS
+from sagaline._engine.processors.addressed import addressed
+from sagaline._engine.processors.decisions import Rejected, TimerDue
 from sagaline._engine.tables.children import Children
 from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.tables.waits import DEADLINE
 from sagaline._host.runs.activations import Activations
-from sagaline._model.records import PARKED
+from sagaline._model.events import CancelRequested, TimerFired
+from sagaline._model.records import PARKED, CancelRun
+from sagaline._runtime.commands import Commands
+from sagaline._runtime.run_loop import RunLoop
 from sagaline._runtime.sagas import ledger
 from simulation.mutant_registry import Patch, mutant
 
@@ -52,3 +61,52 @@ def records_a_childs_end_twice() -> list[Patch]:
 @mutant
 def runs_the_code_of_a_paused_run() -> list[Patch]:
     return [(RunRow, "rests", property(lambda run: run.status == PARKED))]
+
+
+@mutant
+def asks_a_run_to_stop_again() -> list[Patch]:
+    def process(state: Any, request: CancelRun, now_ms: int) -> Any:
+        run = addressed(state, request)
+        sender = (request.sender_id, request.sender_run_id, request.sender_step)
+        return run if isinstance(run, Rejected) else [CancelRequested(request.request_id, request.reason, *sender)]
+
+    return [(decisions, "PROCESSORS", PROCESSORS | {CancelRun: process})]
+
+
+@mutant
+def takes_a_cancellation_and_does_nothing() -> list[Patch]:
+    original = PROCESSORS[CancelRun]
+
+    def process(state: Any, request: CancelRun, now_ms: int) -> Any:
+        decision = original(state, request, now_ms)
+        return decision if isinstance(decision, Rejected) else []
+
+    return [(decisions, "PROCESSORS", PROCESSORS | {CancelRun: process})]
+
+
+@mutant
+def does_not_cancel_the_code() -> list[Patch]:
+    return [(RunLoop, "cancel_main", lambda self, reason: None)]
+
+
+@mutant
+def never_tells_a_child_to_stop() -> list[Patch]:
+    return [(child_cancel_requested, "cancel_child", lambda *_: None)]
+
+
+@mutant
+def leaves_children_alone_when_their_parent_ends() -> list[Patch]:
+    return [(family, "_farewell", lambda run, child: None)]
+
+
+@mutant
+def fires_timers_that_were_cancelled() -> list[Patch]:
+    def process(state: Any, timer: TimerDue, now_ms: int) -> Any:
+        return [] if timer.step == DEADLINE else [TimerFired(timer.step)]
+
+    return [(decisions, "PROCESSORS", PROCESSORS | {TimerDue: process})]
+
+
+@mutant
+def calls_a_side_effect_again_in_replay() -> list[Patch]:
+    return [(Commands, "recorded_effect", lambda self, number, name: None)]

@@ -27,6 +27,7 @@ class Starts:
     ) -> None:
         self._draw, self._broker, self._payloads = draw, broker, payloads
         self._watcher, self._repeats = watcher, repeats
+        self._asked: list[tuple[float, StartRun]] = []
 
     def begin(self, most: int, within_s: float) -> None:
         """Plans the starts of ``most`` runs at most."""
@@ -53,9 +54,14 @@ class Starts:
                 id_conflict=draw.choice(["join", "use_existing", "fail", "terminate_existing"]),
                 id_reuse=draw.choice(["join", "allow", "allow", "if_failed", "reject"]),
             )
+        if draw.random() < 0.1:
+            request = msgspec.structs.replace(
+                request, delay_ms=draw.choice([0, 3_000]), run_timeout_ms=draw.choice([0, 500, 5_000])
+            )
         if self._payloads.blobs is not None:
             request = msgspec.structs.replace(request, input=self._sealed(run_id_of(request), payload))
         self._command(workflow_id, request)
+        self._asked.append((self._broker.loop.now_s, request))
         while draw.random() < 0.2 and self._repeats:  # the client asks again
             self._broker.marks["start repeated"] += 1
             within_s = draw.choice([4, 15]) if self._payloads.blobs is None else 4  # a late one's blob may be gone
@@ -81,6 +87,15 @@ class Starts:
             self._broker.later(at, self._command, workflow_id, unpause)
         if draw.random() < 0.2:
             self._broker.later(begin_s + for_s * draw.random(), self._command, workflow_id, pause)
+
+    def ask_again(self, within_s: float) -> None:
+        """Nobody answers: whoever has asked in the last ``within_s`` seconds asks once more."""
+        if not self._repeats or self._payloads.blobs is not None:  # the blob of a late one may be gone
+            return
+        for at_s, request in self._asked:
+            if at_s > self._broker.loop.now_s - within_s:
+                self._broker.marks["start repeated"] += 1
+                self._broker.later(self._draw.uniform(0, 1), self._command, request.workflow_id, request)
 
     def _sealed(self, run_id: str, payload: bytes) -> bytes:
         while True:

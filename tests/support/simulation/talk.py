@@ -6,6 +6,8 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
+
 from sagaline import ApplicationError, MessageError, Signal, workflow
 from sagaline._log import COMMANDS
 from sagaline._model.codec import encode
@@ -20,10 +22,11 @@ told = Signal[int]("told")
 
 @workflow
 class Talker:
-    """Has handlers; returns the numbers it was told, in order."""
+    """Has handlers; returns the numbers it was told, in order, over all the runs that it goes on as."""
 
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
+    @workflow.init
+    def __init__(self, seconds: float, again: int = 0, numbers: list[int] | None = None) -> None:
+        self.numbers = numbers or []
         self.total = 0
 
     @workflow.signal(name="told")
@@ -32,6 +35,12 @@ class Talker:
 
     @workflow.query
     def heard(self) -> list[int]:
+        return self.numbers
+
+    @workflow.query
+    def scribbled(self) -> list[int]:
+        """Changes what it may only look at, and is refused for it."""
+        self.numbers.append(-1)
         return self.numbers
 
     @workflow.update
@@ -47,30 +56,37 @@ class Talker:
             raise ApplicationError("no multiple of five", type="Five")
 
     @workflow.run
-    async def run(self, seconds: float) -> list[int]:
-        await asyncio.sleep(seconds)
+    async def run(self, seconds: float, again: int = 0, numbers: list[int] | None = None) -> list[int]:
+        await asyncio.sleep(seconds / (again + 1))
         if seconds > 5:
             await workflow.wait_condition(workflow.all_handlers_finished)
+        if again:
+            workflow.continue_as_new(seconds, again - 1, self.numbers)
         return self.numbers
 
 
 @workflow(signals=[told])
-async def listener(seconds: float) -> list[int]:
-    """Receives what it is told, and looks once more before it returns."""
-    numbers: list[int] = []
+async def listener(seconds: float, again: int = 0, numbers: list[int] | None = None) -> list[int]:
+    """Receives what it is told, and looks once more before it returns; what waits when it goes on as another run is
+    that one's."""
+    numbers = numbers or []
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds / (again + 1)):
             async for number in told:
                 numbers.append(number)
+                if again and number % 3 == 0:  # the signals that came with this one wait
+                    break
     except TimeoutError:
         pass
+    if again:
+        listener.continue_as_new(seconds, again - 1, numbers)
     while told.waiting():
         numbers.append(told.receive_nowait(0))
     return numbers
 
 
 @workflow(signals=[told])
-async def chatter(seconds: float) -> list[int]:
+async def chatter(seconds: float, again: int = 0) -> list[int]:
     """Tells others, and itself, what nobody else does, several things at once; and listens."""
     draw = workflow.random()
     number = 1_000 * draw.randrange(1_000, 1_000_000)
@@ -111,10 +127,13 @@ class Talks:
             definition = draw.choice(DEFINITIONS)
             seconds = draw.choice([2, 10, 25])
             workflow_id = f"talk-{number}"
-            start = StartRun(
-                f"{workflow_id}-start", workflow_id, definition.name, b"[%d]" % seconds, "client", 0, "closed"
-            )
+            argument = b"[%d,%d]" % (seconds, draw.choice([0, 0, 1, 3]))
+            start = StartRun(f"{workflow_id}-start", workflow_id, definition.name, argument, "client", 0, "closed")
+            if draw.random() < 0.2:
+                start = msgspec.structs.replace(start, signal="told", signal_input=b"[%d]" % (900 + number))
             self._send(at, start)
+            while draw.random() < 0.2 and self._repeats:
+                self._send(at + draw.uniform(0, 4), start)
             for message in range(draw.choice([0, 5, 40])):
                 self._say(at, workflow_id, f"{workflow_id}-{message}", message + 1, seconds)
 
@@ -130,7 +149,8 @@ class Talks:
             when = draw.choice(["accepted", "completed"])
             request = UpdateRun(name, workflow_id, f"u-{name}", "add", argument, "client", 0, "", when)
         elif kind == "query":
-            request = QueryRun(name, workflow_id, "heard", b"[]", "client", 0)
+            query = draw.choice(["heard"] * 5 + ["scribbled"])
+            request = QueryRun(name, workflow_id, query, b"[]", "client", 0)
         else:
             request = SignalRun(name, workflow_id, draw.choice(["told", "nothing"]), b'["no number"]', "client", 0)
         self._send(later, request)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,21 +14,41 @@ from sagaline._payloads import is_sealed
 from simulation.with_start import UNKNOWN
 
 
+@dataclass
+class Heard:
+    """What a run was told, in order. ``carried``: the runs of its chain before it have handled that."""
+
+    carried: list[int] = field(default_factory=list[int])
+    received: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])  # message id and number
+    waiting: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])  # by place, from 1
+    due: deque[tuple[str, int]] = field(default_factory=deque[tuple[str, int]])  # it has to receive these first
+
+    @property
+    def numbers(self) -> list[int]:
+        """All that the chain was told."""
+        return self.carried + [number for _, number in self.received]
+
+    def go_on(self) -> Heard:
+        """What the next run of the chain begins with."""
+        handled = [number for place, (_, number) in enumerate(self.received, 1) if place not in self.waiting]
+        return Heard(self.carried + handled, due=deque(self.waiting.values()))
+
+
 class TalkChecks:
     """A signal acknowledged is handled exactly once, in order; an update answered is in history; a query shows what was
     acknowledged before it was asked, and nothing that is not in history."""
 
     def __init__(self, violations: list[str], marks: Counter[str]) -> None:
         self._violations, self._marks = violations, marks
-        self._numbers: dict[str, list[int]] = defaultdict(list)  # by run id: what it was told, in order
+        self._heard: dict[str, Heard] = defaultdict(Heard)  # by run id
         self._receivers: dict[str, str] = {}  # by message id: the run that has received it last
         self._received: set[tuple[str, str]] = set()  # runs and messages
         self._retired: set[str] = set()
-        self._waiting: dict[str, dict[int, int]] = defaultdict(dict)  # by run id: place and number of what waits
         self._acknowledged: dict[str, set[int]] = defaultdict(set)  # by workflow id
         self._told_before: dict[str, set[int]] = {}  # by query: what was acknowledged when it was first asked
         self._asked: dict[str, Any] = {}
         self._updates: dict[tuple[str, str], e.UpdateCompleted | None] = {}  # by run id and update id
+        self._answers: dict[tuple[str, str], object] = {}
         self._ended: set[str] = set()
         self._sent: dict[tuple[str, int], e.MessageRequested] = {}  # by run and step: what runs tell each other
         self._arrived: dict[tuple[str, int], str] = {}  # the run that has received it
@@ -61,28 +82,25 @@ class TalkChecks:
                 self._settle(run_id, event)
             case e.CancelRequested() if event.sender_run_id:
                 self._arrive(run_id, event)
+            case e.RunStarted() if event.continued_from in self._heard:
+                self._heard[run_id] = self._heard[event.continued_from].go_on()
+                self._marks["talked on"] += 1
             case e.SignalReceived():
                 if event.sender_run_id:
                     self._arrive(run_id, event)
-                self._receive(run_id, event.request_id)
-                number = msgspec.json.decode(event.input)[0]
-                self._numbers[run_id].append(number)
-                self._waiting[run_id][len(self._numbers[run_id])] = number
+                self._hear(run_id, event)
             case e.SignalsHandled():
+                heard = self._heard[run_id]
                 for place in event.numbers:
-                    if self._waiting[run_id].pop(place, None) is None:
+                    if heard.waiting.pop(place, None) is None:
                         self._violations.append(f"signal {place} of {run_id} was handled twice, or never came")
-            case e.UpdateAccepted():
-                self._receive(run_id, event.update_id)
-                self._updates[run_id, event.update_id] = None
-            case e.UpdateCompleted():
-                if self._updates.get((run_id, event.update_id), event) is not None:
-                    self._violations.append(f"update {event.update_id} was answered twice, or never accepted")
-                self._updates[run_id, event.update_id] = event
-            case e.RunCompleted() if run_id in self._numbers and not is_sealed(event.result):
+            case e.UpdateAccepted() | e.UpdateCompleted():
+                self._update(run_id, event)
+            case e.RunCompleted() if run_id in self._heard and not is_sealed(event.result):
                 self._marks["talked"] += 1
-                if msgspec.json.decode(event.result) != self._numbers[run_id] or self._waiting[run_id]:
-                    self._violations.append(f"{run_id} was told {self._numbers[run_id]} but heard {event.result!r}")
+                heard = self._heard[run_id]
+                if msgspec.json.decode(event.result) != heard.numbers or heard.waiting:
+                    self._violations.append(f"{run_id} was told {heard.numbers} but heard {event.result!r}")
             case _:
                 pass
 
@@ -100,6 +118,32 @@ class TalkChecks:
             known = request.update_id if isinstance(request, UpdateRun | StartRun) else request_id
             if not isinstance(request, QueryRun) and known not in self._receivers and request_id not in refused:
                 self._violations.append(f"{request_id} was lost")
+        for run_id, heard in self._heard.items():
+            if heard.due:
+                self._violations.append(f"{run_id} never received {list(heard.due)} that waited in the run before")
+
+    def _update(self, run_id: str, event: e.UpdateAccepted | e.UpdateCompleted) -> None:
+        if isinstance(event, e.UpdateAccepted):
+            self._receive(run_id, event.update_id)
+            self._updates[run_id, event.update_id] = None
+            return
+        if self._updates.get((run_id, event.update_id), event) is not None:
+            self._violations.append(f"update {event.update_id} was answered twice, or never accepted")
+        self._updates[run_id, event.update_id] = event
+
+    def _hear(self, run_id: str, event: e.SignalReceived) -> None:
+        """A signal is on record. What has waited when the run before went on as this one comes first, in order."""
+        heard, message = self._heard[run_id], (event.request_id, msgspec.json.decode(event.input)[0])
+        if heard.due:
+            due = heard.due.popleft()
+            self._marks["signal carried on"] += 1
+            if due != message:
+                self._violations.append(f"{run_id} received {message} where {due} of the run before was due")
+            self._note_received(run_id, event.request_id)
+        else:
+            self._receive(run_id, event.request_id)
+        heard.received.append(message)
+        heard.waiting[len(heard.received)] = message
 
     def _arrive(self, run_id: str, event: e.SignalReceived | e.CancelRequested) -> None:
         """A message of another run is on record: it was sent, comes once, and behind those that were sent before."""
@@ -124,6 +168,9 @@ class TalkChecks:
     def _receive(self, run_id: str, message_id: str) -> None:
         if message_id in self._receivers and self._receivers[message_id] not in self._retired:
             self._violations.append(f"{message_id} was received twice")
+        self._note_received(run_id, message_id)
+
+    def _note_received(self, run_id: str, message_id: str) -> None:
         self._receivers[message_id] = run_id
         self._received.add((run_id, message_id))
 
@@ -132,19 +179,26 @@ class TalkChecks:
         request = self._asked.get(reply.request_id)
         if request is None or reply.kind == "refused":
             self._marks["message refused"] += request is not None
+            if reply.failure is not None and reply.failure.type == "QueryChangesRun":
+                self._marks["query that changes refused"] += 1
             return
         if isinstance(request, SignalRun):
             self._marks["signal"] += 1
-            if self._receivers.get(request.request_id) != reply.run_id:
+            if (reply.run_id, request.request_id) not in self._received:
                 self._violations.append(f"{request.request_id} was acknowledged before it was durable")
             self._acknowledged[request.workflow_id].add(msgspec.json.decode(request.input)[0])
         elif isinstance(request, UpdateRun | StartRun):
             self._check_update(request, reply)
-        elif reply.result is not None and not is_sealed(reply.result):
+        else:
             self._check_query(request, reply)
 
     def _check_update(self, request: UpdateRun | StartRun, reply: Reply) -> None:
         self._marks[f"update {'with start ' * isinstance(request, StartRun)}{reply.kind}"] += 1
+        if reply.kind == "updated":
+            update, answer = (reply.run_id, request.update_id), (reply.result, reply.failure)
+            self._marks["update asked again"] += update in self._answers
+            if self._answers.setdefault(update, answer) != answer:
+                self._violations.append(f"{request.update_id} was answered with {answer}, and not so before")
         if (reply.run_id, request.update_id) not in self._received:
             self._violations.append(f"{request.update_id} was answered before it was durable")
         if reply.kind == "updated":
@@ -156,10 +210,14 @@ class TalkChecks:
                 )
 
     def _check_query(self, request: QueryRun, reply: Reply) -> None:
+        if request.query == "scribbled":
+            self._violations.append(f"{request.request_id} has changed a run, and was answered with {reply.result!r}")
+        if reply.result is None or is_sealed(reply.result):
+            return
         self._marks["query"] += 1
-        shown = set(msgspec.json.decode(reply.result or b"[]"))
+        shown = set(msgspec.json.decode(reply.result))
         missing = self._told_before[request.request_id] - shown
         if missing:
             self._violations.append(f"{request.request_id} shows {sorted(shown)} without {sorted(missing)}")
-        if not shown <= set(self._numbers[reply.run_id]):
+        if not shown <= set(self._heard[reply.run_id].numbers):
             self._violations.append(f"{request.request_id} shows {sorted(shown)}, which is not durable")

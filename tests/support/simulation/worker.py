@@ -18,6 +18,8 @@ from simulation.log import SimLog
 from simulation.loop import Process, VirtualLoop
 
 EPOCH_MS = 1_764_000_000_000
+_GRACE_S = 15.0
+"""A worker that has not stopped by then is killed."""
 _COPIES = 40
 """Earlier states of a store that are kept, for a disk that comes back older."""
 
@@ -28,7 +30,8 @@ class Surroundings(NamedTuple):
     loop: VirtualLoop
     broker: Broker
     draw: random.Random
-    registry: Registry
+    registries: dict[str, Registry]
+    """By the version of the code."""
     payloads: Payloads
     retention_ms: int
     standbys: int
@@ -109,12 +112,14 @@ class Worker:
     def __init__(self, world: Surroundings, name: str) -> None:
         self.world, self.name = world, name
         self.disk = Disk()
+        self.version = ""
+        self.away_s = 0.0  # if it is to come back at a certain time
         self.process = Process(name)
         self.host: Host | None = None
 
     def start(self) -> None:
         world = self.world
-        self.process = process = Process(f"{self.name}-{world.loop.callbacks}")
+        self.process = process = Process(f"{self.name}-{world.loop.callbacks}", self.version)
         process.on_crash = self._on_crash
         log = SimLog(world.broker, process)
         stores = SimStores(process, world.broker, self.disk, world.copies)
@@ -135,7 +140,7 @@ class Worker:
             payloads=Sealer(world.payloads),
             clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
         )
-        self.host = Host(log, stores, world.registry, options)
+        self.host = Host(log, stores, world.registries[self.version], options)
         world.loop.create_task(self._run(self.host), context=process.context)
 
     async def _run(self, host: Host) -> None:
@@ -143,10 +148,29 @@ class Worker:
         error = await host.failed
         self.world.errors.append(f"{self.name} failed: {error!r}")
 
+    def deploy(self, version: str, kills: bool) -> None:
+        """The worker stops, within its grace or at once, and comes back with other code."""
+        self.version = version
+        process, host = self.process, self.host
+        if not process.alive:
+            return
+        if kills or host is None or process.stopped:
+            process.kill()
+            return
+        self.world.marks["told to stop"] += 1
+        self.world.loop.create_task(self._stop(host, process), context=process.context)
+        self.world.broker.later(_GRACE_S, process.kill)
+
+    async def _stop(self, host: Host, process: Process) -> None:
+        await host.stop()
+        self.world.marks["stopped in time"] += 1
+        process.kill()
+
     def _on_crash(self) -> None:
         self.world.marks["crash"] += 1
         self.host = None
-        self.world.broker.later(self.world.draw.choice([0.05, 1.0, 9.0, 25.0]), self._restart)
+        away_s, self.away_s = self.away_s or self.world.draw.choice([0.05, 1.0, 9.0, 25.0]), 0.0
+        self.world.broker.later(away_s, self._restart)
 
     def _restart(self) -> None:
         draw = self.world.draw

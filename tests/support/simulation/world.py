@@ -18,11 +18,12 @@ from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.partition import Partition
 from sagaline._log import COMMANDS, HISTORY, RESULTS, Record
 from sagaline._model.codec import encode
-from sagaline._model.records import CancelRun
+from sagaline._model.keys import partition_of
+from sagaline._model.records import CancelRun, RetryRun
 from sagaline._payloads import Payloads
-from simulation import load
+from simulation import deploys, load
 from simulation.blobs import SimBlobs
-from simulation.broker import Broker, Faults
+from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher, commands_of
 from simulation.compare import compare
 from simulation.load import Books
@@ -51,7 +52,7 @@ class Shape(NamedTuple):
     runs: int = 20
 
 
-FAULTS = ("crash", "stop", "clock", "clean", "old disk", "repeats", *Faults.CHOICES)
+FAULTS = ("deploy", "crash", "stop", "clock", "outage", "clean", "old disk", "repeats", *Faults.CHOICES)
 
 
 class World:
@@ -65,7 +66,7 @@ class World:
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
-        self.registry = load.registry(DEFINITIONS)
+        registries = deploys.registries(lambda order: load.registry([*DEFINITIONS, order], deploys.ACTIVITIES))
         self.blobs = SimBlobs(self.broker, self._on_blob)
         self.loop.in_thread = self.blobs.in_thread
         self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
@@ -79,7 +80,7 @@ class World:
             self.loop,
             self.broker,
             self.draw,
-            self.registry,
+            registries,
             self.payloads,
             self.retention_ms,
             standbys,
@@ -88,6 +89,11 @@ class World:
             self.errors,
         )
         self.workers = [Worker(surroundings, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
+        self.starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in shape.without)
+        self.watcher.version_of = lambda: self.broker.version
+        self.deploys = deploys.Deploys(random.Random(seed), self.broker, self.workers, self.watcher.orders)
+        for worker in self.workers:
+            worker.version = self.deploys.first
         self.healed = False
 
     @property
@@ -117,17 +123,28 @@ class World:
             return
         draw = self.draw
         worker = draw.choice(self.workers)
-        what = draw.choice(["crash", "crash", "crash", "stop", "clock"])
+        what = draw.choice(["crash"] * 12 + ["stop"] * 4 + ["clock"] * 4 + ["outage"])
         if what in self.shape.without:
             pass
         elif what == "crash" and worker.process.alive:
             worker.process.crash_in = draw.randint(0, 400)
         elif what == "stop" and worker.process.alive and not worker.process.stopped:
             self._stop(worker.process)
+        elif what == "outage":
+            self._lose_all()
         elif what == "clock":
             self.marks["clock jump"] += 1
             worker.process.clock_offset_ms = draw.choice([-1, 0, 1]) * self._clock_error_ms
         self.broker.later(draw.expovariate(1 / 4.0), self._next_fault)
+
+    def _lose_all(self) -> None:
+        """All workers are away for longer than closed runs are kept, while clients ask again."""
+        self.marks["outage"] += 1
+        self.starts.ask_again(7.0)
+        for worker in self.workers:
+            if worker.process.alive:
+                worker.away_s = self.draw.uniform(10.0, 20.0)
+                worker.process.kill()
 
     def _clean(self, every_s: float) -> None:
         if not self.healed:
@@ -201,7 +218,7 @@ class World:
 
         def noting(guard: Guard, lost: Lost) -> None:
             process = current.get()
-            injected = "unexpected (simulation)" in lost.text
+            injected = INJECTED in lost.text
             if lost.kind in (Kind.ENGINE, Kind.INPUT, Kind.RUN) and not injected and (process is None or process.alive):
                 self.errors.append(f"{lost}")
             lose(guard, lost)
@@ -211,12 +228,13 @@ class World:
     async def _main(self) -> None:
         for worker in self.workers:
             worker.start()
-        starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in self.shape.without)
-        starts.begin(self.shape.runs, FAULTS_S)
+        self.starts.begin(self.shape.runs, FAULTS_S)
         Talks(random.Random(self.seed), self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
         if self.seed % 2:  # the other worlds are as they were before there were these
             draw = random.Random(f"with start {self.seed}")
             UpdatesWithStart(draw, self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
+        if "deploy" not in self.shape.without:
+            self.deploys.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)
         if "clean" not in self.shape.without:
             self._clean(self.draw.choice([1.0, 10.0]))
@@ -226,15 +244,19 @@ class World:
             if second % 30 == 0:  # an owner that appends nothing does not notice what a zombie has left behind
                 self._nudge(second)
             await asyncio.sleep(0.97)  # out of step with what owners do every second
-            if self._is_quiet():
+            if self.deploys.settle(self.loop.now_s) and self._is_quiet():
                 return
         self.errors.append(f"not quiet {QUIET_S:g} s after the last fault")
 
     def _nudge(self, number: int) -> None:
-        """A command for every partition that leads to a record: a refusal."""
+        """A command for every partition that leads to a record: a refusal. A person has another try at quarantined runs."""
         for partition in range(self.broker.partitions):
             cancel = CancelRun(f"nudge-{number}-{partition}", f"nobody-{partition}", "", "client", 0)
             self.broker.land(COMMANDS, partition, b"nobody", encode(cancel))
+        for workflow_id in self.watcher.quarantined():
+            retry = RetryRun(f"retry-{number}-{workflow_id}", workflow_id, "client", 0)
+            partition = partition_of(workflow_id, self.broker.partitions)
+            self.broker.land(COMMANDS, partition, workflow_id.encode(), encode(retry))
 
     def _is_quiet(self) -> bool:
         """Every run has ended and, if its time is over, is retired; every partition has exactly one owner that has seen all there is."""

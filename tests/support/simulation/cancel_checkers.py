@@ -1,0 +1,66 @@
+"""What must hold of cancellations: of runs by clients, by other runs and by parents; of timers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sagaline._model import events as e
+from sagaline._model.records import CancelRun
+
+_OBEDIENT = frozenset({"plain", "undoing", "waiting"})
+"""Workflows whose code lets a cancellation out."""
+
+
+class CancelChecks:
+    """A request to stop is on record once, or refused; code that was asked to stop does not end well, nor goes on as
+    another run; a timer that was cancelled does not fire."""
+
+    def __init__(self, violations: list[str], marks: Counter[str]) -> None:
+        self._violations, self._marks = violations, marks
+        self._asked: dict[str, str] = {}  # workflow ids by request
+        self._on_record: set[str] = set()  # requests, and the workflow ids that were asked to stop
+        self._stopping: set[str] = set()  # run ids
+        self._obedient: set[str] = set()
+        self._cancelled: set[tuple[str, int]] = set()  # timers
+
+    def asked(self, request: object) -> None:
+        """A request is in the log."""
+        if isinstance(request, CancelRun):
+            self._asked[request.request_id] = request.workflow_id
+
+    def happened(self, run_id: str, workflow_id: str, event: e.Event) -> None:
+        """A valid event."""
+        match event:
+            case e.RunStarted():
+                if event.workflow in _OBEDIENT:
+                    self._obedient.add(run_id)
+            case e.CancelRequested():
+                self._request(run_id, workflow_id, event)
+            case e.RunTimedOut():  # its time is over: another cancellation adds nothing
+                self._on_record.add(workflow_id)
+                self._stopping.add(run_id)
+            case e.TimerCancelled():
+                self._cancelled.add((run_id, event.step))
+            case e.TimerFired():
+                if (run_id, event.step) in self._cancelled:
+                    self._violations.append(f"timer {event.step} of {workflow_id} fired although it was cancelled")
+            case e.RunCompleted() | e.RunContinued():
+                if run_id in self._stopping and run_id in self._obedient:
+                    self._violations.append(f"{workflow_id} ({run_id}) was asked to stop and went on: {event}")
+            case _:
+                pass
+
+    def _request(self, run_id: str, workflow_id: str, event: e.CancelRequested) -> None:
+        if event.request_id in self._on_record:
+            self._violations.append(f"{event.request_id} has cancelled {workflow_id} twice")
+        self._on_record |= {event.request_id, workflow_id}
+        self._stopping.add(run_id)
+        kinds = {"cancel": "a child is cancelled", "close": "a child is cancelled by its parent's end"}
+        kind = kinds.get(event.request_id.rpartition("/")[2], "a run is cancelled by a client")
+        self._marks["a run is cancelled by another" if event.sender_run_id else kind] += 1
+
+    def finish(self, refused: set[str]) -> None:
+        """No request is lost."""
+        for request_id, workflow_id in self._asked.items():
+            if not {request_id, workflow_id} & self._on_record and request_id not in refused:
+                self._violations.append(f"{request_id}, a cancellation of {workflow_id}, was lost")

@@ -1,0 +1,45 @@
+"""What a run of many seeds has to reach: each fault, each kind of event, each way in which the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sagaline._host.crash_points import POINTS
+from sagaline._model.events import EVENTS
+
+_FAULTS = (
+    "acknowledgement lost,append failed,blobs down,blobs slow,clock jump,compaction,crash,disk lost,leader lost,old disk,outage,"
+    "publish failed,read late,session ended,start repeated,stop,stopped in time,store read failed,store write failed,truncated,"
+    "unavailable,unexpected error"
+)
+_WHAT_COMES_OF_THEM = "blob,dead letter,invalid record,tombstone,warm takeover,undone for an earlier run"
+_MESSAGES = (
+    "message between runs,message between runs refused,message refused,query,query that changes refused,signal,"
+    "signal carried on,talked,talked on,update accepted,update asked again,update updated"
+)
+_CANCELLATIONS = (
+    "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
+)
+_DEPLOYS = (
+    "deploy v1,deploy v2,deploy v3,deploy v4,deploy bad,parked by v1,parked by v2,parked by v3,parked by v4,"
+    "parked by bad,resumed by good code,order without: ended by v1,order without: ended by v2,"
+    "order patched: ended by v2,order patched: ended by v3,order deprecated: ended by v2,order deprecated: ended by v3,"
+    "order deprecated: ended by v4,order plain: ended by v3,order plain: ended by v4"
+)
+MARKS = frozenset(
+    [
+        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS)).split(","),
+        *(f"crash {point}" for point in POINTS),
+        *(event.__name__ for event in EVENTS),
+        *_DEPLOYS.split(","),
+    ]
+)
+"""A run of many seeds that reaches not all of them has done too little. What a new event says has to happen here too."""
+RARE = frozenset([*_DEPLOYS.split(","), "RunReplaced"])
+"""What it takes more seeds to reach."""
+
+
+def missed(marks: Iterable[str], seeds: int) -> list[str]:
+    """What so many seeds should have reached and have not."""
+    wanted = (MARKS if seeds >= 2_000 else MARKS - RARE) if seeds >= 300 else frozenset[str]()
+    return sorted(wanted - set(marks))
