@@ -201,7 +201,8 @@ class Deploys:
         for workflow_id in [order.workflow_id for order in waiting if order.is_bad]:
             self._send(0, TerminateRun(f"{workflow_id}-{now_s}", workflow_id, "begun with bad code", "client", 0))
         good = [order for order in waiting if not order.is_bad]
-        if not any(can_follow(self._version, order) for order in good) or self._version == "bad":
+        is_everywhere = all(worker.version == self._version for worker in self._workers)  # deploys may have crossed
+        if not is_everywhere or self._version == "bad" or not any(can_follow(self._version, order) for order in good):
             later = [version for version in ("v2", "v3") if any(can_follow(version, order) for order in good)]
             if later:
                 self._deploy(later[0])
