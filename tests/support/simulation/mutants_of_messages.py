@@ -8,11 +8,12 @@ import msgspec
 
 from sagaline._engine import decide as decisions
 from sagaline._engine import emit
+from sagaline._engine.beginning_rows import successor
 from sagaline._engine.processors import PROCESSORS, start
 from sagaline._engine.processors.addressed import addressed
 from sagaline._engine.processors.decisions import Rejected
 from sagaline._engine.tables.outgoing import Outgoing
-from sagaline._engine.tables.runs import RunRow, successor
+from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.tables.updates import Updates
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.starting import Starting
