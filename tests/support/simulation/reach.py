@@ -26,11 +26,13 @@ _DEPLOYS = (
     "order patched: ended by v2,order patched: ended by v3,order deprecated: ended by v2,order deprecated: ended by v3,"
     "order deprecated: ended by v4,order plain: ended by v3,order plain: ended by v4"
 )
+_NOT_YET = frozenset({"AttributesGiven", "MemoChanged", "SearchAttributesChanged"})
+"""Events that no simulated run has: memos and search attributes change nothing of what a run does."""
 MARKS = frozenset(
     [
         *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS)).split(","),
         *(f"crash {point}" for point in POINTS),
-        *(event.__name__ for event in EVENTS),
+        *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),
     ]
 )
