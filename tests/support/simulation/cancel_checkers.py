@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from sagaline._model import events as e
 from sagaline._model.records import CancelRun
@@ -19,9 +19,10 @@ class CancelChecks:
         self._violations, self._marks = violations, marks
         self._asked: dict[str, str] = {}  # workflow ids by request
         self._on_record: set[str] = set()  # requests, and the workflow ids that were asked to stop
+        self._receivers: dict[str, str] = {}  # by request: the run that has received it
         self._stopping: set[str] = set()  # run ids
         self._obedient: set[str] = set()
-        self._cancelled: set[tuple[str, int]] = set()  # timers
+        self._cancelled: dict[str, set[int]] = defaultdict(set)  # timers by run id
 
     def asked(self, request: object) -> None:
         """A request is in the log."""
@@ -40,9 +41,9 @@ class CancelChecks:
                 self._on_record.add(workflow_id)
                 self._stopping.add(run_id)
             case e.TimerCancelled():
-                self._cancelled.add((run_id, event.step))
+                self._cancelled[run_id].add(event.step)
             case e.TimerFired():
-                if (run_id, event.step) in self._cancelled:
+                if event.step in self._cancelled[run_id]:
                     self._violations.append(f"timer {event.step} of {workflow_id} fired although it was cancelled")
             case e.RunCompleted() | e.RunContinued():
                 if run_id in self._stopping and run_id in self._obedient:
@@ -51,13 +52,21 @@ class CancelChecks:
                 pass
 
     def _request(self, run_id: str, workflow_id: str, event: e.CancelRequested) -> None:
-        if event.request_id in self._on_record:
+        if event.request_id in self._receivers:
             self._violations.append(f"{event.request_id} has cancelled {workflow_id} twice")
+        self._receivers[event.request_id] = run_id
         self._on_record |= {event.request_id, workflow_id}
         self._stopping.add(run_id)
         kinds = {"cancel": "a child is cancelled", "close": "a child is cancelled by its parent's end"}
         kind = kinds.get(event.request_id.rpartition("/")[2], "a run is cancelled by a client")
         self._marks["a run is cancelled by another" if event.sender_run_id else kind] += 1
+
+    def retired(self, run_id: str) -> None:
+        """A run is gone. Whoever asks for it later than that begins it again, under the same id: it has children of the
+        same ids, and asks them to stop by the same requests."""
+        self._receivers = {request: of_run for request, of_run in self._receivers.items() if of_run != run_id}
+        self._stopping.discard(run_id)
+        self._cancelled.pop(run_id, None)
 
     def finish(self, refused: set[str]) -> None:
         """No request is lost."""

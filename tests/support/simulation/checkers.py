@@ -125,6 +125,7 @@ class Watcher:
                 run = self.runs.pop((record.partition, found.run_id))
                 self._retired.append((found.run_id, run))
                 self.talk.retired(found.run_id)
+                self.cancels.retired(found.run_id)
                 if run.terminal is None:
                     self._fail(record, f"{run.workflow_id} was retired before its end")
 
