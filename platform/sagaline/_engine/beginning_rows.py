@@ -33,7 +33,8 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
 
 def successor(run: RunRow) -> RunRow:
     """The row of the run as which ``run`` goes on, from the end of that on: its id is never free. Whoever waits for
-    the end of the first waits for that of the last."""
+    the end of the first waits for that of the last. It inherits the signals that ``run`` has not handled, and then
+    those that ``run`` was yet to receive itself."""
     waits = run.reply_when == "closed"
     return RunRow(
         workflow_id=run.workflow_id,
@@ -48,7 +49,7 @@ def successor(run: RunRow) -> RunRow:
         status=RUNNING,
         continued_from=run.run_id,
         first_run_id=run.first_run_id or run.run_id,
-        inherits=run.signals_waiting > 0,
+        inherits=((run.run_id,) if run.signals_waiting else ()) + run.inherits,
         parent_id=run.parent_id,
         parent_run_id=run.parent_run_id,
         parent_step=run.parent_step,

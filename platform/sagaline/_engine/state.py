@@ -183,10 +183,21 @@ class State:
         self.drop_steps(run)
         if run.status != CONTINUED:  # else the next run inherits them
             self.signals.give_up(run)
+            if run.inherits:
+                self._leave_inherited(run)
         self.updates.give_up(run)
         self.runs.put(run)
         self._offset_rows.closed.append(run)
         self.changes.call_for(CloseRun(run.workflow_id, run.run_id))
+
+    def _leave_inherited(self, run: RunRow) -> None:
+        """It will not receive them: they are left over by the runs that have."""
+        for run_id in run.inherits:
+            before = self.runs.past(run.workflow_id, run_id)
+            if before is not None:
+                self.signals.give_up(before)
+                self.runs.put_past(before)
+        run.inherits = ()
 
     def drop_steps(self, run: RunRow) -> None:
         """A run waits for nothing any more."""
@@ -208,6 +219,10 @@ class State:
         self.closed.drop(run)
         self.forked.drop(run)
         self.runs.remove(run)
+        newest = self.runs.newest(run.workflow_id) if run.continued_to else None
+        if newest is not None and run.run_id in newest.inherits:  # an earlier version did not wait for that
+            newest.inherits = tuple(one for one in newest.inherits if one != run.run_id)
+            self.runs.put(newest)
 
     def forget_effects(self) -> None:
         """What the record calls for is dropped: it has happened already, in another run."""

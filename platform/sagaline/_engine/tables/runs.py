@@ -64,7 +64,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     continued_from: str = ""
     continued_to: str = ""
     first_run_id: str = ""  # of the runs that went on one as the other; "" for a run that is the first
-    inherits: bool = False  # signals of the run before that had not been handled, and are not received yet
+    inherits: tuple[str, ...] = ()  # runs before it whose signals wait to be received by it, in that order
     parent_id: str = ""
     parent_run_id: str = ""
     parent_step: int = 0
@@ -104,7 +104,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
         """True until it has begun, and has all that it takes over from another run: both come before any input."""
         if self.fork is not None and self.closed_at is None and (self.redelivers or self.copies):
             return True
-        return (self.inherits and self.closed_at is None) or self.is_pending
+        return (bool(self.inherits) and self.closed_at is None) or self.is_pending
 
     def receive_again(self) -> None:
         """An event has come that may be one of those which this run has yet to receive."""
@@ -198,7 +198,7 @@ class Runs:
         before = self.newest(run.workflow_id)
         if before is not None and before.run_id != run.run_id:
             self._set_attention(before, "")
-            self._changes.put(past_key(before.workflow_id, before.run_id), _encode(before))
+            self.put_past(before)
             self._forget(run.workflow_id)
         elif before is not None and before is not run:  # a row that was there before its first record
             run.waits_for_owner = before.waits_for_owner
@@ -211,9 +211,13 @@ class Runs:
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
-        cut_off = run.more or run.inherits or (run.fork is not None and run.is_unfinished)
+        cut_off = run.more or bool(run.inherits) or (run.fork is not None and run.is_unfinished)
         attention = CUT_OFF if cut_off else PARKED if run.status == PARKED else ""
         self._set_attention(run, attention if run.closed_at is None else "")
+
+    def put_past(self, run: RunRow) -> None:
+        """An earlier run has changed."""
+        self._changes.put(past_key(run.workflow_id, run.run_id), _encode(run))
 
     def remove(self, run: RunRow) -> None:
         """The run is retired."""

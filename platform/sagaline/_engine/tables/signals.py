@@ -68,20 +68,25 @@ class Signals:
             run.signal_bytes -= len(_decode(data).input)
             self._changes.put(key, None)
 
-    def pass_on(self, run: RunRow) -> None:
-        """The first of those that wait for the run before has been received by ``run``, which inherits them."""
-        waiting = self._changes.scan(b"s/%b/" % run.continued_from.encode())
+    def pass_on(self, run: RunRow, request_id: str) -> None:
+        """``run`` has received a signal: the first of those that it inherits, or else a new one (so did runs that went
+        on before they had received all, in logs of earlier versions)."""
+        waiting = self._changes.scan(b"s/%b/" % run.inherits[0].encode())
         first = next(waiting, None)
-        run.inherits = next(waiting, None) is not None
-        if first is not None:
+        is_last = next(waiting, None) is None
+        if first is not None and _decode(first[1]).request_id == request_id:
             self._changes.put(first[0], None)
+            if is_last:
+                run.inherits = run.inherits[1:]
 
     def give_up(self, run: RunRow) -> None:
-        """The run has ended: no code will handle those that wait. The run's row still counts them, and says their
-        names."""
+        """No code will handle those that wait for the run, which has ended, or the last run as which it went on has.
+        The run's row still counts them, and says their names."""
         if run.signals_waiting:
             left: dict[str, int] = {}
+            run.signals_waiting = 0
             for _, row in self.of(run.run_id):
+                run.signals_waiting += 1
                 if row.signal in left or len(left) < SIGNAL_NAMES_LEFT:
                     left[row.signal] = left.get(row.signal, 0) + 1
             run.signals_left = left

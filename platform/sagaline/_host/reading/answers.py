@@ -67,7 +67,7 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         continued_from=run.continued_from,
         continued_to=run.continued_to,
         first_run_id=run.first_run_id,
-        signals_waiting=0 if run.continued_to else run.signals_waiting,  # they have gone on with the run
+        signals_waiting=0 if run.continued_to and not run.signals_left else run.signals_waiting,  # they have gone on
         signals_left=run.signals_left,
         paused_at_ms=run.paused_at,
         pause_reason=run.pause_reason,

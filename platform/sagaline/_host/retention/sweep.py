@@ -171,13 +171,13 @@ class Retention:
             return row is not None and run[1] not in self._surroundings.runs_in_use() and self._in_order(row)
 
     def _in_order(self, run: RunView) -> bool:
-        """Runs that go on one as the other go from the first to the last, and none before the next has begun. A fork
-        takes over from earlier runs of its id first."""
+        """Runs that go on one as the other go from the first to the last, and none before the next has begun, or before
+        its signals have been received by the last. A fork takes over from earlier runs of its id first."""
         ids = (run.continued_from, "" if run.fork is None else run.fork.ended)
         if any(before and self._decided.run_by_id(run.workflow_id, before) is not None for before in ids):
             return False
         newest = self._decided.run(run.workflow_id)
-        if newest is not None and newest.fork is not None and newest.is_unfinished:
+        if newest is not None and (run.run_id in newest.inherits or (newest.fork is not None and newest.is_unfinished)):
             return False
         behind = self._decided.run_by_id(run.workflow_id, run.continued_to) if run.continued_to else None
         return behind is None or not behind.is_unfinished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 from sagaline._engine.beginnings import decoded
 from sagaline._engine.state import State
@@ -31,20 +32,26 @@ def next_events(state: State, run: RunView, sealer: Sealer) -> list[Event]:
         return redelivered(state, run, sealer)
     events = [] if run.next_event_id > 1 else _first_events(state, run)
     sealed = sealed_of(sealer, run.run_id, events)
-    waited: list[AttributesGiven | SignalReceived] = []
+    waited: list[tuple[str, Event]] = []  # with the run that each was sealed for
     if events and (given := state.attributes.of(run.continued_from)) != NONE:
-        waited.append(AttributesGiven(given.memo, given.search_attributes))
-    total = sum(map(weight, [*events, *waited]))
-    if run.inherits:
-        for number, waiting in enumerate(state.signals.of(run.continued_from)):
-            row = waiting.row
-            signal = SignalReceived(row.request_id, row.signal, row.input)
-            total += weight(signal)
-            if (events or waited) and (total > limits.ACTIVATION_BYTES or number >= limits.SIGNALS_AT_ONCE):
-                break
-            waited.append(signal)
-    sealer.require([*sealed, *sealed_of(sealer, run.continued_from, waited)])
-    return [*events, *(sealed_anew(sealer, run.continued_from, run.run_id, event) for event in waited)]
+        waited.append((run.continued_from, AttributesGiven(given.memo, given.search_attributes)))
+    total = sum(map(weight, [*events, *(event for _, event in waited)]))
+    for number, (run_id, signal) in enumerate(_inherited(state, run)):
+        total += weight(signal)
+        if (events or waited) and (total > limits.ACTIVATION_BYTES or number >= limits.SIGNALS_AT_ONCE):
+            break
+        waited.append((run_id, signal))
+    for run_id, event in waited:
+        sealed += sealed_of(sealer, run_id, [event])
+    sealer.require(sealed)
+    return [*events, *(sealed_anew(sealer, run_id, run.run_id, event) for run_id, event in waited)]
+
+
+def _inherited(state: State, run: RunView) -> Iterator[tuple[str, SignalReceived]]:
+    """Signals that it is yet to receive, in order, each with the run that it waits for so far."""
+    for run_id in run.inherits:
+        for _, row in state.signals.of(run_id):
+            yield run_id, SignalReceived(row.request_id, row.signal, row.input)
 
 
 def _first_events(state: State, run: RunView) -> list[Event]:
