@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from sagaline._host.crash_points import Died
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._model.limits import cut
-from sagaline._payloads import BlobsUnavailable
+from sagaline._payloads import BlobsUnavailable, NotResident
 from sagaline._store import StoreUnavailable
 from sagaline.errors import LogUnavailable
 
@@ -36,6 +36,11 @@ _EXPECTED: tuple[tuple[type[BaseException], Kind], ...] = (
 
 class ProtocolError(Exception):
     """A bug of the engine's: two of its parts do not agree. It costs the input or the run, not the partition."""
+
+
+def too_late(run_id: str, missing: NotResident) -> ProtocolError:
+    """Events are emitted, and the same cannot be done again."""
+    return ProtocolError(f"the code of run {run_id} is to run, and {missing}")
 
 
 class GivenUp(Exception):

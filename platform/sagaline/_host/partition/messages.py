@@ -182,7 +182,7 @@ class Messages:
         signal, now = msgspec.structs.replace(_signal_of(request), run_id=run_id), self._clock()
         self._ready(request.workflow_id, [signal])
         decision = decide(self._decided, signal, now)
-        run = self._decided.run_by_id(request.workflow_id, run_id)
+        run = self._decided.run(request.workflow_id)  # by now it may go on as another
         if isinstance(decision, Rejected) or not decision or run is None:
             return decision if isinstance(decision, Rejected) else None
         admitted = self._admission.message(signal, run)

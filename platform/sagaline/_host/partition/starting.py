@@ -68,11 +68,14 @@ class Starting:
 
     def _replace(self, request: StartRun, decision: Replaced, received: Sequence[Event]) -> None:
         """Two records of one input: the first carries the positions from before it, for a crash between them."""
+        self._recorder.refusals()
+        self._activations.complete(request.workflow_id, self._progress.before)
         run = self._decided.run(request.workflow_id)
         if run is None:
             raise ProtocolError("a run is to be replaced that is not there")
-        self._recorder.refusals()
-        self._activations.complete(run.workflow_id, self._progress.before)
+        if run.closed:  # it had not begun, and its code ended it at once
+            self.start(request)
+            return
         emitter = Emitter(self._decided, run, max(self._clock(), run.last_at))
         emitter.emit(decision.replaced)
         self._activations.activate(emitter, self._progress.before)

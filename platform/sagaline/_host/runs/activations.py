@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVarTuple
@@ -15,25 +14,26 @@ from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.options import HostOptions
-from sagaline._host.partition.guard import GivenUp, Guard, ProtocolError
+from sagaline._host.partition.guard import GivenUp, Guard, too_late
 from sagaline._host.partition.progress import InputOffsets
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.runs.chains import next_events
 from sagaline._host.runs.forking import copies
+from sagaline._host.runs.hurried import RUNS_AT_ONCE, hurried, is_hurried
 from sagaline._host.runs.instances import Instances
+from sagaline._host.runs.logged import log_failed, log_parked
 from sagaline._host.runs.sealing import seal_commands, sealed_of
 from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
 from sagaline._host.watchdog.marks import Mark
 from sagaline._model import limits
-from sagaline._model.events import Command, Event, RunFailed, RunParked, RunResumed, RunUnpaused
+from sagaline._model.events import Command, Event, RunFailed, RunParked, RunResumed, RunTimedOut, RunUnpaused
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED, UnpauseRun
 from sagaline._payloads import Later, NotResident
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.jobs import JOBS
 
-_log = logging.getLogger("sagaline.partition")
 QUARANTINED = "quarantined"
 Args = TypeVarTuple("Args")
 
@@ -112,6 +112,8 @@ class Activations:
             self._run_code(emitter, positions, self._instances.activate, run, jobs, run.last_at)
             return
         self._recorder.activation(emitter, positions=positions)
+        if is_hurried(run):
+            self._soon_next(run.workflow_id)
 
     def _catch_up(self, emitter: Emitter, positions: InputOffsets | None) -> None:
         """The run is paused no more: its code is given what has arrived meanwhile."""
@@ -123,7 +125,7 @@ class Activations:
             self._park(emitter, bug, positions)
             return
         except NotResident as missing:
-            raise _too_late(run, missing) from missing
+            raise too_late(run.run_id, missing) from missing
         self._run_code(emitter, positions, lambda: commands)
 
     def _caught_up(self, run: RunView, at_ms: int) -> list[Command]:
@@ -149,7 +151,7 @@ class Activations:
             self._park(emitter, bug, positions)
             return
         except NotResident as missing:
-            raise _too_late(emitter.run, missing) from missing
+            raise too_late(emitter.run.run_id, missing) from missing
         total = sum(map(weight, emitter.events))
         for command in commands:
             grown = weight(command)
@@ -160,33 +162,39 @@ class Activations:
                 total = grown
             emitter.emit(command)
         if commands and isinstance(failed := commands[-1], RunFailed):
-            told = (
-                emitter.run.workflow_id,
-                failed.failure.type,
-                limits.cut(failed.failure.message, limits.LOGGED_BYTES),
-            )
-            _log.warning("Run of %s failed: %s: %s", *told)
+            log_failed(emitter.run, failed)
         self._recorder.activation(emitter, positions=positions)
         if emitter.run.continued_to:
-            asyncio.get_running_loop().call_soon(self._guard.wrap(self.begin_next), emitter.run.workflow_id)
+            self._soon_next(emitter.run.workflow_id)
+
+    def _soon_next(self, workflow_id: str) -> None:
+        asyncio.get_running_loop().call_soon(self._guard.wrap(self.begin_next), workflow_id)
 
     def begin_next(self, workflow_id: str) -> None:
-        """In a turn of the loop of its own, so that a run that goes on at once, for ever, holds nobody up."""
+        """One run in a turn of the loop, so that a run that goes on at once, for ever, holds nobody up."""
+        run = self._state.run(workflow_id)
         try:
-            self.begin_pending(workflow_id)
+            if run is not None and is_hurried(run):
+                self.ready_to_resume(run)
+                self.resume(run)
+            else:
+                self.begin_pending(workflow_id, is_turn=True)
         except NotResident as missing:
             self._later(missing, partial(self.begin_next, workflow_id))
 
-    def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None) -> None:
+    def begin_pending(self, workflow_id: str, positions: InputOffsets | None = None, is_turn: bool = False) -> None:
         """Begins the run as which another goes on, if it has not begun, and gives it what it takes over from that one.
-        ``positions``: as of ``complete``. Raises NotResident."""
+        It may go on at once, as others behind it: with ``is_turn`` they have turns of their own, else one is parked in
+        the end for the input that waits. ``positions``: as of ``complete``. Raises NotResident."""
+        begun = 0
         while not self._guard.given_up:
             run = self._state.run(workflow_id)
-            if run is None or run.held or not run.is_unfinished:
+            if run is None or run.held or not run.is_unfinished or (is_turn and begun and run.is_pending):
                 return
             if run.copies:
                 self._copy(run, positions)
                 continue
+            begun += run.is_pending
             if run.next_event_id > 1:
                 self.ready(workflow_id)
             events = next_events(self._state, run, self._options.payloads)
@@ -195,6 +203,10 @@ class Activations:
             emitter = Emitter(self._state, run, self._now_ms(run))
             for event in events:
                 emitter.emit(event)
+            if run.next_event_id == 1 and 0 < run.deadline <= self._options.clock():
+                emitter.emit(RunTimedOut())  # it may end before its timer fires, again and again
+            if begun > RUNS_AT_ONCE and not run.rests:
+                emitter.emit(hurried())
             self.activate(emitter, positions)
 
     def fork(self, run: RunView, run_id: str, decision: Forked, positions: InputOffsets | None) -> None:
@@ -226,14 +238,7 @@ class Activations:
 
     def _park(self, emitter: Emitter, bug: WorkflowBug, positions: InputOffsets | None = None) -> None:
         self._instances.forget(emitter.run.run_id)
-        _log.error(
-            "Run of %s is parked (%s): %s: %s\n%s",
-            emitter.run.workflow_id,
-            bug.reason,
-            bug.failure.type,
-            bug.failure.message,
-            bug.failure.stack,
-        )
+        log_parked(emitter.run, bug)
         emitter.emit(RunParked(bug.reason, bug.failure))
         self._recorder.activation(emitter, positions=positions)
 
@@ -293,8 +298,3 @@ class Activations:
 
     def _now_ms(self, run: RunView) -> int:
         return max(self._options.clock(), run.last_at)
-
-
-def _too_late(run: RunView, missing: NotResident) -> ProtocolError:
-    """Events are emitted, and the same cannot be done again."""
-    return ProtocolError(f"the code of run {run.run_id} is to run, and {missing}")

@@ -24,6 +24,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return memory if request.param == "memory" else f"sqlite:///{tmp_path}/log.db?partitions=1"
 
 
+def not_yet(self: Activations, workflow_id: str) -> None:
+    """In the place of ``begin_next``."""
+
+
 @workflow(signals=[tasks, go])
 async def hurries(seen: list[int], runs: int, last: int) -> list[int]:
     """Is told to go on, does so twice before it receives anything, then takes one of its signals a run."""
@@ -51,9 +55,9 @@ async def test_no_signal_is_lost_when_runs_go_on_before_they_have_received_all(
     With ``crash`` the second run is begun by the next worker, and the others when it hears of an input."""
     monkeypatch.setattr(limits, "SIGNALS_AT_ONCE", 3)
     if crash:
-        monkeypatch.setattr(Activations, "begin_next", lambda self, workflow_id: None)
+        monkeypatch.setattr(Activations, "begin_next", not_yet)
     async with running(url, [hurries]) as (_, client):
-        handle = await client.start(hurries, [], 0, 11, id="a")
+        handle = await client.start(hurries, list[int](), 0, 11, id="a")
         await wait_for_all(handle, 10)
         await eventually_status(handle, "continued")
     async with running(url, [hurries]) as (_, client):
@@ -154,9 +158,9 @@ async def test_an_input_waits_for_a_bounded_number_of_runs(url: str, monkeypatch
     monkeypatch.setattr(hurried, "RUNS_AT_ONCE", 3)
     monkeypatch.setattr("sagaline._host.runs.activations.RUNS_AT_ONCE", 3)
     original = Activations.begin_next
-    monkeypatch.setattr(Activations, "begin_next", lambda self, workflow_id: None)
+    monkeypatch.setattr(Activations, "begin_next", not_yet)
     async with running(url, [hurries]) as (_, client):
-        handle = await client.start(hurries, [], 0, 9, id="a")
+        handle = await client.start(hurries, list[int](), 0, 9, id="a")
         await wait_for_all(handle, 8)
         await eventually_status(handle, "continued")
         monkeypatch.setattr(Activations, "begin_next", original)
@@ -168,4 +172,50 @@ async def test_an_input_waits_for_a_bounded_number_of_runs(url: str, monkeypatch
             run = client.handle("a", description.continued_to)
         (parked,) = [number for number, of_run in enumerate(types) if "run parked" in of_run]
         assert parked == 4
-        print(types[4])
+        assert types[4][-5:] == ["run parked", "signal received", "run resumed", "signals handled", "run continued"]
+
+
+@workflow
+async def ends_at_once(runs: int) -> int:
+    if runs < 3:
+        ends_at_once.continue_as_new(runs + 1)
+    return runs
+
+
+@pytest.mark.parametrize(("id_reuse", "result"), [("allow", 1), ("join", None)])
+async def test_a_start_replaces_no_run_that_ends_before_it_is_its_turn(
+    url: str, id_reuse: str, result: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that is to be replaced is there and has not begun: it comes first, and completes."""
+    monkeypatch.setattr(Activations, "begin_next", not_yet)
+    async with running(url, [ends_at_once, answers]) as (_, client):
+        handle = await client.start(ends_at_once, 0, id="a")
+        await eventually_status(handle, "continued")
+        options: dict[str, Any] = {"id_conflict": "terminate_existing", "id_reuse": id_reuse, "timeout": 60}
+        if result is None:
+            with pytest.raises(RequestRefused, match="that has ended"):
+                await client.execute(answers, id="a", **options)
+        else:
+            assert await client.execute(answers, id="a", **options) == result
+        assert await handle.result(60) == 3
+
+
+@workflow(signals=[go])
+async def waits_in_the_end(runs: int) -> bool:
+    if runs < 3:
+        waits_in_the_end.continue_as_new(runs + 1)
+    return await go.receive()
+
+
+async def test_a_start_with_a_signal_joins_a_run_that_goes_on_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = Activations.begin_next
+    monkeypatch.setattr(Activations, "begin_next", not_yet)
+    async with running(url, [waits_in_the_end]) as (_, client):
+        handle = await client.start(waits_in_the_end, 0, id="a")
+        await eventually_status(handle, "continued")
+        monkeypatch.setattr(Activations, "begin_next", original)
+        await client.start(waits_in_the_end, 0, id="a", id_conflict="use_existing", signal=go.of(True))
+        assert await handle.result(60) is True
+    assert "made the engine fail" not in caplog.text
