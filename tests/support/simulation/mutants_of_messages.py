@@ -171,7 +171,7 @@ def hands_on_waiting_signals_in_reverse() -> list[Patch]:
 def leaves_signals_behind_when_a_run_goes_on() -> list[Patch]:
     def next_of_chain(run: RunRow) -> RunRow:
         row = successor(run)
-        row.inherits = False
+        row.inherits = ()
         return row
 
     return [(emit, "successor", next_of_chain)]
