@@ -21,7 +21,7 @@ from sagaline._host.partition.releasing import Attempts, Releasing
 from sagaline._host.partition.resets import Resets
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.unfit import bounded, bounded_result, is_answerable
-from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.activations import Activations, concern_code
 from sagaline._host.runs.weights import in_parts
 from sagaline._model import limits
 from sagaline._model.codec import encode
@@ -229,7 +229,7 @@ class Deciding:
             return True
         run = self._decided.run(workflow_id)
         decision = decide(self._decided, inputs[0], max(self._clock(), 0 if run is None else run.last_at))
-        return not isinstance(decision, Rejected) and self._activations.concern_code(decision)
+        return not isinstance(decision, Rejected) and concern_code(decision)
 
     def _decide(self, workflow_id: str, inputs: Sequence[RunInput]) -> bool:
         """True when none of the inputs was refused."""

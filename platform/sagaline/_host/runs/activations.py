@@ -79,11 +79,6 @@ class Activations:
             self._instances.ready(run, anew=wakes)
         self._options.payloads.require(sealed_of(self._options.payloads, run.run_id, inputs))
 
-    @staticmethod
-    def concern_code(events: Iterable[Event]) -> bool:
-        """True when the run's code is called for them, unless it rests."""
-        return any(type(event) in JOBS or type(event) is RunUnpaused for event in events)
-
     def ready_to_resume(self, run: RunView) -> None:
         """The same for a parked run that is to go on. Raises NotResident."""
         if self.has_blobs:
@@ -298,3 +293,8 @@ class Activations:
 
     def _now_ms(self, run: RunView) -> int:
         return max(self._options.clock(), run.last_at)
+
+
+def concern_code(events: Iterable[Event]) -> bool:
+    """True when a run's code is called for them, unless it rests."""
+    return any(type(event) in JOBS or type(event) is RunUnpaused for event in events)
