@@ -1,7 +1,9 @@
 """Rebuilds an instance from its history, and finds out when code and history do not match.
 
 A run that is parked or paused keeps what arrives: input events are recorded without an activation, and the next
-activation, in the record of RunResumed or RunUnpaused, is given all of them.
+activation, in the record of RunResumed or RunUnpaused, is given all of them. An activation that was cut off between two
+of its records, and whose rest no code could write so that the run was parked, goes on in the record of RunResumed: the
+rest of its commands are the first ones there, before those of the next activation.
 """
 
 from __future__ import annotations
@@ -51,32 +53,85 @@ class Replay:
         if record.more:
             self._parts.append(record)
         elif self._parts:
-            parts, self._parts = [*self._parts, record], []
-            self._replay(parts)
+            self._parts.append(record)
+            if not self._is_suspended():
+                parts, self._parts = self._parts, []
+                self._replay_parts(parts)
         else:
             self._replay((record,))
+
+    def _is_suspended(self) -> bool:
+        """Whether the run is parked within the activation whose records these are: the rest is yet to come."""
+        parked = False
+        for part in self._parts[1:]:
+            kinds = list(map(type, part.events))
+            parked = (parked and events.RunResumed not in kinds) or events.RunParked in kinds
+        return parked
 
     def finish(self, *, decides: bool) -> None:
         """There are no more records. An activation that was cut off is replayed as far as it goes; ``decides``: whoever
         asks writes the rest, so side effects that are not on record run. Raises WorkflowBug."""
         if self._parts:
             parts, self._parts = self._parts, []
-            self._replay(parts, is_cut=True, decides=decides)
+            self._replay_parts(parts, is_cut=True, decides=decides)
+
+    def _replay_parts(self, parts: Sequence[History], is_cut: bool = False, decides: bool = False) -> None:
+        if any(isinstance(event, events.RunParked) for part in parts[1:] for event in part.events):
+            self._replay_suspended(parts, is_cut, decides)
+        else:
+            self._replay(parts, is_cut=is_cut, decides=decides)
+
+    def _replay_suspended(self, parts: Sequence[History], is_cut: bool, decides: bool) -> None:
+        """An activation within which the run was parked, and those that follow it in the records of RunResumed."""
+        first = self._event_id
+        recorded = [event for part in parts for event in part.events]
+        ids = [number for number, event in enumerate(recorded, first) if type(event) in COMMANDS]
+        commands = [recorded[number - first] for number in ids]
+        ids.append(first + len(recorded))
+        unwritten, places, taken = list[Command](), list[str](), 0
+        for number, part in enumerate(parts):
+            self._note_rests(part)
+            self.pending += [event for event in part.events if type(event) in JOBS]
+            is_turn = number == 0 or any(isinstance(event, events.RunResumed) for event in part.events)
+            if is_turn and self.pending and not (self._parked or self._paused):
+                left = commands[taken:]
+                markers = markers_of(left)
+                self._activate(part.at, left, markers, decides)
+                count = len(markers) + len(self.unwritten) - len(markers_of(self.unwritten))
+                self._match(left[:count], markers, ids[taken:], True)
+                taken += min(count, len(left))
+                unwritten += self.unwritten
+                places += self._places
+        if taken < len(commands):
+            raise _mismatch(ids[taken], commands[taken], None, "")
+        if unwritten and not is_cut:
+            raise _mismatch(ids[-1], None, unwritten[0], places[0] if places else "")
+        self.unwritten, self._places = unwritten, places
+        self._event_id = ids[-1]
+        if self._fork is not None:
+            self.instance.stand_for(self._fork.run_at(self._event_id))
+
+    def _activate(
+        self, at_ms: int, commands: Sequence[Event], markers: Sequence[events.PatchMarked], decides: bool
+    ) -> None:
+        """Gives the code what is pending; ``unwritten`` are then all the commands that it asks for."""
+        jobs, self.pending = self.pending, []
+        self.instance.note_patches(markers)
+        try:
+            self.unwritten, self._places = self.instance.replay(jobs, at_ms, commands, decides)
+        except UnknownStep as error:
+            raise _mismatch(self._event_id, error.job, None, "") from error
 
     def _replay(self, parts: Sequence[History], *, is_cut: bool = False, decides: bool = False) -> None:
         recorded = parts[0].events if len(parts) == 1 else [event for part in parts for event in part.events]
         self._note_rests(parts[0])
         self.pending += [event for event in recorded if type(event) in JOBS]
         if self.pending and not (self._parked or self._paused):
-            jobs, self.pending = self.pending, []
             commands = [event for event in recorded if type(event) in COMMANDS]
             markers = markers_of(commands)
-            self.instance.note_patches(markers)
-            try:
-                self.unwritten, self._places = self.instance.replay(jobs, parts[0].at, commands, decides)
-            except UnknownStep as error:
-                raise _mismatch(self._event_id, error.job, None, "") from error
-            self._match(commands, markers, self._event_id + len(recorded) - len(commands), is_cut)
+            self._activate(parts[0].at, commands, markers, decides)
+            behind = self._event_id + len(recorded)
+            self._match(commands, markers, range(behind - len(commands), behind + 1), is_cut)
         for part in parts[1:]:
             self._note_rests(part)
         self._event_id += len(recorded)
@@ -89,30 +144,31 @@ class Replay:
         self._paused = (self._paused and events.RunUnpaused not in kinds) or events.RunPaused in kinds
 
     def _match(
-        self, recorded: Sequence[Event], markers: Sequence[events.PatchMarked], event_id: int, more: bool
+        self, recorded: Sequence[Event], markers: Sequence[events.PatchMarked], ids: Sequence[int], more: bool
     ) -> None:
+        """``ids``: those of the recorded events, and of the one behind them."""
         if markers:
-            self._match_patches(markers, event_id)
-            recorded, event_id = recorded[len(markers) :], event_id + len(markers)
+            self._match_patches(markers, ids)
+            recorded, ids = recorded[len(markers) :], ids[len(markers) :]
         asked, places = self.unwritten, self._places
         for index, expected in enumerate(recorded):
             command = asked[index] if index < len(asked) else None
             if command != expected and (command is None or _identity(command) != _identity(expected)):
-                raise _mismatch(event_id + index, expected, command, places[index] if index < len(places) else "")
+                raise _mismatch(ids[index], expected, command, places[index] if index < len(places) else "")
         if len(asked) > len(recorded) and not more:
             place = places[len(recorded)] if len(recorded) < len(places) else ""
-            raise _mismatch(event_id + len(recorded), None, asked[len(recorded)], place)
+            raise _mismatch(ids[len(recorded)], None, asked[len(recorded)], place)
         self.unwritten = asked[len(recorded) :]
         self._places = places[len(recorded) :]
 
-    def _match_patches(self, recorded: Sequence[events.PatchMarked], event_id: int) -> None:
+    def _match_patches(self, recorded: Sequence[events.PatchMarked], ids: Sequence[int]) -> None:
         """The markers are the first of an activation, so all of them are in its first record."""
         asked = len(markers_of(self.unwritten))
         unasked = self.instance.unasked_patch(recorded, self.unwritten[:asked])
         if unasked is not None:
             command = self.unwritten[asked] if asked < len(self.unwritten) else None
             place = self._places[asked] if command is not None else ""
-            raise _mismatch(event_id + unasked, recorded[unasked], command, place)
+            raise _mismatch(ids[unasked], recorded[unasked], command, place)
         self.unwritten, self._places = self.unwritten[asked:], self._places[asked:]
 
 

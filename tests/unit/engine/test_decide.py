@@ -120,14 +120,14 @@ def test_a_run_that_must_not_go_on_is_parked_once(happened: tuple[Event, ...], e
     assert short(decide(partition.state, ParkRun("w", RUN, "stalled", BOOM), NOW)) == ""
 
 
-def test_a_run_is_not_parked_within_an_activation_nor_while_it_is_held() -> None:
+def test_a_run_is_parked_within_an_activation_but_not_while_it_is_held() -> None:
     partition = Partition()
     run = partition.start(FIRST)
     assert isinstance(run, RunRow)
     park = ParkRun("w", run.run_id, "stalled", BOOM)
     run.more = True
-    assert decide(partition.state, park, NOW) == []
-    run.more, run.held = False, True
+    assert short(decide(partition.state, park, NOW)) == "RunParked"
+    run.held = True
     assert decide(partition.state, park, NOW) == []
 
 

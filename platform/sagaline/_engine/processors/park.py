@@ -9,10 +9,10 @@ from sagaline._model.records import PARKED
 
 
 def process(state: ReadState, request: ParkRun, now_ms: int) -> Decision:
-    """Empty when the run is parked for it already, has ended, is held, has not begun, or has an activation that is not
-    all written: an event in between could not be replayed."""
+    """Empty when the run is parked for it already, has ended, is held, or has not begun or copied all of its beginning.
+    An activation that is not all written goes on when the run is resumed."""
     run = state.run_by_id(request.workflow_id, request.run_id)
-    if run is None or run.closed or run.held or run.more or run.is_pending:
+    if run is None or run.closed or run.held or run.is_pending or run.copies:
         return []
     if run.status == PARKED and run.failure is not None and run.failure.type == request.failure.type:
         return []

@@ -124,13 +124,13 @@ class Activations:
         self._run_code(emitter, positions, lambda: commands)
 
     def _caught_up(self, run: RunView, at_ms: int) -> list[Command]:
-        """What the code asks for when it is given all that has arrived. Raises WorkflowBug, BlobsUnavailable:
-        nothing is recorded then, and whoever claims the partition next tries again."""
+        """What is left to write, and what the code asks for when it is given all that has arrived. Raises WorkflowBug,
+        BlobsUnavailable: nothing is recorded then, and whoever claims the partition next tries again."""
         found = self._instances.rebuild(run)
         if found.pending:
-            return self._instances.resume(found, run, at_ms)
+            return [*found.unwritten, *self._instances.resume(found, run, at_ms)]
         self._instances.keep(found, run)
-        return []
+        return found.unwritten
 
     def _run_code(
         self,
