@@ -213,6 +213,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parent_id: str = ""
     parent_run_id: str = ""
     parent_step: int = 0
+    run_id: str = ""
 
 
 class Refusals(msgspec.Struct, frozen=True, gc=False):

@@ -26,11 +26,13 @@ class ParkRun(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """The input is not accepted; ``failure`` says what was expected and what came."""
+    """The input is not accepted; ``failure`` says what was expected and what came. ``run_id``: of a start, the run that
+    was there, or has begun, and has refused the update."""
 
     request_id: str
     workflow_id: str
     failure: Failure
+    run_id: str = ""
 
 
 class Joined(msgspec.Struct, frozen=True, gc=False):

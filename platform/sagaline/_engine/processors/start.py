@@ -49,7 +49,7 @@ def process(state: ReadState, request: StartRun, now_ms: int) -> StartDecision:
             return Joined(request.workflow_id, receiver)
     refusal = state.refusal(request.request_id)
     if refusal is not None:
-        return Rejected(request.request_id, request.workflow_id, refusal.failure)
+        return Rejected(request.request_id, request.workflow_id, refusal.failure, refusal.run_id)
     if request.parent_run_id and state.refusal(child_close_id(request.request_id)) is not None:
         message = (
             f"Expected {request.parent_id!r} to wait for its child {request.workflow_id!r} but it has ended, and its "

@@ -63,9 +63,8 @@ class Refused:
         failure = rejected.failure
         if limits.size(failure.message) > limits.MESSAGE_BYTES:
             failure = Failure(failure.type, limits.cut(failure.message), retryable=failure.retryable)
-        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure)
-        if (asker := _asker(request)) is not None:
-            refusal = Refusal(rejected.request_id, rejected.workflow_id, failure, *asker)
+        run_id = request.run_id if isinstance(request, UpdateRun) else rejected.run_id
+        refusal = Refusal(rejected.request_id, rejected.workflow_id, failure, *_asker(request), run_id)
         told = (type(request).__name__, rejected.workflow_id, limits.cut(failure.message, limits.LOGGED_BYTES))
         _log.warning("Refused: %s of %s: %s", *told)
         texts = (
@@ -75,6 +74,7 @@ class Refused:
             failure.message,
             failure.stack,
             refusal.parent_id,
+            refusal.run_id,
         )
         size = _OVERHEAD_BYTES + sum(map(limits.size, texts))
         self._waiting.append(_Waiting(refusal, request, self._progress.settled, size))
@@ -93,15 +93,15 @@ class Refused:
         return [*batches, _batch(waiting[start:])] if waiting else []
 
 
-def _asker(request: Refusable) -> tuple[str, str, int] | None:
-    """The run that has asked, and the step in it; None when no run has."""
+def _asker(request: Refusable) -> tuple[str, str, int]:
+    """The run that has asked, and the step in it; nothing when no run has."""
     match request:
         case StartRun(parent_run_id=run_id) if run_id:
             return request.parent_id, run_id, request.parent_step
         case SignalRun(sender_run_id=run_id) | CancelRun(sender_run_id=run_id) if run_id:
             return request.sender_id, run_id, request.sender_step
         case _:
-            return None
+            return "", "", 0
 
 
 def _batch(waiting: list[_Waiting]) -> Batch:
@@ -110,6 +110,6 @@ def _batch(waiting: list[_Waiting]) -> Batch:
 
 
 def _answer(refusal: Refusal, request: Refusable) -> Answer:
-    run_id = "" if isinstance(request, StartRun) else request.run_id
+    run_id = refusal.run_id if isinstance(request, StartRun) else request.run_id
     reply = Reply(request.request_id, refusal.workflow_id, run_id, "refused", "", None, refusal.failure)
     return Answer(request.reply_partition, request.reply_to, encode(reply))

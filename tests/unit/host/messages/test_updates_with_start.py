@@ -11,7 +11,7 @@ import pytest
 from harness import events_of, eventually_status, running
 from message_sagas import ACTIVITIES, WORKFLOWS, Account
 
-from sagaline import InvalidInput, RequestRefused, RequestTimeout, RunHandle, UpdateError, workflow
+from sagaline import Client, InvalidInput, RequestRefused, RequestTimeout, RunHandle, UpdateError, workflow
 from sagaline._log import COMMANDS
 from sagaline._model.codec import encode
 from sagaline._model.ids import run_id_of
@@ -122,23 +122,39 @@ async def test_the_run_stays_when_its_validator_refuses(url: str) -> None:
         assert Account.validated == [0, 5]
 
 
+@pytest.mark.parametrize("joined", [False, True])
 @pytest.mark.parametrize("cents", [5, 0])
-async def test_the_same_request_again_has_the_same_answer(url: str, cents: int) -> None:
-    """Its answer was lost: the record of the command is on the log several times."""
+async def test_the_same_request_again_has_the_same_answer(url: str, cents: int, joined: bool) -> None:
+    """Its answer was lost: the record of the command is on the log several times. So it is from a new owner, and when
+    the run that was joined has ended and another has begun."""
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        there = await client.start(Account.run, id="a") if joined else None
         request = StartRun("r", "a", "Account", b"[]", *client._requests.address, "completed")
         request = msgspec.structs.replace(request, update="deposit", update_id="u", update_input=b"[%d]" % cents)
-        answers: set[tuple[str, Any]] = set()
+        expected = (run_id_of(request) if there is None else there.run_id, b"5" if cents else "NotPositive")
         for _ in range(3):
             client._requests.log.publish(COMMANDS, None, b"a", encode(request))
-            try:
-                reply = await client._link.ask(request, 20)
-                answers.add((reply.run_id, reply.result))
-            except RequestRefused as refusal:
-                answers.add((refusal.run_id, refusal.type))
-        assert answers == {(run_id_of(request), b"5" if cents else "NotPositive")}
+            assert await answer(client, request) == expected
         assert Account.validated == [cents]
         assert (await names(client, "a")).count("UpdateAccepted") == bool(cents)
+        handle = client.handle("a", expected[0])
+        await handle.signal(Account.close)
+        await handle.result(60)
+        await client.start(Account.run, id="a", id_reuse="allow")
+    async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
+        address = client._requests.address
+        request = msgspec.structs.replace(request, reply_to=address[0], reply_partition=address[1])
+        assert await answer(client, request) == expected
+        assert Account.validated == [cents]
+
+
+async def answer(client: Client, request: StartRun) -> tuple[str, Any]:
+    """The run, and the result or why it is refused."""
+    try:
+        reply = await client._link.ask(request, 60)
+    except RequestRefused as refusal:
+        return refusal.run_id, refusal.type
+    return reply.run_id, reply.result
 
 
 @pytest.mark.parametrize("id_conflict", ["join", "use_existing", "fail", "terminate_existing"])
