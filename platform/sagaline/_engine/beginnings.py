@@ -31,6 +31,7 @@ from sagaline._model.events import (
 )
 from sagaline._model.limits import RESET_BYTES, RESET_EVENTS
 from sagaline._model.records import History
+from sagaline._model.tokens import PREFIX as TOKEN
 
 TERMINAL = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced, RunContinued, RunReset)
 _STEPS = (ActivityScheduled, ChildRequested, MessageRequested, TimerStarted)
@@ -183,13 +184,16 @@ def later(reading: Reading, base: RunView, event_id: int, drop_signals: bool, fo
     steps = steps_until(reading.of(base.run_id), event_id)
     known: set[str] = set()
     listed: list[Later] = []
+    goes_on = False  # as a run that has other tokens
     for run in reading.behind(base):
         if run.run_id == fork_id:
             break
+        goes_on = goes_on or (run is not base and bool(run.continued_from))
         for number, event in numbered(reading.of(run.run_id)):
             is_later = run is not base or number > event_id
             if isinstance(event, SignalReceived):
-                if is_later and not drop_signals and event.request_id not in known:
+                is_anothers = goes_on and event.signal.startswith(TOKEN)
+                if is_later and not (drop_signals or is_anothers) and event.request_id not in known:
                     listed.append(Later(run.run_id, event))
                 known.add(event.request_id)
             elif isinstance(event, ChildBegan | ChildEnded | MessageSettled):

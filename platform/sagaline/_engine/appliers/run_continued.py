@@ -13,4 +13,5 @@ def apply(state: State, run: RunRow, event: RunContinued) -> None:
     """Contract: ``run`` is open; the caller writes it, and then that of its successor. Nobody is told of an end."""
     run.status, run.closed_at, run.continued_to = CONTINUED, run.last_at, event.run_id
     leave_others(state, run)
+    state.signals.drop_tokens(run)
     state.close_run(run)

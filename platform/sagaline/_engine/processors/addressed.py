@@ -15,7 +15,9 @@ RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
 def meant(state: ReadState, request: RunCommand) -> RunView | None:
     """The run, open or not; the newest of the workflow id when the command has no run id. One that has gone on as
-    another means that one."""
+    another means that one, but not for a token: that is of one run, and the next has others."""
+    if isinstance(request, SignalRun) and request.signal.startswith(PREFIX):
+        return state.run_by_id(request.workflow_id, request.run_id)
     return last_of_chain(state, request.workflow_id, request.run_id)
 
 

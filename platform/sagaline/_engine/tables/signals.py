@@ -10,6 +10,7 @@ import msgspec
 from sagaline._engine.changes import Changes
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.limits import SIGNAL_NAMES_LEFT
+from sagaline._model.tokens import PREFIX as TOKEN
 
 PREFIX = b"s/"
 
@@ -78,6 +79,12 @@ class Signals:
             self._changes.put(first[0], None)
             if is_last:
                 run.inherits = run.inherits[1:]
+
+    def drop_tokens(self, run: RunRow) -> None:
+        """The run goes on as another, which has other tokens: values that nobody has taken are for nobody."""
+        for number, row in self.of(run.run_id) if run.signals_waiting else ():
+            if row.signal.startswith(TOKEN):
+                self.drop(run, number)
 
     def give_up(self, run: RunRow) -> None:
         """No code will handle those that wait for the run, which has ended, or the last run as which it went on has.

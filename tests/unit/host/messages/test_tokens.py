@@ -7,9 +7,9 @@ import uuid
 from dataclasses import dataclass
 
 import pytest
-from harness import running
+from harness import eventually, running
 
-from sagaline import ApplicationError, InvalidInput, RequestRefused, activity, workflow
+from sagaline import ApplicationError, InvalidInput, RequestRefused, Signal, activity, workflow
 from sagaline._host.runs.instances import Instances
 
 ids: list[str] = []
@@ -96,3 +96,37 @@ async def test_what_is_no_token_is_refused_here(url: str, wrong: str) -> None:
             await client.complete_token("0" * 32 + "-1-w", object())
         with pytest.raises(RequestRefused, match="there is none"):
             await client.complete_token("0" * 32 + "-1-w", 1)
+
+
+go = Signal[int]("go")
+
+
+@workflow(signals=[go])
+async def chained(left: int) -> str:
+    token = workflow.token(str)
+    if left in (0, 2):
+        await hand_on(token.id)
+    if left == 2:
+        await go.receive()
+    if left:
+        chained.continue_as_new(left - 1)
+    return await token.result()
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_token_is_of_one_run_of_a_chain(url: str, early: bool) -> None:
+    """Those of the next runs have the same numbers: no value for one of them answers another, whether it came before
+    the run went on, or comes later."""
+    async with running(url, [chained], [hand_on]) as (_, client):
+        handle = await client.start(chained, 2, id="a")
+        await eventually(lambda: len(ids) == 1)
+        if early:
+            await client.complete_token(ids[0], "of the first")
+        await handle.signal(go, 1)
+        await eventually(lambda: len(ids) == 2)
+        if not early:
+            with pytest.raises(RequestRefused) as caught:
+                await client.complete_token(ids[0], "of the first")
+            assert caught.value.type == "RunEnded"
+        await client.complete_token(ids[1], "of the last")
+        assert await handle.result(20) == "of the last"
