@@ -53,6 +53,8 @@ class Shape(NamedTuple):
 
 
 FAULTS = ("deploy", "crash", "stop", "clock", "outage", "clean", "old disk", "repeats", *Faults.CHOICES)
+WHAT_HAPPENS = ["crash"] * 12 + ["stop"] * 4 + ["clock"] * 4 + ["outage"]
+"""To workers, again and again; how often each of it."""
 
 
 class World:
@@ -123,7 +125,7 @@ class World:
             return
         draw = self.draw
         worker = draw.choice(self.workers)
-        what = draw.choice(["crash"] * 12 + ["stop"] * 4 + ["clock"] * 4 + ["outage"])
+        what = draw.choice(WHAT_HAPPENS)
         if what in self.shape.without:
             pass
         elif what == "crash" and worker.process.alive:
