@@ -1,7 +1,7 @@
 """The only way to append: activations, refusals, positions, tombstones. Deciding and retention both go through it.
 
 Every record carries the positions of the inputs that it and all before it account for. So refusals that wait are
-recorded before anything else: a later record must not say that they were read while they are nowhere.
+recorded before what an input leads to. What comes between, in a turn of its own, must not say that they were read.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Recorder:
         if not emitter.events:
             return
         run, progress = emitter.run, self._progress
-        commands_position, results_position = progress.settled if positions is None else self._at_least(positions)
+        commands_position, results_position = self._carried(positions)
         record = History(
             self.epoch,
             run.last_at,
@@ -75,7 +75,7 @@ class Recorder:
     def copy(self, record: History, positions: InputOffsets | None = None) -> None:
         """Records events of another run as the next ones of its fork; ``positions`` as for an activation."""
         progress = self._progress
-        commands_position, results_position = progress.settled if positions is None else self._at_least(positions)
+        commands_position, results_position = self._carried(positions)
         record = msgspec.structs.replace(
             record,
             epoch=self.epoch,
@@ -90,10 +90,14 @@ class Recorder:
         key = history_key(record.workflow_id, record.run_id, record.first_event_id, self.epoch)
         self._send(key, record, value, self._decided.drain_effects())
 
-    def _at_least(self, positions: InputOffsets) -> InputOffsets:
-        """What an earlier record has said holds for all behind it, whatever ``positions`` says."""
-        commands, results, _ = self._progress.recorded
-        return max(positions[0], commands), max(positions[1], results)
+    def _carried(self, positions: InputOffsets | None) -> InputOffsets:
+        """What is settled, or ``positions``; but what an earlier record has said holds for all behind it, and while
+        refusals wait nothing more is said: they count as settled, and would be nowhere if this record were the last."""
+        progress = self._progress
+        commands, results, _ = progress.recorded
+        if self._refused.waiting:
+            return commands, results
+        return progress.settled if positions is None else (max(positions[0], commands), max(positions[1], results))
 
     def refuse(self, rejected: Rejected, request: Refusable) -> None:
         """A request is refused: it is answered when ``refusals`` has recorded that."""
@@ -101,7 +105,7 @@ class Recorder:
 
     def refusals(self) -> None:
         """Records the refusals that wait."""
-        if self._refused:
+        if self._refused.waiting:
             for batch in self._refused.take():
                 self._record_refusals(batch)
 

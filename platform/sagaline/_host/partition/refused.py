@@ -40,7 +40,9 @@ class Batch(NamedTuple):
     answers: list[Effect]
 
 
-class _Waiting(NamedTuple):
+class Waiting(NamedTuple):
+    """A refusal that is not on record, with what was settled when its request was decided on."""
+
     refusal: Refusal
     request: Refusable
     settled: InputOffsets
@@ -52,11 +54,7 @@ class Refused:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._waiting: list[_Waiting] = []
-
-    def __bool__(self) -> bool:
-        """Whether some wait."""
-        return bool(self._waiting)
+        self.waiting: list[Waiting] = []
 
     def add(self, rejected: Rejected, request: Refusable) -> None:
         """A request is refused; it is answered when that is on record."""
@@ -77,12 +75,12 @@ class Refused:
             refusal.run_id,
         )
         size = _OVERHEAD_BYTES + sum(map(limits.size, texts))
-        self._waiting.append(_Waiting(refusal, request, self._progress.settled, size))
+        self.waiting.append(Waiting(refusal, request, self._progress.settled, size))
 
     def take(self) -> list[Batch]:
         """All that wait, split by bytes. The positions of a batch are those behind its last request: what was read
         after it is not decided yet."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         batches: list[Batch] = []
         start = size = 0
         for number, item in enumerate(waiting):
@@ -104,7 +102,7 @@ def _asker(request: Refusable) -> tuple[str, str, int]:
             return "", "", 0
 
 
-def _batch(waiting: list[_Waiting]) -> Batch:
+def _batch(waiting: list[Waiting]) -> Batch:
     answers: list[Effect] = [_answer(item.refusal, item.request) for item in waiting if item.request.reply_to]
     return Batch(tuple(item.refusal for item in waiting), waiting[-1].settled, answers)
 

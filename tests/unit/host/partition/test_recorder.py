@@ -86,6 +86,27 @@ async def test_refusals_that_wait_come_before_positions_and_carry_those_of_their
     assert rooms.state.refusal("a") is not None
 
 
+@pytest.mark.parametrize("positions", [None, (14, 20)])
+async def test_what_is_recorded_while_refusals_wait_does_not_say_that_they_were_read(
+    positions: tuple[int, int] | None,
+) -> None:
+    """Found by the simulation (seed 1658): payloads of a later command were fetched, and a run went on as another."""
+    rooms = Rooms()
+    rooms.progress.settled = (11, 20)
+    rooms.recorder.positions()
+    for offset, name in enumerate(("a", "b"), 12):
+        rooms.progress.settled = (offset, 20)
+        refuse(rooms, name)
+    rooms.progress.settled = (15, 21)
+    rooms.recorder.activation(emitter(rooms), positions=positions)
+    rooms.recorder.refusals()
+    rooms.recorder.activation(emitter(rooms, "another"))
+    _, between, refusals, behind = (appended.record for appended in rooms.appender.appended)
+    assert isinstance(refusals, Refusals)
+    assert [one.commands_position for one in (between, refusals, behind)] == [11, 13, 15]
+    assert (between.results_position, behind.results_position) == (20, 21)
+
+
 async def test_refusals_are_split_by_bytes_and_by_count() -> None:
     rooms = Rooms()
     for number in range(1_200):
