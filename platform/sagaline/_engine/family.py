@@ -56,9 +56,7 @@ def is_settled(state: State, row: OutboxRow) -> bool:
         return False
     request = decode(row.value)
     if isinstance(request, SignalRun | CancelRun) and request.sender_run_id:
-        sender = state.run_by_id(request.sender_id, request.sender_run_id)
-        arrived = state.message(request.sender_run_id, request.sender_step) is None
-        return sender is None or (not sender.closed and arrived)
+        return _has_arrived(state, request)
     if not isinstance(request, StartRun) or not request.parent_run_id:
         return False
     child = state.child(request.parent_run_id, request.parent_step)
@@ -71,6 +69,16 @@ def is_settled(state: State, row: OutboxRow) -> bool:
     if parent is None or _is_being_forked(state, parent):
         return False
     return not parent.closed or _was_settled(state, request)
+
+
+def _has_arrived(state: State, message: SignalRun | CancelRun) -> bool:
+    """Whether a message is known to have arrived. Of a run that has ended that is never known; when it is gone nobody
+    waits, but a fork of it may that has its steps."""
+    sender = state.run_by_id(message.sender_id, message.sender_run_id)
+    if sender is not None:
+        return not sender.closed and state.message(message.sender_run_id, message.sender_step) is None
+    forks = state.forks(message.sender_run_id)
+    return not forks or _asked_by(state, forks[-1], message.sender_step) != message.sender_run_id
 
 
 def _is_being_forked(state: State, parent: RunView) -> bool:

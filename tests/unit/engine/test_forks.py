@@ -11,8 +11,9 @@ from engine_states import EPOCH, NOW, Partition, scheduled
 from sagaline._engine.apply import apply_history
 from sagaline._engine.beginnings import decoded
 from sagaline._engine.decide import Forked, decide, run_id_of
-from sagaline._engine.family import addressed
+from sagaline._engine.family import addressed, is_settled
 from sagaline._engine.tables.activities import StartActivity
+from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
 from sagaline._engine.tables.runs import RunView
 from sagaline._engine.tables.timers import SetTimer
 from sagaline._model import events as e
@@ -137,6 +138,26 @@ def test_messages_keep_their_ids_and_the_next_leaves_when_the_first_has_arrived(
     request = decode(waiting.value)
     assert isinstance(request, SignalRun)
     assert (request.request_id, request.sender_run_id) == (f"message/{resetting.base.run_id}/5", resetting.base.run_id)
+
+
+def test_a_message_leaves_for_as_long_as_a_fork_waits_also_when_the_run_that_asked_is_gone() -> None:
+    """Found by the simulation (seed 1767): the next message of a fork to a run never left, for its sender was retired."""
+    resetting = Resetting()
+    resetting.reset()
+    for record in resetting.copies():
+        resetting.copy(record)
+    state, run = resetting.state, resetting.run("w")
+    run = resetting.partition.emit(run, e.MessageSettled(4), at_ms=run.last_at)
+    waiting = state.message(run.run_id, 5)
+    assert waiting is not None
+    row = OutboxRow("commands", BY_KEY, b"t", waiting.value)
+    assert not is_settled(state, row)
+    base = state.runs.by_id("w", resetting.base.run_id)
+    assert base is not None
+    state.remove_run(base)
+    assert not is_settled(state, row)
+    resetting.partition.emit(run, e.MessageSettled(5), at_ms=run.last_at)
+    assert is_settled(state, row)
 
 
 def test_steps_behind_the_copy_are_its_own() -> None:
