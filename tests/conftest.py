@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 from kafka_broker import Broker, start_broker
 from off_loop import refused
+
+for _lazy in ("_log.memory.log", "_log.sqlite.log", "_log.kafka.log", "_store.directory"):
+    importlib.import_module(f"sagaline.{_lazy}")  # compiled before there are threads: CPython 3.11 fails by chance then
 
 
 @pytest.fixture(scope="session")
