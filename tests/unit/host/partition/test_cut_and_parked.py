@@ -12,6 +12,7 @@ import pytest
 from harness import events_of, eventually_status, running
 
 from sagaline import Signal, Status, Workflow, activity, workflow
+from sagaline._host.watchdog.marks import Mark, Marks
 from sagaline._log import HISTORY, open_log
 from sagaline._model import events as e
 from sagaline._model.codec import encode
@@ -98,4 +99,20 @@ async def test_its_rest_is_written_when_it_is_resumed(url: str) -> None:
         assert kinds[:8] == ["RunStarted", "ActivityScheduled", *received, "ActivityScheduled", "ActivityScheduled"]
         asked = [event for event in happened if isinstance(event, e.ActivityScheduled)]
         assert asked[:3] == list(map(scheduled, (1, 2, 3)))
+        assert drawn == [1]
+
+
+async def test_one_that_has_stopped_a_worker_is_parked_before_its_code_runs_again(url: str, tmp_path: Path) -> None:
+    """Its mark says so. A person has it tried again, and then it goes on."""
+    state = tmp_path / "state"
+    Marks(state / "watchdog").write(Mark("cut", "run", "", "the stack", 1))
+    async with running(url, [right()], [double, other], state_dir=state) as (_, client):
+        handle = client.handle("cut")
+        described = await handle.describe()
+        assert (described.status, described.failure and described.failure.type) == (Status.PARKED, "Stalled")
+        assert drawn == []
+        for number in (4, 5):
+            await handle.signal("number", number)
+        await handle.retry()
+        assert await handle.result(60) == [2, 4, 6, 8, 10, 1]
         assert drawn == [1]
