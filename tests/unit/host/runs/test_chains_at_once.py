@@ -130,7 +130,7 @@ async def test_a_run_that_goes_on_at_once_for_ever_holds_nobody_up(url: str) -> 
             await handle.result(60)
 
 
-@pytest.mark.parametrize("ask", ["cancel", "replace"])
+@pytest.mark.parametrize(("url", "ask"), [("memory", "cancel"), ("sqlite", "replace")], indirect=["url"])
 async def test_it_ends_when_it_is_asked_to_also_with_a_new_worker(url: str, ask: str) -> None:
     async with running(url, SPINNING) as (_, client):
         handle = await spinning(client)
