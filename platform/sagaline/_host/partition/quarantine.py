@@ -30,7 +30,7 @@ class Quarantine:
         self._inputs: dict[tuple[str, int], str] = {}  # topic and offset, with the cause
         self._to_park: dict[str, str] = {}  # workflow ids, with the cause
         self._left_alone: dict[str, None] = {}  # workflow ids
-        self._skipped: dict[str, None] = {}  # run ids that could not be taken up
+        self._skipped: dict[str, str] = {}  # run ids that could not be taken up, with the cause
 
     def input(self, record: Record) -> Isolate:
         """How the guard sets an input aside."""
@@ -56,7 +56,7 @@ class Quarantine:
 
     def _on_resumption(self, workflow_id: str, run_id: str, cause: str) -> Lost:
         if self._is_culprit(f"run {run_id}"):
-            _keep(self._skipped, run_id, None)
+            _keep(self._skipped, run_id, f"The engine failed: {cause}")
         return Lost(Kind.RUN, f"a run of {_short(workflow_id)} could not be taken up ({cause})")
 
     def _is_culprit(self, suspect: str) -> bool:
@@ -75,9 +75,9 @@ class Quarantine:
         """True when nothing of the run is decided for now."""
         return workflow_id in self._left_alone
 
-    def skips(self, run_id: str) -> bool:
-        """True when the run is not to be taken up."""
-        return run_id in self._skipped
+    def skips(self, run_id: str) -> str | None:
+        """Why the run is not to be taken up, or None."""
+        return self._skipped.get(run_id)
 
     def take_runs_to_park(self) -> dict[str, str]:
         """The workflow ids whose runs are to be parked now, with the cause; from here on they are left alone."""

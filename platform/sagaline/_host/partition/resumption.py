@@ -52,8 +52,12 @@ class Resumption:
             if marked is not None:
                 self._deciding.take_up(marked, partial(self._activations.park_marked, mark))
         for run in list(self._decided.runs.cut_off()):
-            if not run.held and not self._quarantine.skips(run.run_id):  # before any input of it can come
+            if run.held:
+                continue
+            if (cause := self._quarantine.skips(run.run_id)) is None:  # before any input of it can come
                 self._deciding.take_up(run, self._activations.finish_writing)
+            elif run.more:  # nothing of it may come behind what is cut off
+                self._deciding.take_up(run, partial(self._activations.quarantine, cause=cause))
         for workflow_id, cause in self._quarantine.take_runs_to_park().items():
             parked = self._decided.run(workflow_id)
             if parked is not None:

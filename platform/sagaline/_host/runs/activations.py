@@ -280,7 +280,7 @@ class Activations:
 
     def quarantine(self, run: RunView, cause: str) -> None:
         """The engine failed on the run: it is parked until somebody has looked, or another worker starts."""
-        if self.has_blobs:
+        if self.has_blobs and not run.more:
             self.complete(run.workflow_id)
         failure = Failure("EngineError", cause, BUG, retryable=False)
         self._park_if(run, WorkflowBug(failure, QUARANTINED))

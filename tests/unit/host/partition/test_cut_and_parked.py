@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 from harness import events_of, eventually_status, running
+from off_loop import OffLoop
 
 from sagaline import Signal, Status, Workflow, activity, workflow
+from sagaline._engine.emit import Emitter
+from sagaline._host.partition.recorder import Recorder
 from sagaline._host.watchdog.marks import Mark, Marks
 from sagaline._log import HISTORY, open_log
 from sagaline._model import events as e
@@ -19,6 +22,7 @@ from sagaline._model.codec import encode
 from sagaline._model.failure import RetryPolicy
 from sagaline._model.keys import claim_key, history_key
 from sagaline._model.records import Claim, History
+from sagaline.payloads import Payloads
 
 numbers = Signal[int]("number")
 drawn: list[int] = []
@@ -52,6 +56,11 @@ def right() -> Workflow[Any, Any]:
         return [*results, at]
 
     return steps
+
+
+@workflow
+async def simple() -> int:
+    return await double(1)
 
 
 def wrong() -> Workflow[Any, Any]:
@@ -116,3 +125,31 @@ async def test_one_that_has_stopped_a_worker_is_parked_before_its_code_runs_agai
         await handle.retry()
         assert await handle.result(60) == [2, 4, 6, 8, 10, 1]
         assert drawn == [1]
+
+
+@pytest.mark.parametrize("blobs", [False, True])
+async def test_one_whose_rest_makes_the_engine_fail_is_quarantined(
+    url: str, blobs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others of its partition go on, and so does it when the engine is right."""
+    original = Recorder.activation
+
+    def fails(self: Recorder, emitter: Emitter, *args: Any, **kwargs: Any) -> None:
+        if emitter.run.run_id == "run" and any(isinstance(event, e.ActivityScheduled) for event in emitter.events):
+            raise RuntimeError("a bug of the engine's")
+        original(self, emitter, *args, **kwargs)
+
+    monkeypatch.setattr(Recorder, "activation", fails)
+    payloads = Payloads(blobs=OffLoop(tmp_path / "blobs"), threshold_bytes=100) if blobs else Payloads()
+    async with running(url, [right(), simple], [double, other], payloads=payloads) as (_, client):
+        handle = client.handle("cut")
+        await eventually_status(handle, Status.PARKED)
+        failure = (await handle.describe()).failure
+        assert failure is not None
+        assert failure.type == "EngineError"
+        assert await client.execute(simple, id="s", timeout=60) == 2
+        for number in (4, 5):
+            await handle.signal("number", number)
+        monkeypatch.undo()
+        await handle.retry()
+        assert await handle.result(60) == [2, 4, 6, 8, 10, len(drawn)]
