@@ -35,7 +35,7 @@ def forgets_the_run_as_which_another_goes_on() -> list[Patch]:
 
 @mutant
 def frees_the_id_between_two_runs_of_a_chain() -> list[Patch]:
-    def begin(self: Activations, workflow_id: str, positions: Any = None) -> None:
+    def begin(self: Activations, workflow_id: str, positions: Any = None, is_turn: bool = False) -> None:
         if (run := self._state.run(workflow_id)) is not None and run.is_pending:
             self._state.remove_run(run)  # type: ignore[arg-type]
 
