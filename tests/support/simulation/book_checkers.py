@@ -28,6 +28,14 @@ class Run:
     quarantined: bool = False
     paused: bool = False
     ended_at_s: float = 0.0
+    fork: e.Fork | None = None
+    asked: dict[int, str] = field(default_factory=dict)  # of a fork: by step, the run whose keys it has
+    events: list[Any] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)  # of its records
+
+    def owner(self, run_id: str, step: int) -> str:
+        """The run that a step's keys are made of."""
+        return self.asked.get(step, run_id)
 
 
 class ChainBooks:
@@ -39,14 +47,20 @@ class ChainBooks:
     ) -> None:
         self._books, self._violations, self._marks = books, violations, marks
         self._runs = dict(runs)
-        self._places: dict[str, int] = {}
-        """The place of each run in its chain."""
-        for run_id in self._runs:
-            place, behind = 0, run_id
-            while isinstance(end := self._runs[behind].terminal, e.RunContinued) and end.run_id in self._runs:
-                place, behind = place + 1, end.run_id
-                self._places[behind] = max(self._places.get(behind, 0), place)
+        self._before = {run.terminal.run_id: run_id for run_id, run in runs if isinstance(run.terminal, e.RunContinued)}
+        self._before |= {run_id: run.fork.run_id for run_id, run in runs if run.fork is not None}
         self._undone = {place for run_id, run in runs for place in _undone(run_id, run)}
+        self._newest: dict[tuple[str, int], str] = {}
+        """By owner and step: the newest run that has it, of those that resets have made of one another."""
+        for run_id, run in sorted(runs, key=lambda one: 0 if one[1].fork is None else one[1].fork.at):
+            self._newest |= {(run.owner(run_id, step), step): run_id for step in run.scheduled}
+
+    def _place(self, run_id: str) -> int:
+        """The place of a run in its chain."""
+        place = 0
+        while run_id in self._before:
+            place, run_id = place + 1, self._before[run_id]
+        return place
 
     def check(self, run_id: str, run: Run) -> None:
         """A run that has ended."""
@@ -58,9 +72,12 @@ class ChainBooks:
         for step, scheduled in run.scheduled.items():
             if scheduled.compensates is not None:
                 continue
-            entry = self._books.entries.get(f"{run_id}/{step}")
+            owner = run.owner(run_id, step)
+            if self._newest[owner, step] != run_id:
+                continue  # what holds of it says the run that a reset has made of this one
+            entry = self._books.entries.get(f"{owner}/{step}")
             outcome = run.outcomes.get(step)
-            is_undone = (run_id, step) in self._undone
+            is_undone = (owner, step) in self._undone
             if isinstance(outcome, e.ActivityCompleted) and not is_undone and entry != DONE:
                 self._violations.append(f"{run.workflow_id} step {step} is completed but the books say {entry}")
             if rolled_back and entry == DONE:
@@ -69,7 +86,7 @@ class ChainBooks:
     def _check_order(self, run_id: str, run: Run) -> None:
         undone = _undone(run_id, run)
         self._marks["undone for an earlier run"] += any(of_run != run_id for of_run, _ in undone)
-        places = [(self._places.get(of_run, 0), step) for of_run, step in undone]
+        places = [(self._place(of_run), step) for of_run, step in undone]
         if places != sorted(places, reverse=True) or len(set(undone)) != len(undone):
             self._violations.append(f"{run.workflow_id} compensated in the order {undone}")
 
@@ -77,4 +94,8 @@ class ChainBooks:
 def _undone(run_id: str, run: Run) -> list[tuple[str, int]]:
     """The run and step of what a run has compensated, in order."""
     calls = [call for _, call in sorted(run.scheduled.items())]
-    return [(call.compensates_run or run_id, call.compensates) for call in calls if call.compensates is not None]
+    return [
+        (call.compensates_run or run.owner(run_id, call.compensates), call.compensates)
+        for call in calls
+        if call.compensates is not None
+    ]

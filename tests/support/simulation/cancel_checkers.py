@@ -20,6 +20,7 @@ class CancelChecks:
         self._asked: dict[str, str] = {}  # workflow ids by request
         self._on_record: set[str] = set()  # requests, and the workflow ids that were asked to stop
         self._receivers: dict[str, str] = {}  # by request: the run that has received it
+        self.gone: set[str] = set()  # requests that runs have received which are retired: nobody knows them any more
         self._stopping: set[str] = set()  # run ids
         self._obedient: set[str] = set()
         self._cancelled: dict[str, set[int]] = defaultdict(set)  # timers by run id
@@ -61,9 +62,23 @@ class CancelChecks:
         kind = kinds.get(event.request_id.rpartition("/")[2], "a run is cancelled by a client")
         self._marks["a run is cancelled by another" if event.sender_run_id else kind] += 1
 
+    def copied(self, run_id: str, events: list[e.Event]) -> None:
+        """A reset has begun a run with events of another: what it was asked before stands."""
+        for event in events:
+            match event:
+                case e.RunStarted() if event.workflow in _OBEDIENT:
+                    self._obedient.add(run_id)
+                case e.CancelRequested() | e.RunTimedOut():
+                    self._stopping.add(run_id)
+                case e.TimerCancelled():
+                    self._cancelled[run_id].add(event.step)
+                case _:
+                    pass
+
     def retired(self, run_id: str) -> None:
         """A run is gone. Whoever asks for it later than that begins it again, under the same id: it has children of the
         same ids, and asks them to stop by the same requests."""
+        self.gone |= {request for request, of_run in self._receivers.items() if of_run == run_id}
         self._receivers = {request: of_run for request, of_run in self._receivers.items() if of_run != run_id}
         self._stopping.discard(run_id)
         self._cancelled.pop(run_id, None)

@@ -15,15 +15,17 @@ from sagaline._model import events as e
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
+from simulation.answer_checkers import AnswerChecks
 from simulation.book_checkers import ChainBooks, Run
 from simulation.broker import INJECTED
 from simulation.cancel_checkers import CancelChecks
 from simulation.deploy_checkers import OrderChecks
+from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
 from simulation.talk_checkers import TalkChecks
 
-TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunContinued)
+TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunReset, e.RunContinued)
 
 
 class Watcher:
@@ -36,20 +38,19 @@ class Watcher:
         self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
         self.ids = Ids(self.violations)
-        self.talk = TalkChecks(self.violations, marks)
+        self.answers = AnswerChecks(self.violations)
+        self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
         self.cancels = CancelChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
         self.version_of: Callable[[], str] = lambda: ""
         self._versions: dict[int, str] = {}  # by partition: that of its owner's code
+        self.forks = ForkChecks(self.violations, marks)
         self.runs: dict[tuple[int, str], Run] = {}
         self._retired: list[tuple[str, Run]] = []
         self._epochs: dict[int, int] = {}
         self._positions: dict[int, tuple[int, int, int]] = {}
         self._valid_keys: set[tuple[int, bytes]] = set()
-        self._closed_replies: dict[str, tuple[str, bytes | None]] = {}
-        self.accepted: dict[str, str] = {}
-        self._promised: dict[str, str] = {}  # kind of the answer that a request is owed
-        self._told: set[tuple[str, str]] = set()
+        self._refused_at_s: dict[str, float] = {}
         self.refused: set[str] = set()
         self.poison: set[bytes] = set()  # values that must be in dead letters in the end
 
@@ -89,7 +90,7 @@ class Watcher:
             if isinstance(found, History):
                 self._on_activation(record, found)
             elif isinstance(found, Refusals):
-                self.refused |= {one.request_id for one in found.refusals}
+                self._refuse({one.request_id for one in found.refusals})
 
     def _on_command(self, record: Record) -> None:
         try:
@@ -98,9 +99,23 @@ class Watcher:
             return
         self.talk.asked(found)
         self.cancels.asked(found)
+        self.forks.asked(found)
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
             self.ids.asked(found)
+
+    def is_kept(self, run: Run) -> bool:
+        """Whether it has not ended, or not so long ago that it may be retired."""
+        return run.terminal is None or self._now_s() < run.ended_at_s + self._retention_s
+
+    def _refuse(self, requests: set[str]) -> None:
+        self.refused |= requests
+        for request in requests:
+            self._refused_at_s.setdefault(request, self._now_s())
+
+    def _may_be_forgotten(self, request_id: str) -> bool:
+        """Refusals are kept as long as runs that have ended."""
+        return self._now_s() > self._refused_at_s.get(request_id, math.inf) + self._retention_s
 
     def _check_is_new(self, record: Record, run_id: str, request_id: str) -> None:
         """A start is done once, however late it is read and however often it was written within the retention."""
@@ -126,6 +141,7 @@ class Watcher:
                 self._retired.append((found.run_id, run))
                 self.talk.retired(found.run_id)
                 self.cancels.retired(found.run_id)
+                self.answers.retired(found.run_id)
                 if run.terminal is None:
                     self._fail(record, f"{run.workflow_id} was retired before its end")
 
@@ -137,9 +153,43 @@ class Watcher:
             self._fail(record, "epoch or time goes back")
         run.epoch, run.last_at = found.epoch, found.at
         run.next_event_id = found.first_event_id + len(found.events)
+        run.ends.append(run.next_event_id - 1)
+        first = found.events[0]
+        if isinstance(first, e.RunStarted) and first.fork is not None:
+            run.fork = first.fork
+            self._check_is_new(record, found.run_id, first.fork.request_id)
+            self.ids.began(found.workflow_id, found.run_id, first)
+            self.forks.began(found.run_id, first.fork)
+        run.events += found.events
         self.orders.happened(found.run_id, found.workflow_id, self._versions[record.partition], found.events)
-        for event in found.events:
-            self._on_event(record, run, found, event)
+        if run.fork is None:
+            for event in found.events:
+                self._on_event(record, run, found, event)
+        elif found.first_event_id <= run.fork.event_id:
+            self._on_copy(found.run_id, run, run.fork)
+        else:
+            self.forks.own(found, run.fork)
+            for number, event in enumerate(found.events, found.first_event_id):
+                self._on_event(record, run, found, event, number <= run.fork.event_id + run.fork.delivered)
+
+    def _on_copy(self, run_id: str, run: Run, fork: e.Fork) -> None:
+        """Copied events of a fork: none of them counts before all are there."""
+        if run.next_event_id <= fork.event_id:
+            return
+        self.forks.copied(run_id, run, fork, self.known())
+        self.talk.copied(run_id, run, self.known())
+        self.cancels.copied(run_id, run.events)
+        self.books.scheduled |= {(run_id, step) for step in run.scheduled}
+        started = run.events[0]
+        if started.reply_to:
+            self.answers.promised(started.request_id, started.reply_when)
+
+    def known(self) -> dict[str, Run]:
+        """All runs, those that are retired too, by id."""
+        return dict(self._all())
+
+    def _all(self) -> list[tuple[str, Run]]:
+        return [*self._retired, *((run_id, run) for (_, run_id), run in self.runs.items())]
 
     def _check_pause(self, record: Record, run: Run, event: Any) -> None:
         """While a run is paused its code asks for nothing, for it does not run."""
@@ -149,11 +199,13 @@ class Watcher:
         elif run.paused and type(event) in e.COMMANDS:
             self._fail(record, f"{type(event).__name__} of {run.workflow_id} while it is paused")
 
-    def _on_event(self, record: Record, run: Run, found: History, event: Any) -> None:
+    def _on_event(self, record: Record, run: Run, found: History, event: Any, again: bool = False) -> None:
+        """``again``: it had happened to the run that was reset."""
         if run.terminal is not None:
             self._fail(record, f"{type(event).__name__} after the end of {run.workflow_id}")
         self.marks[type(event).__name__] += 1
-        self.talk.happened(found.run_id, event)
+        asked_by = run.owner(found.run_id, event.step) if isinstance(event, e.MessageSettled) else found.run_id
+        self.talk.happened(found.run_id, event, again, asked_by)
         self.cancels.happened(found.run_id, found.workflow_id, event)
         self._check_pause(record, run, event)
         match event:
@@ -162,10 +214,9 @@ class Watcher:
                 self.marks["continued"] += bool(event.continued_from)
                 self.ids.began(found.workflow_id, found.run_id, event)
                 self.talk.began(found.run_id, event)
-                self.accepted.setdefault(event.request_id, run.workflow_id)
                 run.parent = (event.parent_run_id, event.parent_step)
                 if event.reply_to:
-                    self._promised[event.request_id] = event.reply_when
+                    self.answers.promised(event.request_id, event.reply_when)
             case e.ChildRequested():
                 run.children[event.step] = None
             case e.ChildEnded():
@@ -204,28 +255,22 @@ class Watcher:
         if run.children.get(event.step, event) is not None:
             self._fail(record, f"a second or unasked end of child {event.step} of {run.workflow_id}")
         run.children[event.step] = event
-        known = [*self.runs.values(), *(retired for _, retired in self._retired)]
-        ends = [child.terminal for child in known if child.parent == (run_id, event.step)]
-        if event.status != "refused" and not any(end and not isinstance(end, e.RunContinued) for end in ends):
+        asked_by = run.owner(run_id, event.step)
+        ends = [child.terminal for _, child in self._all() if child.parent == (asked_by, event.step)]
+        goes_on = (e.RunContinued, e.RunReset)
+        if event.status != "refused" and not any(end and not isinstance(end, goes_on) for end in ends):
             self._fail(record, f"the end of child {event.step} of {run.workflow_id} was told before it was durable")
 
     def _on_reply(self, record: Record) -> None:
         assert record.value is not None
         found = decode(record.value)
         assert isinstance(found, Reply)
-        self._told.add((found.request_id, found.kind))
+        self.answers.answered(found, self._has_ended, self.refused | self.talk.queries | self.cancels.gone)
         self.ids.answered(found)
         self.talk.answered(found)
-        if found.kind == "closed":
-            known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
-            ended = any(run_id == found.run_id and run.terminal is not None for run_id, run in known)
-            if not ended:
-                self._fail(record, f"the end of {found.workflow_id} was told before it was durable")
-            told = self._closed_replies.setdefault(found.run_id, (found.status, found.result))
-            if told != (found.status, found.result):
-                self._fail(record, f"two ends of {found.workflow_id} were told")
-        elif found.kind == "refused" and found.request_id not in self.refused | self.talk.queries:
-            self._fail(record, "a refusal was told before it was durable")
+
+    def _has_ended(self, run_id: str) -> bool:
+        return any(one == run_id and run.terminal is not None for one, run in self._all())
 
     # At the end
 
@@ -237,39 +282,18 @@ class Watcher:
         """Ids of runs that were retired and did not come again."""
         return {run_id for run_id, _ in self._retired} - {run_id for _, run_id in self.runs}
 
-    def finish(self, commands: dict[int, list[Record]]) -> list[str]:
+    def finish(self) -> list[str]:
         """Everything that must hold after a quiet period."""
-        for records in commands.values():
-            for record in records:
-                try:
-                    found = decode(record.value)
-                except UnreadableRecord:
-                    continue
-                if isinstance(found, StartRun) and found.request_id not in self.accepted:
-                    self._check_lost(record, found)
-        self.ids.finish()
+        self.ids.finish(self.refused)
+        self.forks.finish(self.refused)
         self.talk.finish(self.refused)
         self.cancels.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
-        for request_id, kind in self._promised.items():
-            if (request_id, kind) not in self._told:
-                self.violations.append(f"{request_id} was never answered ({kind})")
-        known = [*((run_id, run) for (_, run_id), run in self.runs.items()), *self._retired]
-        books = ChainBooks(self.books, self.violations, self.marks, known)
-        for run_id, run in known:
+        self.answers.finish()
+        books = ChainBooks(self.books, self.violations, self.marks, self._all())
+        for run_id, run in self._all():
             if run.terminal is None:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
                 books.check(run_id, run)
         return self.violations + self.books.violations
-
-    def _check_lost(self, record: Record, found: StartRun) -> None:
-        runs = [*self.runs.values(), *(run for _, run in self._retired)]
-        others = [run for run in runs if run.workflow_id == found.workflow_id]
-        if not others and found.request_id not in self.refused:
-            self._fail(record, f"the start of {found.workflow_id} was lost")
-
-
-def commands_of(full: dict[tuple[str, int], list[Record]]) -> dict[int, list[Record]]:
-    """The commands topic of every partition."""
-    return {partition: records for (topic, partition), records in full.items() if topic == COMMANDS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._model.events import RunContinued, RunStarted, RunTerminated
+from sagaline._model.events import RunContinued, RunReset, RunStarted, RunTerminated
 from sagaline._model.records import Reply, StartRun
 from sagaline._payloads import is_sealed
 
@@ -14,6 +14,7 @@ class Ids:
         self._violations = violations
         self._asked: dict[str, StartRun] = {}
         self._begun: dict[str, RunStarted] = {}  # by run id
+        self._workflow_ids: set[str] = set()  # under which runs have begun
         self._open: dict[str, str] = {}  # run ids by workflow id
         self._replaced: set[str] = set()  # requests that have ended a run to begin another
 
@@ -26,17 +27,19 @@ class Ids:
         other = self._open.get(workflow_id)
         if other is not None:
             self._violations.append(f"{workflow_id} has a second open run {run_id} beside {other}")
-        if run_id != self._next.pop(workflow_id, run_id if not event.continued_from else ""):
+        follows = event.continued_from and event.fork is None
+        if run_id != self._next.pop(workflow_id, run_id if not follows else ""):
             self._violations.append(f"{workflow_id} goes on as another run than {run_id}, or did before")
         self._open[workflow_id] = run_id
         self._begun[run_id] = event
+        self._workflow_ids.add(workflow_id)
         self._replaced.discard(event.request_id)
 
     def ended(self, workflow_id: str, event: object) -> None:
         self._open.pop(workflow_id, None)
         if isinstance(event, RunTerminated) and event.request_id in self._asked:
             self._replaced.add(event.request_id)
-        if isinstance(event, RunContinued):
+        if isinstance(event, RunContinued | RunReset):
             self._next[workflow_id] = event.run_id
 
     def answered(self, reply: Reply) -> None:
@@ -45,7 +48,8 @@ class Ids:
         if request is None or request.update or reply.kind not in ("accepted", "closed"):
             return  # the answer to an update says what run has that
         if run is None:
-            self._violations.append(f"{reply.request_id} was answered with {reply.run_id}, which never began")
+            if reply.run_id not in self._next.values():  # else it is on record that another goes on as that one
+                self._violations.append(f"{reply.request_id} was answered with {reply.run_id}, which never began")
         elif run.request_id != request.request_id and request.id_conflict != "use_existing":
             if not self._may_join(request, run):
                 self._violations.append(f"{reply.request_id} was answered with the run of {run.request_id}")
@@ -59,7 +63,10 @@ class Ids:
             run = self._begun.get(run.continued_from)
         return False
 
-    def finish(self) -> None:
-        """Whoever has ended a run to begin another has begun it."""
+    def finish(self, refused: set[str]) -> None:
+        """Whoever has ended a run to begin another has begun it; no start is lost."""
+        for request in self._asked.values():
+            if request.workflow_id not in self._workflow_ids and request.request_id not in refused:
+                self._violations.append(f"{request.request_id}, the start of {request.workflow_id}, was lost")
         self._violations += [f"{request} has ended a run and begun none" for request in sorted(self._replaced)]
         self._violations += [f"run {run_id} goes on as another that has not begun" for run_id in self._next.values()]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagaline._engine import beginnings, family, replies
 from sagaline._engine import decide as decisions
-from sagaline._engine import family, replies
 from sagaline._engine.appliers import child_cancel_requested
 from sagaline._engine.processors import PROCESSORS
 from sagaline._engine.processors.addressed import addressed
@@ -110,3 +110,13 @@ def fires_timers_that_were_cancelled() -> list[Patch]:
 @mutant
 def calls_a_side_effect_again_in_replay() -> list[Patch]:
     return [(Commands, "recorded_effect", lambda self, number, name: None)]
+
+
+@mutant
+def gives_copied_steps_keys_of_the_fork() -> list[Patch]:
+    return [(RunRow, "stands_for", property(lambda run: ""))]
+
+
+@mutant
+def forgets_what_came_after_the_event_of_a_reset() -> list[Patch]:
+    return [(beginnings, "later", lambda *args: [])]

@@ -20,17 +20,18 @@ _MESSAGES = (
 _CANCELLATIONS = (
     "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
 )
+_RESETS = "reset of a fork,reset of an ended run,reset of an open run,came again after a reset"
 _DEPLOYS = (
     "deploy v1,deploy v2,deploy v3,deploy v4,deploy bad,parked by v1,parked by v2,parked by v3,parked by v4,"
     "parked by bad,resumed by good code,order without: ended by v1,order without: ended by v2,"
     "order patched: ended by v2,order patched: ended by v3,order deprecated: ended by v2,order deprecated: ended by v3,"
     "order deprecated: ended by v4,order plain: ended by v3,order plain: ended by v4"
 )
-_NOT_YET = frozenset({"AttributesGiven", "MemoChanged", "RunReset", "SearchAttributesChanged"})
+_NOT_YET = frozenset({"AttributesGiven", "MemoChanged", "SearchAttributesChanged"})
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
 MARKS = frozenset(
     [
-        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS)).split(","),
+        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS, _RESETS)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

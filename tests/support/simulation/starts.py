@@ -11,7 +11,7 @@ from sagaline._engine.decide import run_id_of
 from sagaline._log import COMMANDS, RESULTS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
-from sagaline._model.records import CancelRun, PauseRun, StartRun, TerminateRun, UnpauseRun
+from sagaline._model.records import CancelRun, PauseRun, ResetRun, StartRun, TerminateRun, UnpauseRun
 from sagaline._payloads import BlobsUnavailable, Payloads, Sealer, input_of
 from sagaline._runtime.signatures import Signature
 from simulation import load
@@ -28,6 +28,7 @@ class Starts:
         self._draw, self._broker, self._payloads = draw, broker, payloads
         self._watcher, self._repeats = watcher, repeats
         self._asked: list[tuple[float, StartRun]] = []
+        self._draw_resets = random.Random(draw.getstate()[1][0])  # of their own, so that seeds keep their meaning
 
     def begin(self, most: int, within_s: float) -> None:
         """Plans the starts of ``most`` runs at most."""
@@ -37,6 +38,9 @@ class Starts:
             self._broker.later(at, self._start, number)
             if draw.random() < 0.1:
                 self._broker.later(at, self._poison, number + 1)
+        for number in range(5):
+            if self._draw_resets.random() < 0.1:
+                self._broker.later(self._draw_resets.uniform(0, within_s), self.reset, f"talk-{number}")
 
     def _start(self, number: int) -> None:
         draw = self._draw
@@ -75,6 +79,8 @@ class Starts:
 
         if draw.random() < 0.15:
             self._pause(number, workflow_id)
+        if self._draw_resets.random() < 0.15:
+            self._broker.later(self._draw_resets.uniform(0, 8), self.reset, workflow_id)
 
     def _pause(self, number: int, workflow_id: str) -> None:
         """A person pauses a run and later lets it go on; both ask twice at times, the pause never after the end of it."""
@@ -96,6 +102,34 @@ class Starts:
             if at_s > self._broker.loop.now_s - within_s:
                 self._broker.marks["start repeated"] += 1
                 self._broker.later(self._draw.uniform(0, 1), self._command, request.workflow_id, request)
+
+    def reset(self, workflow_id: str) -> None:
+        """Resets a run of the id, mostly to an event that will do; perhaps what comes of it too."""
+        draw = self._draw_resets
+        if draw.random() < 0.5:
+            self._broker.later(draw.uniform(0, 8), self.reset, workflow_id)
+        runs = {run_id: run for run_id, run in self._watcher.known().items() if run.workflow_id == workflow_id}
+        choices = [*runs, ""]
+        if self._payloads.blobs is not None:  # those of a run that is about to be retired may be gone
+            choices = [run_id for run_id, run in runs.items() if self._watcher.is_kept(run)]
+        if not choices:
+            return
+        run_id = draw.choice(choices)
+        events = runs[run_id].next_event_id - 1 if run_id else 12
+        ends = runs[run_id].ends if run_id and draw.random() < 0.9 else range(1, events + 2)
+        request = ResetRun(
+            f"reset-{draw.randrange(10**9)}",
+            workflow_id,
+            run_id,
+            draw.choice(ends or [1]),
+            "a bad deploy",
+            "a person",
+            draw.random() < 0.2,
+            "client",
+        )
+        self._command(workflow_id, request)
+        if draw.random() < 0.3 and self._repeats:
+            self._broker.later(draw.uniform(0, 4), self._command, workflow_id, request)
 
     def _sealed(self, run_id: str, payload: bytes) -> bytes:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from sagaline._model import events as e
 from sagaline._model.records import QueryRun, Reply, SignalRun, StartRun, UpdateRun
 from sagaline._payloads import is_sealed
+from simulation.book_checkers import Run
 from simulation.with_start import UNKNOWN
 
 
@@ -38,20 +40,24 @@ class TalkChecks:
     """A signal acknowledged is handled exactly once, in order; an update answered is in history; a query shows what was
     acknowledged before it was asked, and nothing that is not in history."""
 
-    def __init__(self, violations: list[str], marks: Counter[str]) -> None:
-        self._violations, self._marks = violations, marks
+    def __init__(
+        self, violations: list[str], marks: Counter[str], may_be_forgotten: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """``may_be_forgotten``: a request was refused, so long ago that nobody need know of it any more."""
+        self._violations, self._marks, self._may_be_forgotten = violations, marks, may_be_forgotten
         self._heard: dict[str, Heard] = defaultdict(Heard)  # by run id
-        self._receivers: dict[str, str] = {}  # by message id: the run that has received it last
-        self._received: set[tuple[str, str]] = set()  # runs and messages
+        self._receivers: dict[str, set[str]] = defaultdict(set)  # by message id: runs that have received it
         self._retired: set[str] = set()
         self._acknowledged: dict[str, set[int]] = defaultdict(set)  # by workflow id
         self._told_before: dict[str, set[int]] = {}  # by query: what was acknowledged when it was first asked
         self._asked: dict[str, Any] = {}
         self._updates: dict[tuple[str, str], e.UpdateCompleted | None] = {}  # by run id and update id
         self._answers: dict[tuple[str, str], object] = {}
+        self._dropped: dict[str, set[int]] = defaultdict(set)  # by workflow id: what a reset has left behind
         self._ended: set[str] = set()
         self._sent: dict[tuple[str, int], e.MessageRequested] = {}  # by run and step: what runs tell each other
         self._arrived: dict[tuple[str, int], str] = {}  # the run that has received it
+        self._late: set[tuple[str, int]] = set()  # they were refused, came again when that was forgotten, and arrived
         self._newest: dict[tuple[str, str], int] = {}  # by sender and receiving id: the step that arrived last
         self._settled: set[tuple[str, int]] = set()
         self.queries: set[str] = set()  # what is refused to them needs no record
@@ -69,26 +75,54 @@ class TalkChecks:
         request = self._asked.get(event.request_id)
         if isinstance(request, StartRun) and not event.continued_from:
             self._marks["begun with an update"] += 1
-            receiver = self._receivers.get(request.update_id)
-            if request.update == UNKNOWN or (receiver is not None and receiver not in self._retired):
+            if request.update == UNKNOWN or self._receivers[request.update_id] - self._retired:
                 self._violations.append(f"{request.request_id} has begun {run_id} for an update that begins nothing")
 
-    def happened(self, run_id: str, event: object) -> None:
-        """A valid event."""
+    def copied(self, run_id: str, run: Run, known: Mapping[str, Run]) -> None:
+        """A reset has begun a run with events of another. What others of its id were told, and it is not, is dropped:
+        what has to come again is checked elsewhere."""
+        for event in run.events:
+            match event:
+                case e.RunStarted() | e.SignalReceived() | e.SignalsHandled():
+                    self.happened(run_id, event, again=True)
+                case e.UpdateAccepted():
+                    self._receivers[event.update_id].add(run_id)
+                    self._updates[run_id, event.update_id] = None
+                case e.UpdateCompleted():
+                    self._updates[run_id, event.update_id] = event
+                case _:
+                    pass
+        heard = self._heard.get(run_id, Heard())
+        if run.fork is not None and run.fork.drop_signals:
+            heard.due.clear()
+        dropped = self._dropped[run.workflow_id]
+        for other, earlier in known.items():
+            if earlier.workflow_id == run.workflow_id and other in self._heard:
+                dropped |= set(self._heard[other].numbers)
+        dropped -= set(heard.numbers)
+
+    def _begin(self, run_id: str, event: e.RunStarted) -> None:
+        """What a run of the same id has heard before it was retired is forgotten."""
+        self._heard.pop(run_id, None)
+        if event.continued_from in self._heard:
+            self._heard[run_id] = self._heard[event.continued_from].go_on()
+            self._marks["talked on"] += 1
+
+    def happened(self, run_id: str, event: object, again: bool = False, asked_by: str = "") -> None:
+        """A valid event. ``again``: it had happened to a run that was reset; ``asked_by``: the run of its step."""
         match event:
             case e.MessageRequested():
                 self._sent[run_id, event.step] = event
             case e.MessageSettled():
-                self._settle(run_id, event)
+                self._settle(asked_by or run_id, event, again)
             case e.CancelRequested() if event.sender_run_id:
                 self._arrive(run_id, event)
-            case e.RunStarted() if event.continued_from in self._heard:
-                self._heard[run_id] = self._heard[event.continued_from].go_on()
-                self._marks["talked on"] += 1
+            case e.RunStarted():
+                self._begin(run_id, event)
             case e.SignalReceived():
-                if event.sender_run_id:
+                if event.sender_run_id and not again:
                     self._arrive(run_id, event)
-                self._hear(run_id, event)
+                self._hear(run_id, event, again)
             case e.SignalsHandled():
                 heard = self._heard[run_id]
                 for place in event.numbers:
@@ -116,7 +150,7 @@ class TalkChecks:
         """Every signal and update that is in the log was received, or refused."""
         for request_id, request in self._asked.items():
             known = request.update_id if isinstance(request, UpdateRun | StartRun) else request_id
-            if not isinstance(request, QueryRun) and known not in self._receivers and request_id not in refused:
+            if not isinstance(request, QueryRun) and not self._receivers[known] and request_id not in refused:
                 self._violations.append(f"{request_id} was lost")
         for run_id, heard in self._heard.items():
             if heard.due:
@@ -131,7 +165,7 @@ class TalkChecks:
             self._violations.append(f"update {event.update_id} was answered twice, or never accepted")
         self._updates[run_id, event.update_id] = event
 
-    def _hear(self, run_id: str, event: e.SignalReceived) -> None:
+    def _hear(self, run_id: str, event: e.SignalReceived, again: bool) -> None:
         """A signal is on record. What has waited when the run before went on as this one comes first, in order."""
         heard, message = self._heard[run_id], (event.request_id, msgspec.json.decode(event.input)[0])
         if heard.due:
@@ -139,9 +173,9 @@ class TalkChecks:
             self._marks["signal carried on"] += 1
             if due != message:
                 self._violations.append(f"{run_id} received {message} where {due} of the run before was due")
-            self._note_received(run_id, event.request_id)
+            self._receivers[event.request_id].add(run_id)
         else:
-            self._receive(run_id, event.request_id)
+            self._receive(run_id, event.request_id, again)
         heard.received.append(message)
         heard.waiting[len(heard.received)] = message
 
@@ -153,26 +187,26 @@ class TalkChecks:
             self._violations.append(f"message {place} arrived twice, or was never sent")
             return
         self._arrived[place] = run_id
+        if self._may_be_forgotten(event.request_id):
+            self._late.add(place)
         road = (event.sender_run_id, sent.target_id)
         if self._newest.get(road, 0) > event.sender_step:
             self._violations.append(f"message {place} to {sent.target_id} was overtaken by {self._newest[road]}")
         self._newest[road] = max(self._newest.get(road, 0), event.sender_step)
 
-    def _settle(self, run_id: str, event: e.MessageSettled) -> None:
+    def _settle(self, run_id: str, event: e.MessageSettled, again: bool) -> None:
         place = (run_id, event.step)
         self._marks["message between runs" if event.failure is None else "message between runs refused"] += 1
-        if place in self._settled or place not in self._sent or (place in self._arrived) != (event.failure is None):
+        told_before = place in self._settled and not again
+        is_so = (place in self._arrived) == (event.failure is None) or place in self._late
+        if told_before or place not in self._sent or not is_so:
             self._violations.append(f"{place} was told {event.failure} of its message, which is not so, or twice")
         self._settled.add(place)
 
-    def _receive(self, run_id: str, message_id: str) -> None:
-        if message_id in self._receivers and self._receivers[message_id] not in self._retired:
-            self._violations.append(f"{message_id} was received twice")
-        self._note_received(run_id, message_id)
-
-    def _note_received(self, run_id: str, message_id: str) -> None:
-        self._receivers[message_id] = run_id
-        self._received.add((run_id, message_id))
+    def _receive(self, run_id: str, message_id: str, again: bool = False) -> None:
+        if bool(self._receivers[message_id] - self._retired) != again:
+            self._violations.append(f"{message_id} was received twice, or never before")
+        self._receivers[message_id].add(run_id)
 
     def answered(self, reply: Reply) -> None:
         """An answer is in the log."""
@@ -184,7 +218,7 @@ class TalkChecks:
             return
         if isinstance(request, SignalRun):
             self._marks["signal"] += 1
-            if (reply.run_id, request.request_id) not in self._received:
+            if reply.run_id not in self._receivers[request.request_id]:
                 self._violations.append(f"{request.request_id} was acknowledged before it was durable")
             self._acknowledged[request.workflow_id].add(msgspec.json.decode(request.input)[0])
         elif isinstance(request, UpdateRun | StartRun):
@@ -199,7 +233,7 @@ class TalkChecks:
             self._marks["update asked again"] += update in self._answers
             if self._answers.setdefault(update, answer) != answer:
                 self._violations.append(f"{request.update_id} was answered with {answer}, and not so before")
-        if (reply.run_id, request.update_id) not in self._received:
+        if reply.run_id not in self._receivers[request.update_id]:
             self._violations.append(f"{request.update_id} was answered before it was durable")
         if reply.kind == "updated":
             event = self._updates.get((reply.run_id, request.update_id))
@@ -216,8 +250,9 @@ class TalkChecks:
             return
         self._marks["query"] += 1
         shown = set(msgspec.json.decode(reply.result))
-        missing = self._told_before[request.request_id] - shown
+        heard = set(self._heard[reply.run_id].numbers)
+        missing = self._told_before[request.request_id] - shown - (self._dropped[request.workflow_id] - heard)
         if missing:
             self._violations.append(f"{request.request_id} shows {sorted(shown)} without {sorted(missing)}")
-        if not shown <= set(self._heard[reply.run_id].numbers):
+        if not shown <= heard:
             self._violations.append(f"{request.request_id} shows {sorted(shown)}, which is not durable")

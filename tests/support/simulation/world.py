@@ -24,7 +24,7 @@ from sagaline._payloads import Payloads
 from simulation import deploys, load
 from simulation.blobs import SimBlobs
 from simulation.broker import INJECTED, Broker, Faults
-from simulation.checkers import Watcher, commands_of
+from simulation.checkers import Watcher
 from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
@@ -196,11 +196,7 @@ class World:
         main = self.loop.create_task(self._main(), context=OUTSIDE.copy())
         try:
             self.loop.run_until_complete(main)
-            violations = (
-                self.errors
-                + self.watcher.finish(commands_of(self.broker.full))
-                + compare(self.broker, self.draw, self._owners())
-            )
+            violations = self.errors + self.watcher.finish() + compare(self.broker, self.draw, self._owners())
             left = self.blobs.kept.keys() - self.blobs.deleted
             violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in left]
         except RuntimeError as error:
