@@ -26,6 +26,7 @@ from sagaline._model.events import SignalReceived, UpdateAccepted
 from sagaline._model.records import SignalRun, StartRun, UpdateRun
 from sagaline._runtime.messages import looking
 from sagaline._runtime.messages.mailbox import Mailbox
+from simulation.broker import Faults
 from simulation.mutant_registry import Patch, mutant
 
 
@@ -102,7 +103,8 @@ def counts_a_start_before_its_update_is_recorded() -> list[Patch]:
         original(self, request, events)
         self._progress.before = before
 
-    return [(Starting, "_begin", begin)]
+    often = (Faults, "CHOICES", {**Faults.CHOICES, "crash_point": (0.02,), "failed": (0.05,)})  # between two records
+    return [(Starting, "_begin", begin), often]
 
 
 @mutant
