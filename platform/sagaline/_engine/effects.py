@@ -27,6 +27,7 @@ __all__ = [
     "CoverPositions",
     "Effect",
     "ForgetActivity",
+    "GoOn",
     "HoldActivities",
     "Publish",
     "SetTimer",
@@ -41,3 +42,9 @@ class Answer(Effect, frozen=True, gc=False):
     partition: int
     client: str
     value: bytes
+
+
+class GoOn(Effect, frozen=True, gc=False):
+    """Begin the run as which that of the workflow id goes on, or take up the one that let an input in before."""
+
+    workflow_id: str

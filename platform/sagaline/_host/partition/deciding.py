@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -187,6 +188,11 @@ class Deciding:
                 self._outside.attempts.start_if_open(item.run_id, row)
         for workflow_id, of_run in by_run.items():
             self._decide_guarded(workflow_id, [of_run])
+
+    def on_gone_on(self, workflow_id: str) -> None:
+        """It is durable that a run goes on: the next begins, so that of those that go on at once, for ever, no more is
+        decided than the log takes; each in a turn of the loop of its own, so that they hold nobody up."""
+        asyncio.get_running_loop().call_soon(self._guard.wrap(self._activations.begin_next), workflow_id)
 
     def _decide_guarded(self, workflow_id: str, parts: Sequence[Sequence[RunInput]]) -> None:
         """A bug of the engine's costs the run, not the partition: it is claimed anew, and the run quarantined."""

@@ -177,7 +177,9 @@ class _Rooms:
         history_end = partial(_end, log, HISTORY, partition.number)
         self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start)
         attempts = Attempts(place, rows, services.activities, self.timers, clock)
-        releasing = Releasing(log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions)
+        releasing = Releasing(
+            log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions, self._go_on
+        )
         unreadable = partial(_bury, log, clock)
         applying = Applying(partition.epoch, rows, progress, releasing.release, unreadable, self._on_tidy)
         if has_blobs:
@@ -226,6 +228,9 @@ class _Rooms:
 
     def _on_positions(self, epoch: int, number: int) -> None:
         self.retention.on_positions(epoch, number)
+
+    def _go_on(self, workflow_id: str) -> None:
+        self.deciding.on_gone_on(workflow_id)
 
     def _on_tidy(self) -> None:
         self.retention.tidy()

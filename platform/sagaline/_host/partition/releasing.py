@@ -13,6 +13,7 @@ from sagaline._engine.effects import (
     CoverPositions,
     Effect,
     ForgetActivity,
+    GoOn,
     HoldActivities,
     Publish,
     SetTimer,
@@ -94,7 +95,7 @@ class Attempts:
 
 
 class Releasing:
-    """Where effects go. ``on_positions`` hears that a record of positions is durable."""
+    """Where effects go. ``on_positions`` hears that a record of positions is durable, ``go_on`` that a run goes on."""
 
     def __init__(
         self,
@@ -105,6 +106,7 @@ class Releasing:
         outbox: Outbox,
         reads: Reads,
         on_positions: Callable[[int, int], None],
+        go_on: Callable[[str], None],
     ) -> None:
         self._log, self._progress, self._outbox, self._reads = log, progress, outbox, reads
         self._release: dict[type[Any], Callable[[Any], None]] = {
@@ -119,6 +121,7 @@ class Releasing:
             CloseRun: lambda effect: reads.closed(effect.workflow_id, effect.run_id),
             AnswerUpdate: lambda effect: reads.updated(effect.run_id, effect.update_id),
             CoverPositions: lambda effect: on_positions(effect.epoch, effect.number),
+            GoOn: lambda effect: go_on(effect.workflow_id),
         }
 
     def release(self, messages: Sequence[Publish], effects: Sequence[list[Effect]]) -> None:

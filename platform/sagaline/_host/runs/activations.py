@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVarTuple
 
 from sagaline._engine.beginning_rows import forked
 from sagaline._engine.decide import Forked, ParkRun, decide
-from sagaline._engine.effects import Effect
+from sagaline._engine.effects import Effect, GoOn
 from sagaline._engine.emit import Emitter
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
@@ -106,9 +105,9 @@ class Activations:
         elif jobs and not run.rests:
             self._run_code(emitter, positions, self._instances.activate, run, jobs, run.last_at)
             return
-        self._recorder.activation(emitter, positions=positions)
         if is_hurried(run):
-            self._soon_next(run.workflow_id)
+            self._state.changes.call_for(GoOn(run.workflow_id))
+        self._recorder.activation(emitter, positions=positions)
 
     def _catch_up(self, emitter: Emitter, positions: InputOffsets | None) -> None:
         """The run is paused no more: its code is given what has arrived meanwhile."""
@@ -158,15 +157,12 @@ class Activations:
             emitter.emit(command)
         if commands and isinstance(failed := commands[-1], RunFailed):
             log_failed(emitter.run, failed)
-        self._recorder.activation(emitter, positions=positions)
         if emitter.run.continued_to:
-            self._soon_next(emitter.run.workflow_id)
-
-    def _soon_next(self, workflow_id: str) -> None:
-        asyncio.get_running_loop().call_soon(self._guard.wrap(self.begin_next), workflow_id)
+            self._state.changes.call_for(GoOn(emitter.run.workflow_id))
+        self._recorder.activation(emitter, positions=positions)
 
     def begin_next(self, workflow_id: str) -> None:
-        """One run in a turn of the loop, so that a run that goes on at once, for ever, holds nobody up."""
+        """It is durable that a run goes on, or is parked so that an input had its turn."""
         run = self._state.run(workflow_id)
         try:
             if run is not None and is_hurried(run):
