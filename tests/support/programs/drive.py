@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from script import ACTIVITIES
@@ -19,6 +18,7 @@ from programs.lives import V1, V2, Deployed, Outside, child
 from programs.world import NOTHING, World
 from sagaline._model import events as e
 from sagaline._model.events import Command, Event
+from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.flags import CURRENT
@@ -32,8 +32,8 @@ ANSWERING: WorkflowDefinition = Answering.run.definition
 SETUP = Setup(Registry([plain.definition, undoing.definition, ANSWERING, child.definition], ACTIVITIES))
 _ACTIVATIONS = 60
 _RUNS = 3
-_SCOPE = re.compile("cancel scope [0-9a-f]+")
-Activation = tuple[Sequence[Event], int, Sequence[Any]]
+_ADDRESSES = re.compile(b"cancel scope [0-9a-f]+|0x[0-9a-f]+")
+Activation = tuple[Sequence[Event], int, Sequence[Command]]
 
 
 class Divergence(Exception):
@@ -157,22 +157,22 @@ def _agrees(live: Instance, validator: Callable[..., object], args: Sequence[obj
         return False
 
 
-def _activate(instance: Instance, jobs: Sequence[Event], at_ms: int) -> tuple[list[object], str]:
+def _activate(instance: Instance, jobs: Sequence[Event], at_ms: int) -> tuple[list[Command], str]:
     try:
         return _comparable(instance.activate(jobs, at_ms)), ""
     except WorkflowBug as bug:
         return [], f"{bug.reason}: {bug.failure.type}"
 
 
-def _comparable(commands: Sequence[Command]) -> list[Any]:
-    """Without the addresses that anyio writes into its cancellations, which may be the cause of a failure, and without
+def _comparable(commands: Sequence[Command]) -> list[Command]:
+    """Without the addresses that anyio writes into its cancellations, which may be the cause of any failure, and without
     what versions of the code say differently of the same patch."""
-    comparable: list[Any] = []
+    comparable: list[Command] = []
     for command in commands:
-        if isinstance(command, e.RunFailed | e.UpdateCompleted):
-            comparable.append(_SCOPE.sub("cancel scope", repr(command)))
-        elif isinstance(command, e.PatchMarked):
-            comparable.append(e.PatchMarked(command.patch))
-        else:
-            comparable.append(command)
+        if isinstance(command, e.PatchMarked):
+            command = e.PatchMarked(command.patch)
+        elif (failure := getattr(command, "failure", None)) is not None:
+            plain = _ADDRESSES.sub(b"", msgspec.json.encode(failure))
+            command = msgspec.structs.replace(command, failure=msgspec.json.decode(plain, type=Failure))
+        comparable.append(command)
     return comparable

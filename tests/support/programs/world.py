@@ -54,8 +54,8 @@ class World:
             elif isinstance(command, e.RunContinued):
                 self.continued += [e.RunStarted("", command.input, "q", "", 0, "", "before"), self.given]
                 self.end = "RunContinued"
-            elif isinstance(command, e.RunCompleted | e.RunCancelled | str):
-                self.end = type(command).__name__ if not isinstance(command, str) else "RunFailed"
+            elif isinstance(command, e.RunCompleted | e.RunCancelled | e.RunFailed):
+                self.end = type(command).__name__
 
     def next_jobs(self) -> list[Event]:
         """What happens next, several things at once sometimes; nothing when the run waits for itself alone."""
