@@ -46,9 +46,9 @@ _get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_r
 
 
 class Instance:
-    """A run's code in memory. After WorkflowBug it may only be evicted."""
+    """A run's code in memory. After WorkflowBug it may only be evicted. ``weight``, in bytes, is for who keeps it."""
 
-    __slots__ = ("_context", "_evicted", "_lingers", "_loop")
+    __slots__ = ("_context", "_evicted", "_lingers", "_loop", "weight")
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         set_order.install()
@@ -56,6 +56,7 @@ class Instance:
         self._context = contextvars.Context()
         self._evicted = False
         self._lingers = False
+        self.weight = 0
 
     def take_input(self, payload: bytes) -> None:
         """Reads the run's input, before it starts. Raises InvalidInput."""
@@ -82,8 +83,9 @@ class Instance:
         Raises WorkflowBug, whatever the code raises; UnknownStep.
         """
         loop = self._loop
+        commands = loop.commands
         loop.begin(at_ms)
-        loop.commands.begin()
+        commands.begin()
         try:
             ended = self._enter(self._run, jobs if len(jobs) == 1 else in_order(jobs))
         except (WorkflowBug, UnknownStep, NotInHistory):
@@ -92,10 +94,9 @@ class Instance:
             raise bug(error) from error
         if ended and not self._lingers:
             self.evict()
-        listed = loop.commands.listed
-        run = loop.run
+        listed, run = commands.listed, loop.run
         run.events += len(jobs) + len(listed)
-        run.payload_bytes += loop.commands.input_bytes
+        run.payload_bytes += commands.input_bytes
         return listed
 
     def replay(
@@ -149,12 +150,15 @@ class Instance:
         """True when the code has returned or raised: it has nothing more to say."""
         return self._evicted
 
-    def sleeps_beyond(self, limit_ms: int) -> bool:
-        """True when it waits for timers alone, all of them due after ``limit_ms``. Stops at the first that is not."""
+    @property
+    def sleeps(self) -> bool:
+        """True when it waits for timers, and for no activity."""
         table = self._loop.table
-        if table.open or not table.timers:
-            return False
-        return all(int(handle.when() * 1000) > limit_ms for handle in table.timers.values())
+        return not table.open and bool(table.timers)
+
+    def sleeps_beyond(self, limit_ms: int) -> bool:
+        """True when all of its timers are due after ``limit_ms``. Stops at the first that is not."""
+        return all(int(handle.when() * 1000) > limit_ms for handle in self._loop.table.timers.values())
 
     def evict(self) -> None:
         """Puts the instance away: coroutines are closed here and now, and what they do on their way out is dropped.
@@ -173,12 +177,13 @@ class Instance:
     def _run(self, jobs: Sequence[Event]) -> bool:
         """True when the code has returned or raised."""
         loop = self._loop
+        run, commands = loop.run, loop.commands
         for job in jobs:
             JOBS[type(job)](loop, job)
-        profile = watching.profile_for(loop.run.workflow.name)
+        profile = None if watching.profile is None else watching.profile_for(run.workflow.name)
         if profile is not None and sys.getprofile() is not None:
             profile = None  # somebody else's
-        loop.is_guarded = FORBIDDEN_CALLS_RAISE in loop.run.flags
+        loop.is_guarded = FORBIDDEN_CALLS_RAISE in run.flags
         try:
             if profile is not None:
                 sys.setprofile(profile)
@@ -189,18 +194,18 @@ class Instance:
             if profile is not None:
                 sys.setprofile(None)
             loop.is_guarded = False
-        broken = loop.commands.broken or loop.broken
+        broken = commands.broken or loop.broken
         if broken is not None:
             raise broken
         mailbox = loop.table.mailbox
         if mailbox is not None and mailbox.handled:
-            loop.commands.add(events.SignalsHandled(mailbox.take_handled()))
+            commands.add(events.SignalsHandled(mailbox.take_handled()))
         main = loop.main
         if main is None or not main.done():
             return False
-        loop.commands.add(_ending(loop, main))
+        commands.add(_ending(loop, main))
         if mailbox is not None and not loop.is_replaying and (left := mailbox.left()):
-            _log.warning("Run of %s ends and leaves %s", loop.run.workflow_id, left)
+            _log.warning("Run of %s ends and leaves %s", run.workflow_id, left)
         return True
 
     def _enter(self, code: Callable[[A], R], argument: A) -> R:

@@ -83,6 +83,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._tasks_bound = _TASKS_KEPT
         self._task_count = 0
         self._task_bound = 0
+        self._first_callbacks = min(bounds.callbacks, _CALLBACKS_AT_ONCE)
         self._callbacks = repeat(None, 0)
         self._callbacks_left = 0
         self._resting: list[asyncio.Handle] = []  # callbacks that only repeat themselves until something happens
@@ -109,11 +110,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._now_ms = at_ms
         if (time := at_ms / 1000) > self._time:
             self._time = time
-        self._callbacks_left = self._bounds.callbacks
-        self._callbacks = self._next_callbacks()
+        bounds, first = self._bounds, self._first_callbacks
+        self._callbacks, self._callbacks_left = repeat(None, first), bounds.callbacks - first
         if self._resting:
             self.wake_resting()
-        self._task_bound = self._task_count + self._bounds.tasks
+        self._task_bound = self._task_count + bounds.tasks
 
     def reach(self, when: float) -> None:
         """A timer is due: ``time()`` is no less than when. Code that is woken asks whether its time has come, and
@@ -151,15 +152,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             if self._callbacks_left == 0:
                 place = busy_place(ready, self.tasks())
                 raise ActivationTooLarge("callbacks", self._bounds.callbacks, place)
-            self._callbacks = self._next_callbacks()
+            count = min(self._callbacks_left, _CALLBACKS_AT_ONCE)
+            self._callbacks_left -= count
+            self._callbacks = repeat(None, count)
             watching.look_away()
             self._resting += take_repeated(self._ready)
-
-    def _next_callbacks(self) -> repeat[None]:
-        left = self._callbacks_left
-        count = left if left < _CALLBACKS_AT_ONCE else _CALLBACKS_AT_ONCE  # min() takes three times as long
-        self._callbacks_left = left - count
-        return repeat(None, count)
 
     def wake_resting(self) -> bool:
         """They run on in this activation: nothing else will wake the code. False when there are none."""

@@ -102,6 +102,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     @property
     def is_unfinished(self) -> bool:
         """True until it has begun, and has all that it takes over from another run: both come before any input."""
+        if self.fork is None and not self.inherits and self.next_event_id != 1:
+            return False  # as it is of most
         if self.fork is not None and self.closed_at is None and (self.redelivers or self.copies):
             return True
         return (bool(self.inherits) and self.closed_at is None) or self.is_pending
@@ -211,9 +213,14 @@ class Runs:
     def put(self, run: RunRow) -> None:
         """The newest run of an id has changed."""
         self._dirty[run.workflow_id] = run
-        cut_off = run.more or bool(run.inherits) or (run.fork is not None and run.is_unfinished)
-        attention = CUT_OFF if cut_off else PARKED if run.status == PARKED else ""
-        self._set_attention(run, attention if run.closed_at is None else "")
+        attention = ""
+        if run.closed_at is None:
+            if run.more or run.inherits or (run.fork is not None and run.is_unfinished):
+                attention = CUT_OFF
+            elif run.status == PARKED:
+                attention = PARKED
+        if attention != run.waits_for_owner:
+            self._set_attention(run, attention)
 
     def put_past(self, run: RunRow) -> None:
         """An earlier run has changed."""

@@ -35,16 +35,11 @@ Key = tuple[Place, str, int]
 Outcome = bytes | Failure
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(init=False, eq=False)
 class Attempt:
-    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts."""
+    """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts; ``place``
+    is the partition that hears of it."""
 
-    key: Key
-    place: Place
-    """The partition that hears of it."""
-    run_id: str
-    row: ActivityRow
-    definition: ActivityDefinition
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     deadline_s: float = 0.0  # on the loop's clock
@@ -55,6 +50,10 @@ class Attempt:
     code: UserCode | None = None  # on the loop
     thread: int | None = None
     next_delay_ms: int = -1  # what the error that ended it says of the next attempt
+
+    def __init__(self, key: Key, row: ActivityRow, definition: ActivityDefinition) -> None:
+        self.key, self.row, self.definition = key, row, definition
+        self.place, self.run_id, _ = key
 
     def info(self) -> ActivityInfo:
         """What its code may ask about it."""
@@ -90,7 +89,8 @@ class Performer:
     every way out of an attempt is something to report."""
 
     def __init__(self, options: HostOptions, pools: Pools, ended: Callable[[Attempt, Outcome], None]) -> None:
-        self._options, self._pools, self._ended = options, pools, ended
+        self._pools, self._ended = pools, ended
+        self._payloads, self._clock = options.payloads, options.clock
         self._threads = UserThreads(options.activity_threads)
         self._tasks = UserTasks(asyncio.get_running_loop(), options.running)
 
@@ -108,9 +108,9 @@ class Performer:
         attempt.task = self._tasks.task(coro, activity)
 
     async def _perform(self, attempt: Attempt) -> None:
-        definition, payloads = attempt.definition, self._options.payloads
+        definition, payloads = attempt.definition, self._payloads
         outcome: Outcome
-        attempt.begun_ms = self._options.clock()
+        attempt.begun_ms = self._clock()
         try:
             payload = attempt.row.scheduled.input
             if not payloads.is_open(payload):
@@ -135,15 +135,15 @@ class Performer:
     async def _opened(self, attempt: Attempt, payload: bytes) -> bytes:
         """The input, for code that begins now. Raises CancelledError when there is nobody left to tell what it does."""
         place = step_input(attempt.run_id, attempt.row.scheduled.step)
-        payload = await self._pools.blobs(self._options.payloads.open, place, payload)
+        payload = await self._pools.blobs(self._payloads.open, place, payload)
         if attempt.reported or attempt.stopped_by:
             raise asyncio.CancelledError
-        attempt.begun_ms = self._options.clock()
+        attempt.begun_ms = self._clock()
         return payload
 
     async def _sealed(self, attempt: Attempt, result: bytes) -> bytes:
         place = step_result(attempt.run_id, attempt.row.scheduled.step)
-        return await self._pools.blobs(self._options.payloads.seal, place, result)
+        return await self._pools.blobs(self._payloads.seal, place, result)
 
     def close(self) -> None:
         """No task that an attempt has made runs again. Threads that hang are left behind."""

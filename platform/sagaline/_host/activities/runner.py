@@ -81,13 +81,14 @@ class ActivityRunner:
     def start(self, place: Place, effect: StartActivity) -> None:
         """Runs an attempt, when there is room; one that is running already is left to run."""
         row = effect.row
-        key = (place, effect.run_id, row.scheduled.step)
+        scheduled = row.scheduled
+        key = (place, effect.run_id, scheduled.step)
         newest = self._attempts.get(key)
         if newest is not None:
             if newest.row.attempt == row.attempt:
                 return
             self._forget(newest)
-        definition = self._registry.activities.get(row.scheduled.activity)
+        definition = self._registry.activities.get(scheduled.activity)
         if definition is None or row.cancel_requested:
             why = cancelled("its worker stopped while it was being cancelled")
             self._reports.add(place, effect.run_id, row, why if row.cancel_requested else unknown(row))
@@ -97,7 +98,7 @@ class ActivityRunner:
         if not has_room and lane.is_stuck:
             lane.left.add(place)
             return
-        attempt = self._attempts[key] = Attempt(key, place, effect.run_id, row, definition)
+        attempt = self._attempts[key] = Attempt(key, row, definition)
         self._load.add(attempt)
         if has_room and not self._draining:
             self._launch(attempt, lane)
@@ -241,7 +242,8 @@ class ActivityRunner:
             attempt.reported = True
             del self._attempts[attempt.key]
             self._load.remove(attempt)
-            self._lanes[attempt.definition.is_async].waiting.pop(attempt, None)
+            if waiting := self._lanes[attempt.definition.is_async].waiting:
+                waiting.pop(attempt, None)
 
     def _on_overdue(self, attempt: Attempt) -> None:
         """Its time is over and its code goes on: when that is so with all of a lane, it is said."""

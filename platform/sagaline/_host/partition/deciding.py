@@ -248,7 +248,7 @@ class Deciding:
         accepted = True
         for item in inputs:
             run = self._decided.run(workflow_id)
-            at_ms = max(now, run.last_at) if run is not None else now
+            at_ms = now if run is None or run.last_at < now else run.last_at
             decision = decide(self._decided, item, at_ms)
             if isinstance(decision, Rejected):
                 self._reject(decision, item)
@@ -259,7 +259,7 @@ class Deciding:
                     if run is None:
                         raise ProtocolError(f"{type(event).__name__} of {type(item).__name__} has no run")
                     emitter = Emitter(self._decided, run, at_ms)
-                if not emitter.run.closed:
+                if emitter.run.closed_at is None:
                     emitter.emit(event)
         if emitter is not None:
             self._activations.activate(emitter)

@@ -77,8 +77,11 @@ class Attempts:
 
     def _is_paused(self, workflow_id: str, run_id: str) -> bool:
         """From when that is decided until its end is durable: ``start_all`` follows then."""
-        runs = (state.run_by_id(workflow_id, run_id) for state in (self._decided, self._durable))
-        return any(run is not None and run.paused_at is not None for run in runs)
+        run = self._decided.run_by_id(workflow_id, run_id)
+        if run is None or not run.commands_received:
+            return False  # nobody has ever paused it
+        durable = self._durable.run_by_id(workflow_id, run_id)
+        return run.paused_at is not None or (durable is not None and durable.paused_at is not None)
 
     async def room(self) -> None:
         """Waits until there is room for more."""

@@ -42,10 +42,11 @@ def unfit(request: object) -> str | None:
         names = (request.workflow_id, request.request_id, request.reply_to, request.run_id, request.query)
     else:
         names = tuple(getattr(request, name, "") for name in _NAMES)
-    for name in names:
-        if len(name) > limits.NAME_BYTES // 4 and (size := limits.size(name)) > limits.NAME_BYTES:
-            shown = limits.cut(name, limits.NAME_BYTES)
-            return f"Expected ids and names of at most {limits.NAME_BYTES} bytes but got one of {size:,}: {shown}"
+    if max(map(len, names)) > limits.NAME_BYTES // 4:
+        for name in names:
+            if (size := limits.size(name)) > limits.NAME_BYTES:
+                shown = limits.cut(name, limits.NAME_BYTES)
+                return f"Expected ids and names of at most {limits.NAME_BYTES} bytes but got one of {size:,}: {shown}"
     if isinstance(request, StartRun) and (request.memo or request.search_attributes):
         return unfit_attributes(request.memo, request.search_attributes)
     return unfit_attributes(b"", request.search_attributes) if isinstance(request, ReadRun) else None

@@ -86,6 +86,8 @@ class Reads:
 
     def closed(self, workflow_id: str, run_id: str) -> None:
         """A run has ended, durably: whoever waits for it is told."""
+        if not self._waiters.has(run_id):
+            return
         run = self._run(workflow_id, run_id)
         if run is not None and run.continued_to:
             self._waiters.move(run_id, run.continued_to)

@@ -58,6 +58,10 @@ class Waiters:
         if len(self._waiting) > self._most:
             self._forget(next(iter(self._waiting)))
 
+    def has(self, run_id: str) -> bool:
+        """True when somebody waits for a run."""
+        return run_id in self._by_run
+
     def take(self, run_id: str) -> list[Asker]:
         """Those who wait for a run, the longest first; they wait no more."""
         askers = [self._waiting[name].asker for name in self._by_run.get(run_id, ())]

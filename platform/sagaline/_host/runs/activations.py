@@ -87,19 +87,18 @@ class Activations:
 
     def activate(self, emitter: Emitter, positions: InputOffsets | None = None) -> None:
         """Events have come in: the run's code is given those that concern it, unless it rests or has ended.
-
-        ``positions``: those of its records, when they are not the newest.
-        """
+        ``positions``: those of its records, when they are not the newest."""
         run = emitter.run
         if (mark := self._options.marks.find(run.run_id)) is not None:
             self._options.marks.clear(run.run_id)
             if not run.closed and run.status != PARKED:
                 self._park(emitter, stalled(mark.stack), positions)
                 return
-        jobs = [event for event in emitter.events if type(event) in JOBS]
-        if run.closed:
+        events = emitter.events
+        jobs = [event for event in events if type(event) in JOBS]
+        if run.closed_at is not None:
             self._instances.forget(run.run_id)
-        elif not run.rests and any(type(event) is RunUnpaused for event in emitter.events):
+        elif len(jobs) < len(events) and not run.rests and any(type(event) is RunUnpaused for event in events):
             self._catch_up(emitter, positions)
             return
         elif jobs and not run.rests:
@@ -146,16 +145,18 @@ class Activations:
             return
         except NotResident as missing:
             raise too_late(emitter.run.run_id, missing) from missing
-        total = sum(map(weight, emitter.events))
+        kept = total = sum(map(weight, emitter.events))
         for command in commands:
             grown = weight(command)
+            kept += grown
             total += grown
             if total > limits.ACTIVATION_BYTES and emitter.events:
                 self._recorder.activation(emitter, more=True, positions=positions)
                 emitter = Emitter(self._state, emitter.run, emitter.run.last_at)
                 total = grown
             emitter.emit(command)
-        if commands and isinstance(failed := commands[-1], RunFailed):
+        self._instances.grow(emitter.run.run_id, kept)
+        if commands and type(failed := commands[-1]) is RunFailed:
             log_failed(emitter.run, failed)
         if emitter.run.continued_to:
             self._state.changes.call_for(GoOn(emitter.run.workflow_id))
@@ -215,8 +216,7 @@ class Activations:
         """Records what a fork lacks of its copy. Raises NotResident: what is there stays, and the rest follows.
 
         Code that cannot follow it parks the run at once, for whoever has asked for it looks at it now; where payloads
-        have to be fetched for that, when it is called.
-        """
+        have to be fetched for that, when it is called."""
         for record in copies(self._state, run, self._options.payloads):
             self._recorder.copy(record, positions)
         begun = self._state.run(run.workflow_id)

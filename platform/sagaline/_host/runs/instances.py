@@ -11,7 +11,6 @@ from sagaline._host.options import HostOptions
 from sagaline._host.runs.replays import Replays
 from sagaline._host.runs.sealing import open_events, setup_of
 from sagaline._host.runs.watched import in_code, put_away
-from sagaline._host.runs.weights import weight
 from sagaline._model.events import Command, Event, RunStarted
 from sagaline._payloads import BlobsUnavailable, input_of
 from sagaline._runtime.bugs import ChangedByLook, WorkflowBug, bug
@@ -35,8 +34,7 @@ class Instances:
         self._replays = Replays(self._setup, history, options)
         self.resize(1.0)
         self._cached: OrderedDict[str, Instance] = OrderedDict()
-        self._weights: dict[str, int] = {}  # bytes of the payloads that an instance has been given
-        self._weight = 0
+        self._weight = 0  # of those in memory together, and of the one that is at work
 
     def resize(self, share: float) -> None:
         """``share``: how much of what the worker may keep is for this partition."""
@@ -56,26 +54,32 @@ class Instances:
             in_code(self._options.running, workflow_id, run_id, instance.take_input, payload)
         except WorkflowBug as blocked:
             raise InvalidInput(blocked.failure.message) from blocked
-        self._remember(run_id, instance, 0)
+        self._keep(run_id, instance, _INSTANCE_BYTES)
 
     def activate(self, run: RunView, jobs: Sequence[Event], at_ms: int) -> list[Command]:
         """Gives a run's code its jobs; returns what it asks for."""
-        instance = self._cached.pop(run.run_id, None)
-        if instance is None:
-            instance = self._begin(run, jobs[0])
+        instance = self._cached.pop(run.run_id, None) or self._begin(run, jobs[0])
         if instance is None:
             found = self.rebuild(run)
             instance = found.instance
-            self._weigh(run.run_id, found.weight)
+            self._grow(instance, _INSTANCE_BYTES + found.weight)
         return self._step(instance, run, jobs, at_ms)
+
+    def grow(self, run_id: str, weight: int) -> None:
+        """What the instance of a run has been given, and has asked for, weighs so much: it keeps both."""
+        instance = self._cached.get(run_id)
+        if instance is not None:
+            self._grow(instance, weight)
+            self._make_room()
 
     def resume(self, found: Replay, run: RunView, at_ms: int) -> list[Command]:
         """The same for a parked run that was rebuilt: what has arrived meanwhile is the activation."""
+        self._grow(found.instance, _INSTANCE_BYTES + found.weight)
         return self._step(found.instance, run, found.pending, at_ms, opened=True)
 
     def keep(self, found: Replay, run: RunView) -> None:
         """Keeps a rebuilt instance."""
-        self._remember(run.run_id, found.instance, found.weight)
+        self._keep(run.run_id, found.instance, _INSTANCE_BYTES + found.weight)
 
     def look(self, run: RunView, what: str, code: Callable[[Any], Any]) -> Any:
         """Calls code that only looks at a run's object, also of one that has ended; NOT_BEGUN when it has none.
@@ -95,7 +99,7 @@ class Instances:
             raise
         finally:
             if run.run_id not in self._cached:
-                self._evict(instance)
+                put_away(self._options.running, instance)
 
     def rebuild(self, run: RunView, lingers: bool = False) -> Replay:
         """Replays a run's history. ``lingers``: also when the run has ended. Raises WorkflowBug, BlobsUnavailable."""
@@ -111,11 +115,11 @@ class Instances:
     def forget(self, run_id: str) -> None:
         """The run has ended or is of no use any more."""
         instance = self._cached.pop(run_id, None)
-        self._unweigh(run_id)
         if instance is not None:
-            self._evict(instance)
+            self._drop(instance)
 
-    def _evict(self, instance: Instance) -> None:
+    def _drop(self, instance: Instance) -> None:
+        self._weight -= instance.weight
         put_away(self._options.running, instance)
 
     def close(self) -> None:
@@ -128,7 +132,9 @@ class Instances:
         if not isinstance(job, RunStarted):
             return None
         workflow = self._setup.registry.workflows[run.workflow]
-        return Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
+        instance = Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
+        self._grow(instance, _INSTANCE_BYTES)
+        return instance
 
     def _step(
         self, instance: Instance, run: RunView, jobs: Sequence[Event], at_ms: int, opened: bool = False
@@ -137,20 +143,17 @@ class Instances:
             plain = jobs if opened else open_events(self._options.payloads, run.run_id, jobs)
             commands = in_code(self._options.running, run.workflow_id, run.run_id, instance.activate, plain, at_ms)
         except (WorkflowBug, BlobsUnavailable):
-            self._unweigh(run.run_id)
-            self._evict(instance)
+            self._drop(instance)
             raise
         except Exception as error:  # a bug of the runtime's: it costs this run, not the partition
-            self._unweigh(run.run_id)
-            self._evict(instance)
+            self._drop(instance)
             raise bug(error) from error
         if instance.finished:
-            self._unweigh(run.run_id)
-        elif instance.sleeps_beyond(at_ms + self._asleep_ms(run)):
-            self._unweigh(run.run_id)
-            self._evict(instance)
+            self._weight -= instance.weight
+        elif instance.sleeps and instance.sleeps_beyond(at_ms + self._asleep_ms(run)):
+            self._drop(instance)
         else:
-            self._remember(run.run_id, instance, sum(map(weight, jobs)) + sum(map(weight, commands)))  # both are kept
+            self._remember(run.run_id, instance)  # ``grow`` follows, and makes room
         return commands
 
     def _asleep_ms(self, run: RunView) -> int:
@@ -158,19 +161,20 @@ class Instances:
         replayed when the run wakes. So many sleeps cost no more processor time than a share of what they last."""
         return self._options.asleep_ms * (1 + run.next_event_id // _EVENTS_A_REPLAY)
 
-    def _remember(self, run_id: str, instance: Instance, grown: int) -> None:
+    def _keep(self, run_id: str, instance: Instance, weight: int) -> None:
+        self.forget(run_id)
+        self._grow(instance, weight)
+        self._remember(run_id, instance)
+        self._make_room()
+
+    def _remember(self, run_id: str, instance: Instance) -> None:
         self._cached[run_id] = instance
-        self._weigh(run_id, grown)
+
+    def _grow(self, instance: Instance, weight: int) -> None:
+        instance.weight += weight
+        self._weight += weight
+
+    def _make_room(self) -> None:
         kept = 1 if self._options.cached_instances else 0  # the newest stays, however large it is
-        while len(self._cached) > kept and (len(self._cached) > self._bound or self._weight > self._bytes):
+        while (len(self._cached) > self._bound or self._weight > self._bytes) and len(self._cached) > kept:
             self.forget(next(iter(self._cached)))
-
-    def _weigh(self, run_id: str, grown: int) -> None:
-        before = self._weights.get(run_id)
-        if before is None:
-            before, grown = 0, grown + _INSTANCE_BYTES
-        self._weights[run_id] = before + grown
-        self._weight += grown
-
-    def _unweigh(self, run_id: str) -> None:
-        self._weight -= self._weights.pop(run_id, 0)

@@ -25,7 +25,7 @@ async def test_a_query_sees_every_signal_that_was_acknowledged_before(
     url: str, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kept:
-        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance, grown: self._evict(instance))
+        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance: self._drop(instance))
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         handle = await client.start(Basket.run, id="b")
         for count in range(1, 6):

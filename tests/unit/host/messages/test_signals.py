@@ -27,7 +27,7 @@ def url() -> str:
 @pytest.mark.parametrize("kept", [True, False])
 async def test_signals_reach_handlers_in_order(url: str, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kept:  # each activation replays all that came before
-        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance, grown: self._evict(instance))
+        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance: self._drop(instance))
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         handle = await client.start(Basket.run, id="b")
         await handle.signal(Basket.add, Item("a"))

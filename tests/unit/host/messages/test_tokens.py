@@ -56,7 +56,7 @@ async def first_id() -> str:
 @pytest.mark.parametrize("kept", [True, False])
 async def test_the_first_value_counts(url: str, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kept:
-        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance, grown: self._evict(instance))
+        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance: self._drop(instance))
     async with running(url, [waits], [hand_on]) as (_, client):
         handle = await client.start(waits, id="w/ü-1")
         token_id = await first_id()

@@ -25,7 +25,7 @@ def url() -> str:
 @pytest.mark.parametrize("kept", [True, False])
 async def test_an_update_changes_the_run_and_answers(url: str, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kept:
-        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance, grown: self._evict(instance))
+        monkeypatch.setattr(Instances, "_remember", lambda self, run_id, instance: self._drop(instance))
     async with running(url, WORKFLOWS, ACTIVITIES) as (_, client):
         handle = await client.start(Account.run, id="a")
         assert await handle.execute_update(Account.deposit, 5) == 5
