@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import struct
 from typing import NamedTuple
 
 # A run id is 32 hexadecimal digits, so no workflow id can make one kind of key look like the other.
 _HISTORY_KEY = re.compile(rb"(.*)/([0-9a-f]{32})/([0-9]{1,18})/([0-9]{1,18})", re.DOTALL)
+_words = struct.Struct("<I").iter_unpack
 _NUMBERED_KEY = re.compile(rb"(refusals|positions)/([0-9]{1,18})/([0-9]{1,18})")
 
 
@@ -21,10 +23,9 @@ def murmur2(data: bytes) -> int:
     length = len(data)
     digest = 0x9747B28C ^ length
     whole = length & ~3
-    for start in range(0, whole, 4):
-        word = int.from_bytes(data[start : start + 4], "little") * multiplier & mask
-        word = (word ^ (word >> 24)) * multiplier & mask
-        digest = (digest * multiplier & mask) ^ word
+    for (word,) in _words(data[:whole]):
+        word = word * multiplier & mask
+        digest = (digest * multiplier & mask) ^ ((word ^ (word >> 24)) * multiplier & mask)
     if length & 3:
         digest = (digest ^ int.from_bytes(data[whole:], "little")) * multiplier & mask
     digest = (digest ^ (digest >> 13)) * multiplier & mask

@@ -11,17 +11,24 @@ _TAIL_FIELDS = 3
 
 def default_tails(fields: list[dict[str, Any]], kind: type) -> dict[int, bytes]:
     """The bytes of the last fields when all of them, three at least, have their defaults, by the first one's index."""
-    defaults = cast("Any", kind).__struct_defaults__
+    defaults = default_values(kind)
     tails: dict[int, bytes] = {}
-    tail, first = b"", len(fields) - len(defaults)
-    for index in range(len(fields) - 1, first - 1, -1):
-        data = _default_bytes(fields[index]["type"], defaults[index - first])
+    tail = b""
+    for index in range(len(fields) - 1, len(fields) - len(defaults) - 1, -1):
+        data = _default_bytes(fields[index]["type"], defaults[fields[index]["name"]])
         if data is None:
             break
         tail = data + tail
         if len(fields) - index >= _TAIL_FIELDS:
             tails[index] = tail
     return tails
+
+
+def default_values(kind: type) -> dict[str, Any]:
+    """The defaults of a type's last fields, by name."""
+    struct = cast("Any", kind)
+    defaults: tuple[Any, ...] = struct.__struct_defaults__
+    return dict(zip(struct.__struct_fields__[-len(defaults) :], defaults, strict=True)) if defaults else {}
 
 
 def _default_bytes(schema: Any, default: Any) -> bytes | None:

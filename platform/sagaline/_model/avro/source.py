@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sagaline._model.avro.nodes import branches_of, default_tails, kind_of
+from sagaline._model.avro.nodes import branches_of, default_tails, default_values, kind_of
 from sagaline._model.avro.primitives import AvroError, varint
 from sagaline._model.limits import DEPTH
 
@@ -47,8 +47,17 @@ class Source:
         self.add(0, f"def encode_{name}(value, extend, before{depth}):")
         if is_recursive:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
+        names, known = [field["name"] for field in fields], _field_names(self.types[name])
+        tails = default_tails(fields, self.types[name]) if names == known else {}
         self.parts.append("before")
-        for field in fields:
+        for index, field in enumerate(fields):
+            if index in tails and index == min(tails):  # most values end with their defaults
+                self.flush(1)
+                defaults = default_values(self.types[name])
+                same = " and ".join(f"value.{known} == {defaults[known]!r}" for known in names[index:])
+                self.add(1, f"if {same}:")
+                self.add(2, f"extend(({tails[index]!r},))")
+                self.add(2, "return")
             _encode(self, 1, field["type"], f"value.{field['name']}")
         self.flush(1)
         if not is_recursive:  # few different ones are parts of others, and those often
@@ -60,8 +69,6 @@ class Source:
         self.add(0, f"def decode_{name}(data, at{depth}):")
         if is_recursive:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
-        names, known = [field["name"] for field in fields], _field_names(self.types[name])
-        tails = default_tails(fields, self.types[name]) if names == known else {}
         found: list[str] = []
         for index, field in enumerate(fields):
             if index in tails:  # what most values end with is read at once
