@@ -82,11 +82,14 @@ def _has_arrived(state: State, message: SignalRun | CancelRun) -> bool:
 
 
 def _is_being_forked(state: State, parent: RunView) -> bool:
-    """Whether it was reset, and its children are not those of the other run yet."""
-    if parent.status == CONTINUED or not parent.continued_to:
-        return False
-    fork = state.run_by_id(parent.workflow_id, parent.continued_to)
-    return fork is None or fork.copies or fork.is_pending
+    """Whether it was reset, and its children are not those of the other run yet, which may have been reset too."""
+    run = parent
+    while run.status != CONTINUED and run.continued_to:
+        fork = state.run_by_id(parent.workflow_id, run.continued_to)
+        if fork is None or fork.copies or fork.is_pending:
+            return True
+        run = fork
+    return False
 
 
 def addressed(state: State, report: ChildReport) -> ChildReport:
