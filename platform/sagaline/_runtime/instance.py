@@ -180,7 +180,7 @@ class Instance:
         run, commands = loop.run, loop.commands
         for job in jobs:
             JOBS[type(job)](loop, job)
-        profile = None if watching.profile is None else watching.profile_for(run.workflow.name)
+        profile = watching.profile_for(run.workflow.name)
         if profile is not None and sys.getprofile() is not None:
             profile = None  # somebody else's
         loop.is_guarded = FORBIDDEN_CALLS_RAISE in run.flags

@@ -64,8 +64,7 @@ class Replay:
         """Whether the run is parked within the activation whose records these are: the rest is yet to come."""
         parked = False
         for part in self._parts[1:]:
-            kinds = list(map(type, part.events))
-            parked = (parked and events.RunResumed not in kinds) or events.RunParked in kinds
+            parked = _rests(parked, list(map(type, part.events)), events.RunParked, events.RunResumed)
         return parked
 
     def finish(self, *, decides: bool) -> None:
@@ -140,8 +139,8 @@ class Replay:
 
     def _note_rests(self, record: History) -> None:
         kinds = list(map(type, record.events))
-        self._parked = (self._parked and events.RunResumed not in kinds) or events.RunParked in kinds
-        self._paused = (self._paused and events.RunUnpaused not in kinds) or events.RunPaused in kinds
+        self._parked = _rests(self._parked, kinds, events.RunParked, events.RunResumed)
+        self._paused = _rests(self._paused, kinds, events.RunPaused, events.RunUnpaused)
 
     def _match(
         self, recorded: Sequence[Event], markers: Sequence[events.PatchMarked], ids: Sequence[int], more: bool
@@ -206,6 +205,11 @@ def begin(setup: Setup, first: History) -> Replay:
     stands_for = "" if started.fork is None else started.fork.run_at(1)
     run = RunInfo(workflow, first.workflow_id, first.run_id, first.flags, stands_for=stands_for)
     return Replay(Instance(run, setup), started.fork)
+
+
+def _rests(rests: bool, kinds: Sequence[type[Event]], begins: type[Event], ends: type[Event]) -> bool:
+    """Whether a run rests behind events of these kinds, as it did or did not before them."""
+    return (rests and ends not in kinds) or begins in kinds
 
 
 def _identity(event: Event) -> tuple[object, ...]:

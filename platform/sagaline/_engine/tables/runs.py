@@ -102,11 +102,11 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     @property
     def is_unfinished(self) -> bool:
         """True until it has begun, and has all that it takes over from another run: both come before any input."""
-        if self.fork is None and not self.inherits and self.next_event_id != 1:
-            return False  # as it is of most
-        if self.fork is not None and self.closed_at is None and (self.redelivers or self.copies):
-            return True
-        return (bool(self.inherits) and self.closed_at is None) or self.is_pending
+        if self.closed_at is not None:
+            return False
+        return (
+            bool(self.inherits) or self.is_pending or (self.fork is not None and (self.redelivers > 0 or self.copies))
+        )
 
     def receive_again(self) -> None:
         """An event has come that may be one of those which this run has yet to receive."""
@@ -219,8 +219,7 @@ class Runs:
                 attention = CUT_OFF
             elif run.status == PARKED:
                 attention = PARKED
-        if attention != run.waits_for_owner:
-            self._set_attention(run, attention)
+        self._set_attention(run, attention)
 
     def put_past(self, run: RunRow) -> None:
         """An earlier run has changed."""

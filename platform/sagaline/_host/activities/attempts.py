@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -35,7 +34,6 @@ Key = tuple[Place, str, int]
 Outcome = bytes | Failure
 
 
-@dataclass(init=False, eq=False)
 class Attempt:
     """An attempt that waits, runs, or goes on after it was reported. Of those of a ``key`` the newest counts; ``place``
     is the partition that hears of it."""

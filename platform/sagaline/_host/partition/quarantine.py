@@ -38,7 +38,7 @@ class Quarantine:
 
     def _on_input(self, topic: str, offset: int, cause: str) -> Lost:
         if self._is_culprit(f"{topic}@{offset}"):
-            _keep(self._inputs, (topic, offset), f"The engine failed: {cause}")
+            _keep(self._inputs, (topic, offset), _failed(cause))
         return Lost(Kind.INPUT, f"{topic}@{offset} made the engine fail ({cause})")
 
     def run(self, workflow_id: str) -> Isolate:
@@ -47,7 +47,7 @@ class Quarantine:
 
     def _on_run(self, workflow_id: str, cause: str) -> Lost:
         if self._is_culprit(f"workflow {workflow_id}"):
-            _keep(self._to_park, workflow_id, f"The engine failed: {cause}")
+            _keep(self._to_park, workflow_id, _failed(cause))
         return Lost(Kind.RUN, f"a run of {_short(workflow_id)} made the engine fail ({cause})")
 
     def resumption(self, workflow_id: str, run_id: str) -> Isolate:
@@ -56,7 +56,7 @@ class Quarantine:
 
     def _on_resumption(self, workflow_id: str, run_id: str, cause: str) -> Lost:
         if self._is_culprit(f"run {run_id}"):
-            _keep(self._skipped, run_id, f"The engine failed: {cause}")
+            _keep(self._skipped, run_id, _failed(cause))
         return Lost(Kind.RUN, f"a run of {_short(workflow_id)} could not be taken up ({cause})")
 
     def _is_culprit(self, suspect: str) -> bool:
@@ -97,6 +97,10 @@ def _keep(notes: dict[_Key, _Note], key: _Key, note: _Note) -> None:
     notes[key] = note
     while len(notes) > _KEPT:
         del notes[next(iter(notes))]
+
+
+def _failed(cause: str) -> str:
+    return f"The engine failed: {cause}"
 
 
 def _short(workflow_id: str) -> str:

@@ -8,7 +8,7 @@ from sagaline._model.failure import BUG, Failure
 from sagaline._model.records import PARKED
 
 HURRIED = "GoesOnAtOnce"
-"""Type of the failure. A run that is parked with it is taken up in the next turn of the event loop."""
+"""Type of the failure. A run that is parked with it is taken up once that is durable, in a turn of the event loop."""
 RUNS_AT_ONCE = 50
 """Runs of a chain that begin and go on before an input of their id is recorded: each takes about a millisecond."""
 

@@ -49,12 +49,13 @@ class Source:
             self.add(1, f"if depth > {DEPTH}: refuse_depth()")
         names, known = [field["name"] for field in fields], _field_names(self.types[name])
         tails = default_tails(fields, self.types[name]) if names == known else {}
+        longest = min(tails, default=len(fields))
         self.parts.append("before")
         for index, field in enumerate(fields):
-            if index in tails and index == min(tails):  # most values end with their defaults
+            if index == longest:  # most values end with their defaults
                 self.flush(1)
                 defaults = default_values(self.types[name])
-                same = " and ".join(f"value.{known} == {defaults[known]!r}" for known in names[index:])
+                same = " and ".join(f"value.{last} == {defaults[last]!r}" for last in names[index:])
                 self.add(1, f"if {same}:")
                 self.add(2, f"extend(({tails[index]!r},))")
                 self.add(2, "return")
