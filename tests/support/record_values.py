@@ -19,7 +19,9 @@ TYPES: dict[str, Any] = {
         *records.RECORDS.values(),
         failure.Failure,
         failure.RetryPolicy,
+        events.AttemptLimits,
         events.Fork,
+        events.SagaStep,
         records.Refusal,
         attributes.SearchAttribute,
     )

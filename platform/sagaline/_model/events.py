@@ -9,6 +9,13 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.activities import ActivityAttemptFailed as ActivityAttemptFailed
+from sagaline._model.activities import ActivityCancelRequested as ActivityCancelRequested
+from sagaline._model.activities import ActivityCompleted as ActivityCompleted
+from sagaline._model.activities import ActivityFailed as ActivityFailed
+from sagaline._model.activities import ActivityScheduled as ActivityScheduled
+from sagaline._model.activities import AttemptLimits as AttemptLimits
+from sagaline._model.activities import SagaStep as SagaStep
 from sagaline._model.attributes import AttributesGiven as AttributesGiven
 from sagaline._model.attributes import MemoChanged as MemoChanged
 from sagaline._model.attributes import SearchAttributesChanged as SearchAttributesChanged
@@ -16,7 +23,7 @@ from sagaline._model.children import ChildBegan as ChildBegan
 from sagaline._model.children import ChildCancelRequested as ChildCancelRequested
 from sagaline._model.children import ChildEnded as ChildEnded
 from sagaline._model.children import ChildRequested as ChildRequested
-from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork as Fork
 from sagaline._model.forks import RunReset as RunReset
 from sagaline._model.lives import LedgerCarried as LedgerCarried
@@ -53,56 +60,6 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     delay_ms: int = 0
     deadline: int = 0
     fork: Fork | None = None
-    version: int = 1
-
-
-class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
-    """The code has called an activity: the intent is on record before any effect can happen."""
-
-    step: int
-    activity: str
-    input: bytes
-    timeout_ms: int
-    retry: RetryPolicy
-    compensation: str | None = None
-    compensates: int | None = None
-    outcome: str | None = None
-    compensates_run: str = ""
-    version: int = 1
-
-
-class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
-    """An attempt failed; the next may start at ``retry_at``."""
-
-    step: int
-    attempt: int
-    failure: Failure
-    retry_at: int
-    version: int = 1
-
-
-class ActivityCompleted(msgspec.Struct, frozen=True, gc=False):
-    """An activity has succeeded."""
-
-    step: int
-    attempt: int
-    result: bytes
-    version: int = 1
-
-
-class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
-    """An activity has failed for good."""
-
-    step: int
-    attempt: int
-    failure: Failure
-    version: int = 1
-
-
-class ActivityCancelRequested(msgspec.Struct, frozen=True, gc=False):
-    """The code no longer waits for an activity; its outcome will still be recorded."""
-
-    step: int
     version: int = 1
 
 

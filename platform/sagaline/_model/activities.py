@@ -1,0 +1,87 @@
+"""Events of the activities that a run asks for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sagaline._model.failure import Failure, RetryPolicy
+
+PARK = "park"
+"""``AttemptLimits.on_exhausted``: an activity that has failed for good waits for a person."""
+
+READ_ONLY = "read_only"
+IRREVERSIBLE = "irreversible"
+PIVOT = "pivot"
+RETRIABLE = "retriable"
+
+
+class AttemptLimits(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Time limits beside that of one attempt, in milliseconds (0: none), and what follows when it has failed for good:
+    "" (it fails) or PARK."""
+
+    start_timeout_ms: int = 0
+    total_timeout_ms: int = 0
+    heartbeat_timeout_ms: int = 0
+    on_exhausted: str = ""
+
+
+class SagaStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an activity is for a saga. ``scope``: which one undoes it, 0 for the run's own. ``kind``: "" for a step that
+    is compensated if it has a compensation, else READ_ONLY, IRREVERSIBLE, PIVOT or RETRIABLE."""
+
+    scope: int = 0
+    kind: str = ""
+    takes_result: bool = False
+
+
+class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
+    """The code has called an activity: the intent is on record before any effect can happen."""
+
+    step: int
+    activity: str
+    input: bytes
+    timeout_ms: int
+    retry: RetryPolicy
+    compensation: str | None = None
+    compensates: int | None = None
+    outcome: str | None = None
+    compensates_run: str = ""
+    queue: str = ""
+    limits: AttemptLimits | None = None
+    saga: SagaStep | None = None
+    version: int = 1
+
+
+class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
+    """An attempt failed; the next may start at ``retry_at``."""
+
+    step: int
+    attempt: int
+    failure: Failure
+    retry_at: int
+    version: int = 1
+
+
+class ActivityCompleted(msgspec.Struct, frozen=True, gc=False):
+    """An activity has succeeded."""
+
+    step: int
+    attempt: int
+    result: bytes
+    version: int = 1
+
+
+class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
+    """An activity has failed for good."""
+
+    step: int
+    attempt: int
+    failure: Failure
+    version: int = 1
+
+
+class ActivityCancelRequested(msgspec.Struct, frozen=True, gc=False):
+    """The code no longer waits for an activity; its outcome will still be recorded."""
+
+    step: int
+    version: int = 1
