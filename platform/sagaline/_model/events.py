@@ -41,6 +41,9 @@ from sagaline._model.messages import UpdateCompleted as UpdateCompleted
 from sagaline._model.pauses import RunPaused as RunPaused
 from sagaline._model.pauses import RunUnpaused as RunUnpaused
 from sagaline._model.recorded import SideEffectRecorded as SideEffectRecorded
+from sagaline._model.timers import TimerCancelled as TimerCancelled
+from sagaline._model.timers import TimerFired as TimerFired
+from sagaline._model.timers import TimerStarted as TimerStarted
 
 
 class RunStarted(msgspec.Struct, frozen=True, gc=False):
@@ -60,28 +63,6 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     delay_ms: int = 0
     deadline: int = 0
     fork: Fork | None = None
-    version: int = 1
-
-
-class TimerStarted(msgspec.Struct, frozen=True, gc=False):
-    """The code waits until ``due_at``."""
-
-    step: int
-    due_at: int
-    version: int = 1
-
-
-class TimerFired(msgspec.Struct, frozen=True, gc=False):
-    """The time has come."""
-
-    step: int
-    version: int = 1
-
-
-class TimerCancelled(msgspec.Struct, frozen=True, gc=False):
-    """The code no longer waits for that time."""
-
-    step: int
     version: int = 1
 
 

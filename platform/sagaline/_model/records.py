@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.attempts import ActivityResult as ActivityResult
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
@@ -139,19 +140,6 @@ class UpdateRun(msgspec.Struct, frozen=True, gc=False):
     run_id: str = ""
     reply_when: str = "completed"
     waits_ms: int = 0
-
-
-class ActivityResult(msgspec.Struct, frozen=True, gc=False):
-    """What an attempt of an activity came to."""
-
-    workflow_id: str
-    run_id: str
-    step: int
-    attempt: int
-    result: bytes | None = None
-    failure: Failure | None = None
-    next_delay_ms: int = -1
-    """How long the next attempt waits; negative: as the retry policy says."""
 
 
 class ChildReport(msgspec.Struct, frozen=True, gc=False):
