@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
+from sagaline._model.system import SYSTEM, is_system, why_reserved
 from sagaline._runtime import checks, children
 from sagaline._runtime.attributes import SearchValue, memo_bytes, search_of
 from sagaline._runtime.calls import Calls
@@ -74,13 +75,19 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
         before, place = self._definition.child, caller()
         changed = replace(
             before,
-            id=before.id if id is None else checks.child_id(id, place),
+            id=before.id if id is None else self._own_id(id, place),
             parent_close=checks.one_of(parent_close or before.parent_close, PARENT_CLOSE, "parent_close", place),
             id_reuse=checks.one_of(id_reuse or before.id_reuse, ID_REUSE, "id_reuse", place),
             memo=memo_bytes(memo, before.memo),
             search_attributes=search_of(search_attributes, before.search_attributes),
         )
         return type(self)(replace(self._definition, child=changed))
+
+    def _own_id(self, id: object, place: str) -> str:
+        child_id = checks.child_id(id, place)
+        if (reserved := why_reserved(self.name, child_id)) is not None:
+            raise ConfigurationError(f"{reserved} ({place})")
+        return child_id
 
     def continue_as_new(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
         """As ``workflow.continue_as_new``, with the arguments' types checked: inside of this workflow alone."""
@@ -131,6 +138,8 @@ class Options:
     retention: Duration | None = None
     signals: Sequence[Signal[Any]] = ()
     failure_exception_types: Sequence[type[Exception]] = ()
+    is_system: bool = False
+    """It is a workflow of the platform (``_system``)."""
 
     @property
     def decorator(self) -> str:
@@ -159,7 +168,7 @@ def _define_class(cls: type, options: Options) -> type:
             f"{'have' if runs else 'has'}."
         )
     ((attribute, run),) = runs.items()
-    shown = checks.name_for(cls, options.name, place)
+    shown = _name(cls, options, place)
     definition = definition_of_class(
         cls, shown, run.definition, _definition(run.definition.fn, shown, options), _channels(options)
     )
@@ -167,6 +176,16 @@ def _define_class(cls: type, options: Options) -> type:
     setattr(cls, attribute, workflow_of_class)
     setattr(cls, RUN_OF_CLASS, workflow_of_class)
     return cls
+
+
+def _name(subject: Callable[..., Any], options: Options, place: str) -> str:
+    name = checks.name_for(subject, options.name, place)
+    if is_system(name) and not options.is_system:
+        raise ConfigurationError(
+            f"Expected the name of a workflow not to begin with {SYSTEM!r}, which is for the platform's own, but got "
+            f"{name!r} ({place}): choose another."
+        )
+    return name
 
 
 def _channels(options: Options) -> list[HandlerDefinition]:
@@ -196,7 +215,7 @@ def _define_function(fn: Callable[..., Any], options: Options) -> Workflow[Any, 
             f"Expected a workflow to be a function but {fn.__qualname__} ({place}) is a method: nothing keeps its "
             f"object while the run sleeps. Take what it needs as arguments, or put @staticmethod above."
         )
-    shown = checks.name_for(fn, options.name, place)
+    shown = _name(fn, options, place)
     if not inspect.iscoroutinefunction(fn):
         raise ConfigurationError(f"Expected {shown} to be an async function (async def) but it is not ({place}).")
     handlers = handlers_of(_channels(options), shown)

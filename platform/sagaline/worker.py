@@ -35,6 +35,7 @@ from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import milliseconds, seconds
 from sagaline._runtime.registration import registry_of
 from sagaline._store import open_stores
+from sagaline._system.registry import SYSTEM_WORKFLOWS
 from sagaline.activity import Activity
 from sagaline.checker import warn_in_background
 from sagaline.errors import ConfigurationError, LogUnavailable, SagalineError
@@ -71,7 +72,7 @@ class Worker:
         _require(options, WorkerOptions, "options", "a WorkerOptions")
         _require(payloads, Payloads, "payloads", "a sagaline.payloads.Payloads")
         self._url, self._options, self._payloads = url, options, Sealer(payloads)
-        self._registry = registry_of(workflows, activities)
+        self._registry = registry_of(workflows, activities, SYSTEM_WORKFLOWS)
         self._state_dir = _folder(state_dir)
         self._id = _member_id(id)
         self._host: Host | None = None
@@ -196,8 +197,8 @@ class Worker:
 
 
 def _files(registry: Registry) -> list[Path]:
-    """The files of the registered workflows."""
-    functions: list[Any] = [workflow.fn for workflow in registry.workflows.values()]
+    """The files of the user's workflows."""
+    functions: list[Any] = [workflow.fn for workflow in registry.users.values()]
     modules = [sys.modules.get(function.__module__) for function in functions]
     codes = [getattr(inspect.unwrap(function), "__code__", None) for function in functions]
     names = [getattr(module, "__file__", None) for module in modules] + [getattr(c, "co_filename", None) for c in codes]

@@ -209,8 +209,16 @@ class Registry:
 
     warnings: tuple[str, ...] = ()
 
-    def __init__(self, workflows: Iterable[WorkflowDefinition], activities: Iterable[ActivityDefinition]) -> None:
-        self.workflows = by_name(workflows, "workflow")
+    def __init__(
+        self,
+        workflows: Iterable[WorkflowDefinition],
+        activities: Iterable[ActivityDefinition],
+        system: Iterable[WorkflowDefinition] = (),
+    ) -> None:
+        self.users = by_name(workflows, "workflow")
+        """The workflows that the worker was given."""
+        self.workflows = {**by_name(system, "workflow"), **self.users}
+        """Those, and the platform's own."""
         listed = list(activities)
         listed += [undo for activity in listed if (undo := activity.compensation) is not None]
         self.activities = by_name(listed, "activity")

@@ -20,8 +20,8 @@ from sagaline.errors import ConfigurationError
 _WORDS = {WorkflowDefinition: "workflow", ActivityDefinition: "activity"}
 
 
-def registry_of(workflows: object, activities: object) -> Registry:
-    """The registry of a worker, with its ``warnings``.
+def registry_of(workflows: object, activities: object, system: Iterable[object] = ()) -> Registry:
+    """The registry of a worker, with its ``warnings``. ``system`` are the workflows of the platform.
 
     Raises ConfigurationError for what is no workflow or activity, for two of one name, for types that cannot be
     resolved, and when what undoes a registered activity would not be found.
@@ -35,6 +35,7 @@ def registry_of(workflows: object, activities: object) -> Registry:
             _definition(activity, ActivityDefinition, "activities")
             for activity in _listed(activities, "activities", "activity")
         ],
+        [_definition(workflow, WorkflowDefinition, "system") for workflow in system],
     )
     for workflow in registry.workflows.values():
         workflow.signature.require()
@@ -84,7 +85,7 @@ def _advice(value: object, kind: type) -> str:
 def _missing(registry: Registry) -> tuple[str, ...]:
     """What workflows can be seen to use and the registry has not, in words; each activity once."""
     missing: dict[str, str] = {}
-    for workflow in registry.workflows.values():
+    for workflow in registry.users.values():
         for activity, place in _activities_used(workflow):
             undo = activity.compensation
             if activity.name not in registry.activities:

@@ -193,7 +193,7 @@ def begin(setup: Setup, first: History) -> Replay:
     registry = setup.registry
     workflow = registry.workflows.get(started.workflow)
     if workflow is None:
-        known = ", ".join(sorted(registry.workflows)) or "none"
+        known = ", ".join(sorted(registry.users)) or "none"
         message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
         raise stopped("UnknownWorkflow", message, UNKNOWN_WORKFLOW)
     if not KNOWN.issuperset(first.flags):

@@ -63,7 +63,7 @@ async def _ask_owners(url: str, facts: Facts) -> Facts:
     """Where there are workers, they know which runs are parked."""
     try:
         async with await Client.connect(url) as client:
-            return replace(facts, parked=await client.runs("parked", timeout=_ANSWER_S))
+            return replace(facts, parked=await client.runs("parked", system=True, timeout=_ANSWER_S))
     except RequestTimeout as error:
         return replace(facts, silence=f"not every partition's owner answers: {error}")
 

@@ -28,6 +28,9 @@ def list_runs(
     ] = None,
     workflow: Annotated[str | None, typer.Option(help="Name of a workflow: its runs alone.")] = None,
     search: Annotated[list[str] | None, typer.Option("--search", help=SEARCH_HELP)] = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Those of the platform itself too, such as schedules.")
+    ] = False,
     timeout: Annotated[str, options.TIMEOUT] = "30s",
     log: Annotated[str, options.LOG] = "",
     as_json: Annotated[bool, options.JSON] = False,
@@ -40,7 +43,7 @@ def list_runs(
     """
     set_up_logging(verbose=False)
     wanted = named_values(search, "--search")
-    runs = asyncio.run(read_runs(log, status, timeout, workflow, wanted))
+    runs = asyncio.run(read_runs(log, status, timeout, workflow, wanted, system))
     if as_json:
         print_json(plain(runs))
     else:
@@ -49,11 +52,16 @@ def list_runs(
 
 
 async def read_runs(
-    log: str, status: str | None, timeout: str, workflow: str | None = None, search: dict[str, Any] | None = None
+    log: str,
+    status: str | None,
+    timeout: str,
+    workflow: str | None = None,
+    search: dict[str, Any] | None = None,
+    system: bool = False,
 ) -> list[RunSummary]:
     """The runs of every partition."""
     async with connected(Link(log)) as client, waiting("the owners of all partitions"):
-        return await client.runs(status, workflow=workflow, search_attributes=search, timeout=timeout)
+        return await client.runs(status, workflow=workflow, search_attributes=search, system=system, timeout=timeout)
 
 
 def print_runs(runs: Sequence[RunSummary], none: str) -> None:

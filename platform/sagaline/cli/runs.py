@@ -31,7 +31,7 @@ def parked(
     Example: `sagaline runs parked --log kafka://broker:9092/orders`
     """
     set_up_logging(verbose=False)
-    runs = asyncio.run(read_runs(log, Status.PARKED, timeout))
+    runs = asyncio.run(read_runs(log, Status.PARKED, timeout, system=True))
     if as_json:
         print_json(plain(runs))
         return
@@ -60,7 +60,7 @@ def retry(
 
     async def run() -> dict[str, str | None]:
         async with connected(Link(log)) as client:
-            chosen = ids or [run.workflow_id for run in await client.runs(Status.PARKED, timeout=timeout)]
+            chosen = ids or [run.workflow_id for run in await client.runs(Status.PARKED, system=True, timeout=timeout)]
             return await _each(chosen, lambda workflow_id: client.handle(workflow_id).retry(timeout))
 
     _report(asyncio.run(run()), "goes on", as_json)
@@ -91,7 +91,7 @@ def release(
 
 
 async def _check_parked(client: Client, ids: list[str], timeout: str) -> None:
-    parked_ids = {run.workflow_id for run in await client.runs(Status.PARKED, timeout=timeout)}
+    parked_ids = {run.workflow_id for run in await client.runs(Status.PARKED, system=True, timeout=timeout)}
     if strange := sorted(set(ids) - parked_ids):
         raise InvalidInput(f"Expected parked runs but {', '.join(strange)} are not: see sagaline runs parked.")
 

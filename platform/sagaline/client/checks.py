@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pydantic_core
 
 from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES, cut
+from sagaline._model.system import SYSTEM, is_system
 from sagaline._runtime import durations
 from sagaline._runtime.definitions import RUN_OF_CLASS, WorkflowDefinition
 from sagaline._runtime.durations import Duration
@@ -39,6 +40,16 @@ def text_id(value: Any, what: str = "id") -> str:
         got = "an empty one" if not length else f"one of {length} bytes"
         raise InvalidInput(f"Expected {what} to have 1 to {NAME_BYTES} bytes but got {got}.")
     return value
+
+
+def not_reserved(workflow: str, workflow_id: Any) -> None:
+    """Raises ConfigurationError for the names of the platform's own workflows."""
+    for what, name in (("a workflow", workflow), ("an id", workflow_id)):
+        if isinstance(name, str) and is_system(name):
+            raise ConfigurationError(
+                f"Expected {what} that does not begin with {SYSTEM!r}, which is for the platform's own, but got "
+                f"{_shown(name)}: choose another."
+            )
 
 
 def reason(value: Any) -> str:

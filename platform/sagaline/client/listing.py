@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sagaline._model.system import is_system
 from sagaline._runtime.attributes import SearchValue, search_of
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
@@ -25,10 +26,12 @@ class Listing:
         *,
         workflow: str | None = None,
         search_attributes: Mapping[str, SearchValue] | None = None,
+        system: bool = False,
         timeout: Duration | None = DEFAULT_TIMEOUT,
     ) -> list[RunSummary]:
         """The runs of the namespace that have the status, are of the workflow and have these search attributes (a str
-        is found in a list too), by default all; the oldest first.
+        is found in a list too), by default all; the oldest first. Those of the platform's own workflows, such as
+        schedules, are left out unless ``system`` is True or ``workflow`` names one.
 
         Every owner is asked, and looks at all its runs; where none answers the log itself is read. Raises
         ConfigurationError for a status that is none, InvalidInput, RequestTimeout.
@@ -37,7 +40,8 @@ class Listing:
         name = None if workflow is None else checks.workflow_name(workflow)
         attributes = search_of(search_attributes)
         self._link.requests.check_open()
-        return await list_runs(self._link.reads, wanted, name, attributes, checks.seconds(timeout))
+        runs = await list_runs(self._link.reads, wanted, name, attributes, checks.seconds(timeout))
+        return runs if system or name is not None else [run for run in runs if not is_system(run.workflow)]
 
     async def patches(
         self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT

@@ -30,8 +30,24 @@ def start_request(
     times: TimeOptions,
     signal: SignalCall | None = None,
 ) -> StartRun:
-    """The request for a run, checked; it is answered when the run is ``accepted`` or ``closed``. Raises InvalidInput,
-    ConfigurationError."""
+    """The request for a run of the user's, checked; it is answered when the run is ``accepted`` or ``closed``. Raises
+    InvalidInput, ConfigurationError."""
+    checks.not_reserved(workflow, id)
+    return checked_start(link, reply_when, workflow, payload, id, id_conflict, id_reuse, times, signal)
+
+
+def checked_start(
+    link: Link,
+    reply_when: str,
+    workflow: str,
+    payload: bytes,
+    id: str,
+    id_conflict: str,
+    id_reuse: str,
+    times: TimeOptions,
+    signal: SignalCall | None = None,
+) -> StartRun:
+    """The same of any run, also of a workflow of the platform."""
     link.requests.check_open()
     reply_to, reply_partition = link.requests.address
     name, arguments = ("", b"") if signal is None else called(signal)

@@ -28,6 +28,7 @@ from sagaline._log.urls import parse_url
 from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.registration import registry_of
+from sagaline._system.registry import SYSTEM_WORKFLOWS
 from sagaline.activity import Activity
 from sagaline.client import Client, RunHandle, checks
 from sagaline.client.requests import Asking
@@ -80,7 +81,7 @@ class Environment:
         payloads: Payloads = NO_CODECS,
     ) -> None:
         self._options, self._payloads = options, payloads
-        self._registry = registry_of(workflows, activities)
+        self._registry = registry_of(workflows, activities, SYSTEM_WORKFLOWS)
         self._seeds = seeds_in(options.hash_seeds)
         self._clock = Clock(options.start)
         self._worker = HostedWorker(self._clock, payloads, options.replay_always)
@@ -117,14 +118,14 @@ class Environment:
         opened = self._opened
         async with opened.close:
             if error is None and self._seeds:
-                await replay_under(self._seeds, opened.client, self._registry.workflows.values())
+                await replay_under(self._seeds, opened.client, self._registry.users.values())
             self._open = None
 
     async def deploy(
         self, *, workflows: Iterable[Workflow[Any, Any] | type[Any]], activities: Iterable[Activity[Any, Any]] = ()
     ) -> None:
         """Stops the worker and starts one of other code, on the same log, with an empty disk. Stand-ins stay."""
-        registry = registry_of(workflows, activities)
+        registry = registry_of(workflows, activities, SYSTEM_WORKFLOWS)
         await self._worker.stop()
         self._registry = registry
         self._parts.use(registry)

@@ -29,7 +29,7 @@ def watch(registry: Registry) -> None:
     users.know(registry)
     if _tool is None and not _install():
         return
-    for definition in registry.workflows.values():
+    for definition in registry.users.values():
         _follow(definition.fn)
 
 

@@ -14,7 +14,7 @@ _homes: set[str] = set()
 
 def know(registry: Registry) -> None:
     """The packages of these workflows are the user's, wherever they are installed."""
-    _homes.update(definition.fn.__module__.partition(".")[0] for definition in registry.workflows.values())
+    _homes.update(definition.fn.__module__.partition(".")[0] for definition in registry.users.values())
     _is_users.cache_clear()
 
 

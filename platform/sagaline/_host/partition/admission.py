@@ -14,6 +14,7 @@ from sagaline._model.codec import decode
 from sagaline._model.events import Fork, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import ChildReport, History, StartRun
+from sagaline._model.system import why_reserved
 from sagaline._payloads import Sealer, input_of, is_sealed, result_of, step_result
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import InvalidInput, PayloadUnavailable
@@ -70,9 +71,11 @@ class Admission:
         """The reason to refuse a start, or None. Raises BlobsUnavailable, NotResident."""
         workflow = self._registry.workflows.get(request.workflow)
         if workflow is None:
-            names = ", ".join(sorted(self._registry.workflows)) or "none"
+            names = ", ".join(sorted(self._registry.users)) or "none"
             message = f"Expected a workflow that the worker knows ({names}) but got {request.workflow!r}."
             return Failure("UnknownWorkflow", limits.cut(message), retryable=False)
+        if (reserved := why_reserved(request.workflow, request.workflow_id)) is not None:
+            return Failure("ReservedName", limits.cut(reserved), retryable=False)
         if len(request.input) > limits.PAYLOAD_BYTES:
             message = f"Expected an input of at most {limits.PAYLOAD_BYTES} bytes but it has {len(request.input)}."
             return Failure("PayloadTooLarge", message, retryable=False)

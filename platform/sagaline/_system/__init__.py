@@ -1,0 +1,1 @@
+"""Durable entities of the platform: ordinary workflows, written with the public API, that every worker has."""
