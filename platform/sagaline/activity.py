@@ -74,11 +74,13 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
             return self
         return Activity(self._definition.bound(instance))
 
-    def options(self, *, timeout: Duration | None = None, retry: Retry | None = None) -> Activity[P, R]:
+    def options(
+        self, *, timeout: Duration | None = None, retry: Retry | None = None, queue: str | None = None
+    ) -> Activity[P, R]:
         """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``.
 
-        ``timeout`` bounds one attempt. What undoes it stays the same, also when that is declared later. Raises
-        ConfigurationError.
+        ``timeout`` bounds one attempt. ``queue`` is the task queue whose workers run it. What undoes it stays the same,
+        also when that is declared later. Raises ConfigurationError.
         """
         place = caller()
         changes: dict[str, Any] = {}
@@ -86,6 +88,8 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
             changes["timeout_ms"] = placed_milliseconds(timeout, "timeout", place)
         if retry is not None:
             changes["retry"] = policy_of(retry, _WITHOUT_END, place)
+        if queue is not None:
+            changes["queue"] = checks.queue_name(queue, place)
         return Activity(self._definition.with_options(**changes))
 
     @overload
@@ -94,7 +98,13 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
     def compensation(self, fn: Callable[Q, S], /) -> Activity[Q, S]: ...
     @overload
     def compensation(
-        self, /, *, name: str | None = None, timeout: Duration = "60s", retry: Retry | None = None
+        self,
+        /,
+        *,
+        name: str | None = None,
+        timeout: Duration = "60s",
+        retry: Retry | None = None,
+        queue: str | None = None,
     ) -> _Decorator: ...
     def compensation(
         self,
@@ -104,16 +114,18 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         name: str | None = None,
         timeout: Duration = "60s",
         retry: Retry | None = None,
+        queue: str | None = None,
     ) -> Any:
         """Declares the activity that undoes this one when a saga rolls back.
 
         It takes the arguments of the step and, if it has one parameter more, the step's result, or None when
         the step's outcome is unknown (``activity.info().compensates.outcome``). It is retried without end
-        unless ``retry`` says otherwise. Raises ConfigurationError when its parameters do not fit.
+        unless ``retry`` says otherwise. ``queue`` is the task queue whose workers run it; without one it runs where
+        the saga does, also when the step runs elsewhere. Raises ConfigurationError when its parameters do not fit.
         """
 
         place = caller()
-        options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _WITHOUT_END, place))
+        options = _options(timeout, policy_of(retry, _WITHOUT_END, place), queue, place)
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
             definition = _define(undo, f"@{self.name}.compensation", name, options, _Errors())
@@ -121,6 +133,11 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
             return Activity(definition)
 
         return declare if fn is None else declare(fn)
+
+
+def _options(timeout: Duration, retry: RetryPolicy, queue: str | None, place: str) -> ActivityOptions:
+    timeout_ms = placed_milliseconds(timeout, "timeout", place)
+    return ActivityOptions(timeout_ms, retry, "" if queue is None else checks.queue_name(queue, place))
 
 
 class _Errors(NamedTuple):
@@ -182,6 +199,7 @@ class _ActivityNamespace:
         name: str | None = None,
         timeout: Duration = "60s",
         retry: Retry | None = None,
+        queue: str | None = None,
         refusals: Sequence[type[Exception]] = (),
         retry_if: Callable[[Exception], bool] | None = None,
     ) -> _Decorator: ...
@@ -193,19 +211,21 @@ class _ActivityNamespace:
         name: str | None = None,
         timeout: Duration = "60s",
         retry: Retry | None = None,
+        queue: str | None = None,
         refusals: Sequence[type[Exception]] = (),
         retry_if: Callable[[Exception], bool] | None = None,
     ) -> Any:
         """Makes a function an activity.
 
-        ``timeout`` bounds one attempt. ``refusals`` are errors by which the step says no and provably leaves no
-        effect: they are not retried, and a saga has nothing to compensate for that step. ``retry_if`` is asked
-        about every other error that its retry policy would retry: False ends the attempts. It runs in the worker
+        ``timeout`` bounds one attempt. ``queue`` is the task queue whose workers run it (``Worker(queue="gpu")``);
+        without one it runs where its workflow does. ``refusals`` are errors by which the step says no and provably
+        leaves no effect: they are not retried, and a saga has nothing to compensate for that step. ``retry_if`` is
+        asked about every other error that its retry policy would retry: False ends the attempts. It runs in the worker
         that has run the attempt, and a predicate that raises counts as True. An async function runs on the worker's
         event loop, an ordinary one in a thread. Raises ConfigurationError.
         """
         place = caller()
-        options = ActivityOptions(placed_milliseconds(timeout, "timeout", place), policy_of(retry, _DEFAULT, place))
+        options = _options(timeout, policy_of(retry, _DEFAULT, place), queue, place)
         errors = _Errors(
             checks.exception_classes(refusals, "refusals", place), checks.predicate(retry_if, "retry_if", place)
         )

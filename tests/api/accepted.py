@@ -42,7 +42,7 @@ async def reserve(order: Order) -> str:
     return order.id
 
 
-@activity(timeout="10s", retry=Retry(attempts=3))
+@activity(timeout="10s", retry=Retry(attempts=3), queue="gpu")
 def charge(order: Order, *, cents: int) -> int:
     return cents
 
@@ -51,7 +51,7 @@ def charge(order: Order, *, cents: int) -> int:
 async def release(order: Order, reservation: str | None) -> None: ...
 
 
-@charge.compensation(timeout="5s")
+@charge.compensation(timeout="5s", queue="books")
 def refund(order: Order, cents: int) -> None: ...
 
 
@@ -104,7 +104,7 @@ async def pay_by_method(order: Order) -> int:
 @saga
 async def fulfil(order: Order, gift: bool = False) -> int:
     assert_type(await reserve(order), str)
-    assert_type(await charge.options(timeout="1m")(order, cents=5), int)
+    assert_type(await charge.options(timeout="1m", queue="gpu-2")(order, cents=5), int)
     both = await asyncio.gather(reserve(order), charge(order, cents=1))
     both_typed: tuple[str, int] = both
     async with asyncio.TaskGroup() as tasks:

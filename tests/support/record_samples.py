@@ -83,6 +83,7 @@ def samples() -> dict[str, records.Record]:
         events.MemoChanged(b"{}"),
         events.SearchAttributesChanged(ATTRIBUTES),
         *of_resets(),
+        events.ActivityDispatched(3, 2),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
@@ -101,6 +102,7 @@ def samples() -> dict[str, records.Record]:
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, FAILURE),
         "child_report": records.ChildReport("order-1", "run", 7, "ship-1", "run-3", "completed", b"1"),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
+        "cancel_task": records.CancelTask("order-1", "run", 1, 2, "why", 1_764_000_000_123),
         "reply": records.Reply("request", "order-1", "run", "closed", "failed", None, FAILURE, (b"a", b""), True),
         "claim": records.Claim("worker", "claim", 1_764_000_000_123),
         "refusals": records.Refusals(1, 2, 3, 4, 5, (records.Refusal("request", "order-1", FAILURE),)),

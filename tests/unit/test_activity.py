@@ -188,6 +188,12 @@ async def is_async(error: Exception) -> bool:
 
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "a name of 1 to 255 bytes"),
+    ({"queue": ""}, "Expected queue to be 1 to 100 letters"),
+    ({"queue": "a.b"}, "Expected queue to be 1 to 100 letters"),
+    ({"queue": "-a"}, "Expected queue to be 1 to 100 letters"),
+    ({"queue": "ä"}, "Expected queue to be 1 to 100 letters"),
+    ({"queue": "q" * 101}, "Expected queue to be 1 to 100 letters"),
+    ({"queue": 7}, "Expected queue to be 1 to 100 letters"),
     ({"name": " "}, "a name of 1 to 255 bytes"),
     ({"name": "x" * 256}, "a name of 1 to 255 bytes"),
     ({"name": "\ud800"}, "a name of 1 to 255 bytes"),
@@ -230,7 +236,9 @@ def test_a_workflow_is_no_method(decorator: Any) -> None:
         decorator(_def("class X:\n async def undo(self): ...\nundo = X.undo"))
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": "x"}, {"timeout": True}, {"retry": "3"}])
+@pytest.mark.parametrize(
+    "options", [{"queue": "a b"}, {"timeout": 0}, {"timeout": "x"}, {"timeout": True}, {"retry": "3"}]
+)
 def test_options_for_one_call_are_checked_too(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=HERE):
         reserve.options(**options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._engine import task_queues
 from sagaline._engine.state import State
 from sagaline._engine.tables.children import ChildRow, OpenChild
 from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
@@ -53,7 +54,7 @@ def is_settled(state: State, row: OutboxRow) -> bool:
     as begun or ended, or that would be stopped at once, for its parent has ended. A request that is sent for as long as
     nobody can record that it has left would outlive the child, and begin it a second time."""
     if row.topic != _COMMANDS:
-        return False
+        return task_queues.is_settled(state, row)
     request = decode(row.value)
     if isinstance(request, SignalRun | CancelRun) and request.sender_run_id:
         return _has_arrived(state, request)
@@ -130,13 +131,14 @@ def cancel_child(state: State, run: RunView, step: int, row: ChildRow, reason: s
     _send(state, row.child_id, CancelRun(request_id, row.child_id, reason, "", 0, row.run_id))
 
 
-def leave_others(state: State, run: RunView) -> None:
+def leave_others(state: State, run: RunRow) -> None:
     """The run ends: its children that have not ended are stopped or not, as the code has said, and what it has asked
     to be sent leaves."""
     for message in state.outgoing.of(run.run_id):
         if not message.row.sent:
             _send_encoded(state, message.row.target_id, message.row.value)
     leave_children(state, run, 0)
+    task_queues.leave(state, run)
 
 
 def leave_children(state: State, run: RunView, beyond: int) -> None:

@@ -6,10 +6,12 @@ was at that event, in one step, and what it waits for begins (docs/decisions/004
 
 from __future__ import annotations
 
+from sagaline._engine import task_queues
 from sagaline._engine.beginnings import decoded
 from sagaline._engine.emit import Emitter
 from sagaline._engine.held import hold
 from sagaline._engine.state import State
+from sagaline._engine.tables.activities import StartActivity
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.forks import Fork
 from sagaline._model.records import History
@@ -41,4 +43,7 @@ def _take_effect(state: State, run: RunRow, fork: Fork) -> None:
     state.forget_effects()
     run.last_at, run.redelivers = max(run.last_at, fork.at), fork.delivered
     for step in () if run.held else list(state.open_steps(run)):
-        state.changes.call_for(step)
+        if isinstance(step, StartActivity) and step.row.scheduled.queue:
+            task_queues.copied(state, run, step.row)
+        else:
+            state.changes.call_for(step)

@@ -85,3 +85,11 @@ class ActivityCancelRequested(msgspec.Struct, frozen=True, gc=False):
 
     step: int
     version: int = 1
+
+
+class ActivityDispatched(msgspec.Struct, frozen=True, gc=False):
+    """The next attempt of an activity of a queue is due: its task leaves. (The first leaves with ActivityScheduled.)"""
+
+    step: int
+    attempt: int
+    version: int = 1

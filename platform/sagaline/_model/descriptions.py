@@ -36,6 +36,12 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
     failure_type: str = ""
     failure_message: str = ""
     """What the attempt before came to, in short."""
+    queue: str = ""
+    """The task queue whose workers run it."""
+    queued_at_ms: int = 0
+    """When the attempt was sent there."""
+    started_at_ms: int = 0
+    """When a worker said that it has begun it; 0: none has, or it is still on its way."""
 
 
 class RunDescription(msgspec.Struct, frozen=True):

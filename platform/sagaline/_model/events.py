@@ -12,6 +12,7 @@ import msgspec
 from sagaline._model.activities import ActivityAttemptFailed as ActivityAttemptFailed
 from sagaline._model.activities import ActivityCancelRequested as ActivityCancelRequested
 from sagaline._model.activities import ActivityCompleted as ActivityCompleted
+from sagaline._model.activities import ActivityDispatched as ActivityDispatched
 from sagaline._model.activities import ActivityFailed as ActivityFailed
 from sagaline._model.activities import ActivityScheduled as ActivityScheduled
 from sagaline._model.activities import AttemptLimits as AttemptLimits
@@ -146,6 +147,7 @@ Input = (
     | RunUnpaused
     | AttributesGiven
     | RunReset
+    | ActivityDispatched
 )
 Command = (
     ActivityScheduled
@@ -210,6 +212,7 @@ EVENTS: tuple[type[Event], ...] = (
     MemoChanged,
     SearchAttributesChanged,
     RunReset,
+    ActivityDispatched,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

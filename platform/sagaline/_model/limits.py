@@ -24,6 +24,8 @@ STACK_BYTES = 4_000
 """A stack trace; its end is kept."""
 NAME_BYTES = 255
 """Names of workflows and activities, types of errors, ids of workflows and requests."""
+QUEUE_CHARS = 100
+"""The name of a task queue."""
 CAUSES = 5
 """Failures in a chain of causes."""
 DEPTH = 64

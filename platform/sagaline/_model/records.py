@@ -11,6 +11,8 @@ from sagaline._model.failure import Failure
 from sagaline._model.forks import ResetRun as ResetRun
 from sagaline._model.pauses import PauseRun as PauseRun
 from sagaline._model.pauses import UnpauseRun as UnpauseRun
+from sagaline._model.tasks import CancelTask as CancelTask
+from sagaline._model.tasks import Task as Task
 
 # Statuses of a run, as answers and descriptions name them.
 RUNNING = "running"
@@ -155,19 +157,6 @@ class ChildReport(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
 
 
-class Task(msgspec.Struct, frozen=True, gc=False):
-    """One attempt of an activity, for a worker of a task queue."""
-
-    workflow_id: str
-    run_id: str
-    step: int
-    attempt: int
-    activity: str
-    input: bytes
-    timeout_ms: int
-    idempotency_key: str
-
-
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """Answer to a request."""
 
@@ -256,10 +245,11 @@ class History(msgspec.Struct, frozen=True, gc=False):
 RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun
 """What somebody asks of a run, with a reason, and is told when it is on record."""
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
+Queued = Task | CancelTask
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
-Record = Command | ActivityResult | ChildReport | Task | Reply | Claim | Refusals | Positions | DeadLetter | History
+Record = Command | ActivityResult | ChildReport | Queued | Reply | Claim | Refusals | Positions | DeadLetter | History
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
@@ -275,6 +265,7 @@ RECORDS: dict[str, type[Record]] = {
     "activity_result": ActivityResult,
     "child_report": ChildReport,
     "task": Task,
+    "cancel_task": CancelTask,
     "reply": Reply,
     "claim": Claim,
     "refusals": Refusals,

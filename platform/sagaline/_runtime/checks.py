@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, cast
 
-from sagaline._model.limits import NAME_BYTES, NAMES, cut, size
+from sagaline._model.limits import NAME_BYTES, NAMES, QUEUE_CHARS, cut, size
+from sagaline._model.tasks import is_queue_name
 from sagaline.errors import ConfigurationError
 
 _SHOWN_BYTES = 100
@@ -156,6 +157,16 @@ def _listed(value: object, what: str, of_what: str, place: str) -> list[Any]:
     if len(listed) > NAMES:
         raise ConfigurationError(f"Expected at most {NAMES} {of_what} as {what} but got more ({place}).")
     return listed
+
+
+def queue_name(value: object, place: str) -> str:
+    """The name of a task queue; raises ConfigurationError when it cannot be one."""
+    if not isinstance(value, str) or not is_queue_name(value):
+        raise ConfigurationError(
+            f"Expected queue to be 1 to {QUEUE_CHARS} letters, digits, hyphens and underscores, the first of them a "
+            f"letter or a digit, for it is part of a topic's name, but got {shown(value)} ({place})."
+        )
+    return value
 
 
 def whole_number(value: object, what: str, least: int, most: int, place: str) -> int:

@@ -21,6 +21,7 @@ class ActivityOptions:
 
     timeout_ms: int = 60_000
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    queue: str = ""
 
 
 class CompensationLink:

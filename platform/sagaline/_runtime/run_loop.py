@@ -115,6 +115,7 @@ class RunLoop(DeterministicLoop):
                 compensates.step if compensates else None,
                 compensates.outcome if compensates else None,
                 compensates.run_id if compensates and compensates.run_id != self.run.identity else "",
+                options.queue,
             ),
             len(payload),
         )

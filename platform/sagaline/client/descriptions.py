@@ -100,7 +100,16 @@ def _open_step(shown: wire.OpenStep) -> OpenStep:
     failure = Failure(shown.failure_type, shown.failure_message) if shown.failure_type else None
     kind = _KINDS.get(shown.kind, "activity")
     return OpenStep(
-        shown.step, kind, shown.activity, max(1, shown.attempt), failure, _time(shown.at_ms or None), shown.compensates
+        shown.step,
+        kind,
+        shown.activity,
+        max(1, shown.attempt),
+        failure,
+        _time(shown.at_ms or None),
+        shown.compensates,
+        shown.queue or None,
+        _time(shown.queued_at_ms or None),
+        _time(shown.started_at_ms or None),
     )
 
 

@@ -117,7 +117,9 @@ class OpenStep:
     """Something that a run waits for: an activity (``name`` says which), a timer, or a child (``name`` is its id).
 
     ``attempt`` is the one that runs or comes next, ``failure`` why the one before it failed. ``due_at`` is when the
-    next attempt begins or the timer fires; None while an attempt is under way.
+    next attempt begins or the timer fires; None while an attempt is under way. ``queue`` is the task queue of an
+    activity that workers of a queue run, ``queued_since`` when the attempt was sent there, and ``started_at`` when a
+    worker said that it has begun it: None while it waits for one, and for attempts that have only just begun.
     """
 
     step: int
@@ -127,6 +129,9 @@ class OpenStep:
     failure: Failure | None = None
     due_at: datetime | None = None
     compensates: int | None = None
+    queue: str | None = None
+    queued_since: datetime | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True)

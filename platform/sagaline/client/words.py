@@ -41,7 +41,17 @@ def step(open_step: OpenStep, now: datetime) -> str:
         text += f" (before: {open_step.failure.type}: {cut(open_step.failure.message, _MESSAGE_BYTES)})"
     if open_step.due_at is not None and open_step.due_at > now:
         text += f", next attempt in {ago(open_step.due_at, now)}"
-    return text
+    return text + _queue(open_step, now)
+
+
+def _queue(open_step: OpenStep, now: datetime) -> str:
+    """``; it waits for a worker of queue "gpu" since 2026-11-25 13:40:05 UTC (3 min)``."""
+    if open_step.queued_since is None:
+        return ""
+    if open_step.started_at is not None:
+        return f'; a worker of queue "{open_step.queue}" has it since {ago(open_step.started_at, now)}'
+    since = open_step.queued_since
+    return f'; it waits for a worker of queue "{open_step.queue}" since {clock(since)} ({ago(since, now)})'
 
 
 def steps(description: Description, now: datetime) -> str:

@@ -31,6 +31,7 @@ async def pay_by_method(order: Order) -> int:
     await Payments.pay(order, 5)  # wrong
     await Payments().pay(order, cents="5")  # wrong
     await Payments.pay.options(timeout=None, retry=3)(order)  # wrong
+    await Payments.pay.options(queue=3)(order)  # wrong
     paid: str = await Payments.pay(order)  # wrong
     return len(paid)
 

@@ -182,6 +182,8 @@ def test_steps_in_words() -> None:
         OpenStep(2, "activity", "charge", 3, failure, NOW + timedelta(seconds=4)),
         OpenStep(3, "timer", "", due_at=NOW + timedelta(days=3)),
         OpenStep(4, "activity", "refund", compensates=1),
+        OpenStep(5, "activity", "scan", queue="gpu", queued_since=NOW - timedelta(minutes=3)),
+        OpenStep(6, "activity", "scan", queue="gpu", queued_since=NOW, started_at=NOW - timedelta(seconds=4)),
     ]
     said = [words.step(step, NOW) for step in steps]
     assert said[0] == "charge"
@@ -190,6 +192,8 @@ def test_steps_in_words() -> None:
     assert len(said[1]) < 500
     assert said[2] == "a timer that is due at 2026-11-28 12:00:00 UTC (in 3 d)"
     assert said[3] == "refund (compensation)"
+    assert said[4] == 'scan; it waits for a worker of queue "gpu" since 2026-11-25 11:57:00 UTC (3 min)'
+    assert said[5] == 'scan; a worker of queue "gpu" has it since 4.0 s'
     description = Description(
         "w", "r", "f", Status.RUNNING, NOW, NOW, open_steps=1_000, waits_for=tuple(steps * 25), unowned_since=NOW
     )

@@ -9,6 +9,7 @@ from sagaline._engine.appliers import (
     activity_attempt_failed,
     activity_cancel_requested,
     activity_completed,
+    activity_dispatched,
     activity_failed,
     activity_scheduled,
     attributes_given,
@@ -94,6 +95,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.MemoChanged, 1): memo_changed.apply,
     (events.SearchAttributesChanged, 1): search_attributes_changed.apply,
     (events.RunReset, 1): run_reset.apply,
+    (events.ActivityDispatched, 1): activity_dispatched.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

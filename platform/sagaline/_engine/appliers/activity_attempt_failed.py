@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine import task_queues
 from sagaline._engine.state import State
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._engine.tables.runs import RunRow
@@ -18,4 +19,8 @@ def apply(state: State, run: RunRow, event: ActivityAttemptFailed) -> None:
         following = ActivityRow(
             run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at, failure=failure, asked_by=row.asked_by
         )
+        if row.scheduled.queue:
+            task_queues.failed(state, run, row, event.failure)
         state.activities.put(run, following)
+        if row.scheduled.queue and event.retry_at <= run.last_at:
+            task_queues.dispatch(state, run, following)

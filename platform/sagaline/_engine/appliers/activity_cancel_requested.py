@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine import task_queues
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityCancelRequested
@@ -10,5 +11,9 @@ from sagaline._model.events import ActivityCancelRequested
 def apply(state: State, run: RunRow, event: ActivityCancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     row = state.activities.get(run.run_id, event.step)
-    if row is not None:
+    if row is None:
+        return
+    if row.scheduled.queue:
+        task_queues.cancel(state, run, row)
+    else:
         state.activities.cancel(run, row)

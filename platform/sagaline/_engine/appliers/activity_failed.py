@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine import task_queues
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityFailed
@@ -11,4 +12,6 @@ def apply(state: State, run: RunRow, event: ActivityFailed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
+        if row.scheduled.queue:
+            task_queues.failed(state, run, row, event.failure)
         state.activities.drop(run, row)

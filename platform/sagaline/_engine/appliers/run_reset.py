@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine import task_queues
 from sagaline._engine.family import leave_children
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -22,4 +23,5 @@ def apply(state: State, run: RunRow, event: RunReset) -> None:
     run.status, run.closed_at, run.continued_to = TERMINATED, run.last_at, event.run_id
     run.ended_by = fork.request_id
     leave_children(state, run, event.steps)
+    task_queues.leave(state, run)
     state.close_run(run)

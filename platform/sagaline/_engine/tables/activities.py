@@ -8,13 +8,22 @@ import msgspec
 
 from sagaline._engine.changes import Changes, Effect
 from sagaline._engine.tables.runs import RunRow
-from sagaline._engine.tables.timers import Timers
+from sagaline._engine.tables.timers import SetTimer, Timers
 from sagaline._model.events import ActivityScheduled
 from sagaline._model.failure import Failure
 
 PREFIX = b"a/"
 _Name = tuple[str, int]
 """Run id and step."""
+
+
+class Queued(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The task of an attempt has left for its queue. ``due_at``: when it is given up, 0 while that is open."""
+
+    at: int
+    started_at: int = 0
+    worker: str = ""
+    due_at: int = 0
 
 
 class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -28,6 +37,12 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cancel_requested: bool = False
     failure: Failure | None = None
     asked_by: str = ""  # the run that asked for it, if that is another: one whose history this run has copied
+    queued: Queued | None = None  # of an activity of a queue, unless its next attempt is not due yet
+
+    @property
+    def due_at(self) -> int:
+        """When there is something to do about it: the next attempt, or giving up the one that is queued. 0: never."""
+        return self.retry_at if self.queued is None else self.queued.due_at
 
 
 class StartActivity(Effect, frozen=True, gc=False):
@@ -125,11 +140,20 @@ class Activities:
             self._remember(name, row)
         else:
             if (before := self.get(run.run_id, step)) is not None:
-                self._drop_retry(run, before)
+                self._drop_timer(run, before)
             self._write((run.run_id, step), row)
         if row.retry_at:
             self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
         self._changes.call_for(StartActivity(run.run_id, row))
+
+    def change(self, run: RunRow, before: ActivityRow, row: ActivityRow) -> None:
+        """An attempt of a queue stands otherwise: ``row`` comes in place of ``before``."""
+        step = row.scheduled.step
+        self._drop_timer(run, before)
+        self._write((run.run_id, step), row)
+        if row.due_at:
+            self._timers.put(row.due_at, run.workflow_id, run.run_id, step)
+            self._changes.call_for(SetTimer(row.due_at, run.workflow_id, run.run_id, step))
 
     def cancel(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be stopped, and its outcome recorded all the same."""
@@ -153,12 +177,12 @@ class Activities:
         if self._new.pop(name, None) is None:
             self._changes.put(activity_key(*name), None)
         self._forget(name)
-        if row.retry_at:
-            self._drop_retry(run, row)
+        if row.retry_at or row.queued is not None:
+            self._drop_timer(run, row)
 
-    def _drop_retry(self, run: RunRow, row: ActivityRow) -> None:
-        if row.retry_at:
-            self._timers.drop(row.retry_at, run.run_id, row.scheduled.step)
+    def _drop_timer(self, run: RunRow, row: ActivityRow) -> None:
+        if row.due_at:
+            self._timers.drop(row.due_at, run.run_id, row.scheduled.step)
 
     def write_new(self) -> None:
         """Writes the rows that are new."""

@@ -181,7 +181,7 @@ class Deciding:
         by_run: dict[str, list[RunInput]] = {}
         for item in due:
             row = self._durable.activity(item.run_id, item.step)
-            if row is None:
+            if row is None or row.scheduled.queue:
                 timer = TimerDue(item.workflow_id, item.run_id, item.step)
                 by_run.setdefault(item.workflow_id, []).append(timer)
             elif row.retry_at == item.due_at and not self._quarantine.leaves_alone(row.workflow_id):

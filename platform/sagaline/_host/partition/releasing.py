@@ -49,11 +49,22 @@ class Attempts:
         retry_at = effect.row.retry_at
         if retry_at and retry_at > self._clock():
             self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
+        elif effect.row.scheduled.queue:
+            self._watch(effect)
         elif not self._is_paused(effect.row.workflow_id, effect.run_id):
             self._activities.start(self._place, effect)
 
+    def _watch(self, effect: StartActivity) -> None:
+        """Workers of a queue make it; whatever is due about it is decided then."""
+        row = effect.row
+        if row.due_at:
+            self._timers.add(SetTimer(row.due_at, row.workflow_id, effect.run_id, row.scheduled.step))
+
     def start_if_open(self, run_id: str, durable: ActivityRow) -> None:
         """Runs an attempt that is on record, unless what follows it is decided already."""
+        if durable.scheduled.queue:
+            self._watch(StartActivity(run_id, durable))
+            return
         row = self._decided.activity(run_id, durable.scheduled.step)
         run = self._decided.run_by_id(durable.workflow_id, run_id)
         if run is not None and run.status == PARKED and is_stalled(run):

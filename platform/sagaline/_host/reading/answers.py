@@ -102,6 +102,9 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
                 row.cancel_requested,
                 "" if failure is None else failure.type,
                 "" if failure is None else failure.message,
+                row.scheduled.queue,
+                0 if row.queued is None else row.queued.at,
+                0 if row.queued is None else row.queued.started_at,
             )
         )
     for child in islice(state.open_children(run), _STEPS_SHOWN):

@@ -64,7 +64,7 @@ def _reset(event: events.RunReset) -> int:
 
 
 def _scheduled(event: events.ActivityScheduled) -> int:
-    total = len(event.input) + 4 * (len(event.activity) + len(event.compensation or ""))
+    total = len(event.input) + len(event.queue) + 4 * (len(event.activity) + len(event.compensation or ""))
     if event.retry.non_retryable:
         total += sum(4 * len(name) + 8 for name in event.retry.non_retryable)
     return total
