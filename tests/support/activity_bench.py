@@ -16,7 +16,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
 from sagaline._model.events import ActivityScheduled
 from sagaline._model.failure import Failure, RetryPolicy
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
 from sagaline._runtime.definitions import Registry
 
 PLACE: Place = ("n", 0)
@@ -27,6 +27,7 @@ class Bench:
 
     def __init__(self, activities: Sequence[Activity[..., Any]], **options: Any) -> None:
         self.results: list[ActivityResult] = []
+        self.beats: list[Heartbeat] = []
         self.taken_up: list[Place] = []
         self.on_report: Callable[[], None] = lambda: None
         self.options = HostOptions("w", **options)
@@ -35,8 +36,9 @@ class Bench:
         self.runner = ActivityRunner(registry, self.options, self.pools, self._report, self.taken_up.append)
         self._step = 0
 
-    def _report(self, place: Place, results: list[ActivityResult]) -> None:
-        self.results += results
+    def _report(self, place: Place, results: list[ActivityResult | Heartbeat]) -> None:
+        self.results += [result for result in results if isinstance(result, ActivityResult)]
+        self.beats += [beat for beat in results if isinstance(beat, Heartbeat)]
         self.on_report()
 
     def start(self, activity: Activity[..., Any], *args: Any, timeout_s: float = 60, **row: Any) -> int:

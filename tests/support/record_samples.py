@@ -16,7 +16,7 @@ FILES = {file.name: file.schema for file in schema_files()}
 
 FAILURE = Failure("CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why"))
 RETRY = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
-LIMITS = events.AttemptLimits(5_000, 60_000, 10_000, "park")
+LIMITS = events.AttemptLimits(5_000, 60_000, 10_000, "park", 50)
 PIVOT = events.SagaStep(2, "pivot", True)
 ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
 
@@ -40,6 +40,9 @@ def of_activities() -> tuple[events.Event, ...]:
         events.ActivityCompleted(1, 2, b"null"),
         events.ActivityFailed(2, 70_000, FAILURE),
         events.ActivityCancelRequested(3),
+        events.HeartbeatRecorded(1, 1),
+        events.HeartbeatRecorded(1, 2, b"[50]", 1_764_000_000_123, "worker"),
+        events.OutcomeReceived(1, 2, "request"),
     )
 
 
@@ -100,6 +103,10 @@ def samples() -> dict[str, records.Record]:
             "request", "order-1", "update", "add", b"[1]", "client", 2, "run", "accepted", 6_000
         ),
         "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, FAILURE),
+        "heartbeat": records.Heartbeat("order-1", "run", 1, 2, b"[50]", "worker", 1_764_000_000_123),
+        "settle_activity": records.SettleActivity(
+            "request", "order-1", "run", 1, 2, "fail", None, FAILURE, "client", 2
+        ),
         "child_report": records.ChildReport("order-1", "run", 7, "ship-1", "run-3", "completed", b"1"),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "cancel_task": records.CancelTask("order-1", "run", 1, 2, "why", 1_764_000_000_123),

@@ -6,6 +6,7 @@ from typing import Any, overload
 
 from sagaline._engine.processors import PROCESSORS, Input
 from sagaline._engine.processors.decisions import (
+    ActivityDue,
     Decision,
     Forked,
     Joined,
@@ -21,6 +22,7 @@ from sagaline._model.ids import run_id_of
 from sagaline._model.records import (
     ActivityResult,
     ChildReport,
+    Heartbeat,
     ResetRun,
     RetryRun,
     RunControl,
@@ -30,6 +32,7 @@ from sagaline._model.records import (
 )
 
 __all__ = [
+    "ActivityDue",
     "Decision",
     "Forked",
     "Input",
@@ -51,7 +54,16 @@ def decide(state: ReadState, incoming: ResetRun, now_ms: int) -> ResetDecision: 
 @overload
 def decide(
     state: ReadState,
-    incoming: RunControl | RetryRun | SignalRun | UpdateRun | ActivityResult | ChildReport | TimerDue | ParkRun,
+    incoming: RunControl
+    | RetryRun
+    | SignalRun
+    | UpdateRun
+    | ActivityResult
+    | Heartbeat
+    | ChildReport
+    | TimerDue
+    | ActivityDue
+    | ParkRun,
     now_ms: int,
 ) -> Decision: ...
 def decide(state: ReadState, incoming: Input, now_ms: int) -> Any:

@@ -99,7 +99,7 @@ def _task(run: RunRow, row: ActivityRow) -> Task:
         forward_key = idempotency_key(of_run, scheduled.compensates)
         if scheduled.compensates_run:
             key = compensation_key(of_run, scheduled.compensates)
-    limits = scheduled.limits
+    limits, watched = scheduled.limits, row.watched
     return Task(
         workflow_id=run.workflow_id,
         run_id=run.run_id,
@@ -110,6 +110,10 @@ def _task(run: RunRow, row: ActivityRow) -> Task:
         timeout_ms=scheduled.timeout_ms,
         idempotency_key=key,
         queued_at=run.last_at,
+        deadline=0
+        if limits is None or watched is None or not limits.total_timeout_ms
+        else watched.scheduled_at + limits.total_timeout_ms,
+        details=None if watched is None else watched.details,
         heartbeat_timeout_ms=0 if limits is None else limits.heartbeat_timeout_ms,
         compensates=scheduled.compensates,
         outcome=scheduled.outcome,

@@ -17,7 +17,7 @@ from sagaline._host.process import Process
 from sagaline._host.producer import Producer
 from sagaline._host.recovery.standbys import Standbys
 from sagaline._log import Log, Membership, Record
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
 from sagaline._runtime.definitions import Registry
 from sagaline._store import Stores
 
@@ -132,7 +132,7 @@ class Host:
                 start = end
         self.process.backpressure.check()
 
-    def on_results(self, number: int, results: list[ActivityResult]) -> None:
+    def on_results(self, number: int, results: list[ActivityResult | Heartbeat]) -> None:
         """What attempts of a partition's activities came to."""
         slot = self._ownership.slot(number)
         if slot is not None:

@@ -15,7 +15,7 @@ from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.recovery.restore import ClaimFailed, Recovery
 from sagaline._host.recovery.standbys import Standbys
 from sagaline._log import COMMANDS, RESULTS
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
 
 _log = logging.getLogger("sagaline.host")
 _LONG_ENOUGH_S = 60.0
@@ -52,7 +52,7 @@ class Slot:
         self._number, self._namespace, self._quarantine = number, namespace, quarantine
         self._on_change = on_change
         self.partition: Partition | None = None
-        self._results: list[ActivityResult] = []
+        self._results: list[ActivityResult | Heartbeat] = []
         self._worked_s = 0.0
 
     async def run(self, recovery: Recovery) -> None:
@@ -119,7 +119,7 @@ class Slot:
                 partition.guard.run(reader.remove, RESULTS, number)
             partition.close()
 
-    def on_results(self, results: list[ActivityResult]) -> None:
+    def on_results(self, results: list[ActivityResult | Heartbeat]) -> None:
         """Results of local activities: they wait while the partition is being claimed."""
         if self.partition is None:
             self._results += results

@@ -10,7 +10,7 @@ from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.backpressure import Backpressure, Load
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import ConfigurationError
 
@@ -31,7 +31,7 @@ class Member(Protocol):
         """Its partitions that work."""
         ...
 
-    def on_results(self, number: int, results: list[ActivityResult]) -> None:
+    def on_results(self, number: int, results: list[ActivityResult | Heartbeat]) -> None:
         """What attempts of a partition's activities came to."""
         ...
 
@@ -50,7 +50,7 @@ class Process:
         """Held by the partition that replays a parked run: one of the process a turn of the loop."""
         self.activities = ActivityRunner(registry, options, self.pools, self._on_results, self._on_room)
         self._members: dict[str, Member] = {}
-        self.backpressure = Backpressure(options, lambda: self._live, lambda: self.activities.is_full)
+        self.backpressure = Backpressure(options, lambda: self._live, lambda: self.activities.load.is_full)
 
     def join(self, name: str, member: Member) -> None:
         """A namespace begins. Raises ConfigurationError when it is there already."""
@@ -73,7 +73,7 @@ class Process:
         for partition in live:
             partition.resize(1 / len(live))
 
-    def _on_results(self, place: Place, results: list[ActivityResult]) -> None:
+    def _on_results(self, place: Place, results: list[ActivityResult | Heartbeat]) -> None:
         name, number = place
         member = self._members.get(name)
         if member is not None:

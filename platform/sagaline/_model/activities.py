@@ -17,12 +17,13 @@ RETRIABLE = "retriable"
 
 class AttemptLimits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time limits beside that of one attempt, in milliseconds (0: none), and what follows when it has failed for good:
-    "" (it fails) or PARK."""
+    "" (it fails) or PARK. ``jitter``: how many percent of a wait before a retry are left to chance."""
 
     start_timeout_ms: int = 0
     total_timeout_ms: int = 0
     heartbeat_timeout_ms: int = 0
     on_exhausted: str = ""
+    jitter: int = 10
 
 
 class SagaStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,4 +93,25 @@ class ActivityDispatched(msgspec.Struct, frozen=True, gc=False):
 
     step: int
     attempt: int
+    version: int = 1
+
+
+class HeartbeatRecorded(msgspec.Struct, frozen=True, gc=False):
+    """A running attempt is alive. ``details``: how far it has come; None when it has only begun. ``awaited_until``:
+    positive when its outcome comes from outside, until then at the latest, in milliseconds since 1970."""
+
+    step: int
+    attempt: int
+    details: bytes | None = None
+    awaited_until: int = 0
+    worker: str = ""
+    version: int = 1
+
+
+class OutcomeReceived(msgspec.Struct, frozen=True, gc=False):
+    """Somebody outside has said what came of an attempt: the event behind this one says what."""
+
+    step: int
+    attempt: int
+    request_id: str
     version: int = 1

@@ -18,3 +18,36 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
     next_delay_ms: int = -1
     """How long the next attempt waits; negative: as the retry policy says."""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False):
+    """A running attempt is alive. ``details``: how far it has come, JSON; None when it has only begun.
+    ``awaited_until``: positive when its code has ended and its outcome comes from outside, until then at the latest."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    attempt: int
+    details: bytes | None = None
+    worker: str = ""
+    at: int = 0
+    awaited_until: int = 0
+
+
+COMPLETE, FAIL, HEARTBEAT = "complete", "fail", "heartbeat"
+"""``SettleActivity.what``."""
+
+
+class SettleActivity(msgspec.Struct, frozen=True, gc=False):
+    """Says from outside what came of an attempt, or that it goes on. ``payload``: the result, or details."""
+
+    request_id: str
+    workflow_id: str
+    run_id: str
+    step: int
+    attempt: int
+    what: str
+    payload: bytes | None = None
+    failure: Failure | None = None
+    reply_to: str = ""
+    reply_partition: int = 0

@@ -16,6 +16,8 @@ from sagaline._model.activities import ActivityDispatched as ActivityDispatched
 from sagaline._model.activities import ActivityFailed as ActivityFailed
 from sagaline._model.activities import ActivityScheduled as ActivityScheduled
 from sagaline._model.activities import AttemptLimits as AttemptLimits
+from sagaline._model.activities import HeartbeatRecorded as HeartbeatRecorded
+from sagaline._model.activities import OutcomeReceived as OutcomeReceived
 from sagaline._model.activities import SagaStep as SagaStep
 from sagaline._model.attributes import AttributesGiven as AttributesGiven
 from sagaline._model.attributes import MemoChanged as MemoChanged
@@ -148,6 +150,8 @@ Input = (
     | AttributesGiven
     | RunReset
     | ActivityDispatched
+    | HeartbeatRecorded
+    | OutcomeReceived
 )
 Command = (
     ActivityScheduled
@@ -213,6 +217,8 @@ EVENTS: tuple[type[Event], ...] = (
     SearchAttributesChanged,
     RunReset,
     ActivityDispatched,
+    HeartbeatRecorded,
+    OutcomeReceived,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

@@ -30,6 +30,8 @@ CAUSES = 5
 """Failures in a chain of causes."""
 DEPTH = 64
 """Nesting of records in Avro and of values in JSON."""
+HEARTBEAT_BYTES = 16_000
+"""The details of a heartbeat, as JSON; as they stand in a record, twice as much."""
 NAMES = 100
 """Entries of a list that somebody writes out, such as the error types that are not retried."""
 DURATION_MS = 100 * 365 * 86_400_000

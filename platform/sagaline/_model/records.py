@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from sagaline._model.attempts import ActivityResult as ActivityResult
+from sagaline._model.attempts import Heartbeat as Heartbeat
+from sagaline._model.attempts import SettleActivity as SettleActivity
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
@@ -242,14 +244,26 @@ class History(msgspec.Struct, frozen=True, gc=False):
     events: tuple[Event, ...]
 
 
-RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun
-"""What somebody asks of a run, with a reason, and is told when it is on record."""
+RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun | SettleActivity
+"""What somebody asks of a run, and is told when it is on record."""
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Queued = Task | CancelTask
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
 """The same for ``isinstance``, which is slow with a union."""
-Record = Command | ActivityResult | ChildReport | Queued | Reply | Claim | Refusals | Positions | DeadLetter | History
+Record = (
+    Command
+    | ActivityResult
+    | Heartbeat
+    | ChildReport
+    | Queued
+    | Reply
+    | Claim
+    | Refusals
+    | Positions
+    | DeadLetter
+    | History
+)
 RECORDS: dict[str, type[Record]] = {
     "start_run": StartRun,
     "cancel_run": CancelRun,
@@ -263,6 +277,8 @@ RECORDS: dict[str, type[Record]] = {
     "query_run": QueryRun,
     "update_run": UpdateRun,
     "activity_result": ActivityResult,
+    "heartbeat": Heartbeat,
+    "settle_activity": SettleActivity,
     "child_report": ChildReport,
     "task": Task,
     "cancel_task": CancelTask,

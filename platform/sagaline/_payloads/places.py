@@ -35,6 +35,11 @@ def step_result(run_id: str, step: int) -> Place:
     return Place(run_id, f"{step}/result")
 
 
+def step_details(run_id: str, step: int) -> Place:
+    """How far an attempt of an activity has come."""
+    return Place(run_id, f"{step}/details")
+
+
 def message_input(run_id: str, message_id: str) -> Place:
     """The arguments of a message that a run has received."""
     return Place(run_id, f"{message_id}/message")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MethodType
 from typing import Any, Generic, TypeVar, cast
 
+from sagaline._model.activities import AttemptLimits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
@@ -22,6 +23,7 @@ class ActivityOptions:
     timeout_ms: int = 60_000
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     queue: str = ""
+    limits: AttemptLimits | None = None
 
 
 class CompensationLink:

@@ -116,6 +116,7 @@ class RunLoop(DeterministicLoop):
                 compensates.outcome if compensates else None,
                 compensates.run_id if compensates and compensates.run_id != self.run.identity else "",
                 options.queue,
+                options.limits,
             ),
             len(payload),
         )

@@ -8,16 +8,17 @@ import pytest
 from engine_inputs import BOOM, ENDS, FIRST, LATER, short
 from engine_states import NOW, Partition
 
-from sagaline._engine.decide import Rejected, decide
+from sagaline._engine.decide import Rejected, decide, run_id_of
 from sagaline._engine.processors.addressed import RunCommand
 from sagaline._engine.tables.runs import RunView
 from sagaline._model import events as e
-from sagaline._model.failure import Failure
+from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import (
     CancelRun,
     PauseRun,
     Refusal,
     RetryRun,
+    SettleActivity,
     SignalRun,
     TerminateRun,
     UnpauseRun,
@@ -25,6 +26,7 @@ from sagaline._model.records import (
 )
 
 PARKED, PAUSED = e.RunParked("bug", BOOM), e.RunPaused("before", "why", "ann")
+SCHEDULED = e.ActivityScheduled(1, "charge", b"[]", 1_000, RetryPolicy())
 
 
 class Case(NamedTuple):
@@ -43,6 +45,7 @@ CASES: dict[type[Any], Case] = {
     RetryRun: Case(RetryRun("r", "w"), found=(PARKED,), back=(PARKED,)),
     SignalRun: Case(SignalRun("r", "w", "approve", b"[]")),
     UpdateRun: Case(UpdateRun("r", "w", "u", "add", b"[]")),
+    SettleActivity: Case(SettleActivity("r", "w", run_id_of(FIRST), 1, 1, "complete", b"7"), found=(SCHEDULED,)),
 }
 
 
@@ -55,7 +58,7 @@ def done(partition: Partition, case: Case) -> RunView:
     run = partition.start(FIRST, *case.found)
     decision = decide(partition.state, case.request, NOW)
     assert isinstance(decision, list)
-    assert len(decision) == 1
+    assert len(decision) == (2 if isinstance(case.request, SettleActivity) else 1)
     return partition.emit(run, *decision)
 
 

@@ -18,11 +18,13 @@ from sagaline._engine.appliers import (
     child_cancel_requested,
     child_ended,
     child_requested,
+    heartbeat_recorded,
     ledger_carried,
     ledger_inherited,
     memo_changed,
     message_requested,
     message_settled,
+    outcome_received,
     patch_marked,
     run_cancelled,
     run_completed,
@@ -96,6 +98,8 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.SearchAttributesChanged, 1): search_attributes_changed.apply,
     (events.RunReset, 1): run_reset.apply,
     (events.ActivityDispatched, 1): activity_dispatched.apply,
+    (events.HeartbeatRecorded, 1): heartbeat_recorded.apply,
+    (events.OutcomeReceived, 1): outcome_received.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

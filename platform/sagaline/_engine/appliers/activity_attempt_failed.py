@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagaline._engine import task_queues
 from sagaline._engine.state import State
-from sagaline._engine.tables.activities import ActivityRow
+from sagaline._engine.tables.activities import ActivityRow, Watched
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityAttemptFailed
 from sagaline._model.failure import Failure
@@ -17,7 +17,13 @@ def apply(state: State, run: RunRow, event: ActivityAttemptFailed) -> None:
     if row is not None:
         failure = Failure(event.failure.type, cut(event.failure.message, SUMMARY_BYTES), event.failure.kind)
         following = ActivityRow(
-            run.workflow_id, row.scheduled, event.attempt + 1, event.retry_at, failure=failure, asked_by=row.asked_by
+            run.workflow_id,
+            row.scheduled,
+            event.attempt + 1,
+            event.retry_at,
+            failure=failure,
+            asked_by=row.asked_by,
+            watched=None if row.watched is None else Watched(row.watched.scheduled_at, 0, row.watched.details),
         )
         if row.scheduled.queue:
             task_queues.failed(state, run, row, event.failure)

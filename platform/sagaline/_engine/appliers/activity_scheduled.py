@@ -6,7 +6,7 @@ import msgspec
 
 from sagaline._engine import task_queues
 from sagaline._engine.state import State
-from sagaline._engine.tables.activities import ActivityRow, Queued
+from sagaline._engine.tables.activities import ActivityRow, Queued, Watched
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityScheduled
 
@@ -16,6 +16,8 @@ def apply(state: State, run: RunRow, event: ActivityScheduled) -> None:
     row = ActivityRow(run.workflow_id, event)
     if run.fork is not None:
         row = ActivityRow(run.workflow_id, event, asked_by=run.stands_for)
+    if event.limits is not None:
+        row = msgspec.structs.replace(row, watched=Watched(run.last_at))
     if event.queue:
         row = msgspec.structs.replace(row, queued=Queued(run.last_at))
         task_queues.send(state, run, row)

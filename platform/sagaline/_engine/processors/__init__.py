@@ -6,28 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 from sagaline._engine.processors import (
+    activity_due,
     activity_result,
     cancel,
     child_report,
+    heartbeat,
     park,
     pause,
     reset,
     retry,
+    settle_activity,
     signal,
     start,
     terminate,
     timer_due,
     update,
 )
-from sagaline._engine.processors.decisions import ParkRun, ResetDecision, StartDecision, TimerDue
+from sagaline._engine.processors.decisions import ActivityDue, ParkRun, ResetDecision, StartDecision, TimerDue
 from sagaline._engine.state import ReadState
 from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    Heartbeat,
     PauseRun,
     ResetRun,
     RetryRun,
+    SettleActivity,
     SignalRun,
     StartRun,
     TerminateRun,
@@ -46,6 +51,9 @@ Input = (
     | SignalRun
     | UpdateRun
     | ActivityResult
+    | Heartbeat
+    | SettleActivity
+    | ActivityDue
     | ChildReport
     | TimerDue
     | ParkRun
@@ -63,6 +71,9 @@ PROCESSORS: dict[type[Input], Processor] = {
     SignalRun: signal.process,
     UpdateRun: update.process,
     ActivityResult: activity_result.process,
+    Heartbeat: heartbeat.process,
+    SettleActivity: settle_activity.process,
+    ActivityDue: activity_due.process,
     ChildReport: child_report.process,
     TimerDue: timer_due.process,
     ParkRun: park.process,

@@ -7,6 +7,7 @@ import zlib
 import msgspec
 
 from sagaline._engine.processors.decisions import Decision
+from sagaline._engine.processors.time_outs import total_timeout
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed
@@ -24,7 +25,9 @@ def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
         return [ActivityCompleted(result.step, result.attempt, result.result or b"null")]
     if _retries(row, failure):
         wait_ms = result.next_delay_ms if result.next_delay_ms >= 0 else _interval_ms(row, result.run_id)
-        return [ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)]
+        if (too_late := total_timeout(row, now_ms + wait_ms, failure)) is None:
+            return [ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)]
+        failure = too_late
     if failure.clean and result.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
         failure = msgspec.structs.replace(failure, clean=False)
     return [ActivityFailed(result.step, result.attempt, failure)]
@@ -38,7 +41,7 @@ def _retries(row: ActivityRow, failure: Failure) -> bool:
 
 
 def _interval_ms(row: ActivityRow, run_id: str) -> int:
-    """The policy's interval less up to a tenth, by a hash: runs that failed together do not come back together."""
-    interval = row.scheduled.retry.interval_ms(row.attempt)
+    """The policy's interval less up to its jitter, by a hash: runs that failed together do not come back together."""
+    interval, limits = row.scheduled.retry.interval_ms(row.attempt), row.scheduled.limits
     spread = zlib.crc32(f"{run_id}/{row.scheduled.step}/{row.attempt}".encode()) % 100
-    return interval - interval * spread // 1000
+    return interval - interval * spread * (10 if limits is None else limits.jitter) // 10_000

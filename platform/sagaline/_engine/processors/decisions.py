@@ -16,6 +16,16 @@ class TimerDue(msgspec.Struct, frozen=True, gc=False):
     step: int
 
 
+class ActivityDue(msgspec.Struct, frozen=True, gc=False):
+    """A time has come at which an open activity may have taken too long, by the owner's clock. ``has_begun``: its
+    attempt has a slot with this owner."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    has_begun: bool
+
+
 class ParkRun(msgspec.Struct, frozen=True, gc=False):
     """A run must not go on by itself. An input of the owner's own; it comes before any other of the run."""
 

@@ -26,6 +26,17 @@ class Queued(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_at: int = 0
 
 
+class Watched(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an owner keeps of an activity that has limits, or of whose attempts it has heard; times as in history.
+    ``details`` are those of the last heartbeat, also of an attempt before. ``awaited_until`` is positive when the
+    attempt's code has ended, and its outcome comes from outside."""
+
+    scheduled_at: int
+    beat_at: int = 0
+    details: bytes | None = None
+    awaited_until: int = 0
+
+
 class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An activity whose outcome is not recorded yet. ``attempt`` is the one that runs or comes next, ``failure`` what
     the one before came to, in short: it is for people who look at the run."""
@@ -38,6 +49,35 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failure: Failure | None = None
     asked_by: str = ""  # the run that asked for it, if that is another: one whose history this run has copied
     queued: Queued | None = None  # of an activity of a queue, unless its next attempt is not due yet
+
+    watched: Watched | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """True when its outcome comes from outside: no code of it runs."""
+        return self.watched is not None and self.watched.awaited_until > 0
+
+    @property
+    def began_waiting_at(self) -> int:
+        """When the attempt that has not begun could have. Contract: it has limits."""
+        if self.queued is not None:
+            return self.queued.at
+        return self.retry_at or (0 if self.watched is None else self.watched.scheduled_at)
+
+    def deadlines(self) -> list[int]:
+        """When its limits are exceeded, if nothing happens before."""
+        watched, limits = self.watched, self.scheduled.limits
+        if watched is None:
+            return []
+        due = [watched.awaited_until] if watched.awaited_until else []
+        if limits is not None:
+            if limits.total_timeout_ms:
+                due.append(watched.scheduled_at + limits.total_timeout_ms)
+            if limits.start_timeout_ms and not watched.beat_at:
+                due.append(self.began_waiting_at + limits.start_timeout_ms)
+            if limits.heartbeat_timeout_ms and watched.beat_at and (self.scheduled.queue or watched.awaited_until):
+                due.append(watched.beat_at + limits.heartbeat_timeout_ms)  # no owner sees it end
+        return due
 
     @property
     def due_at(self) -> int:
@@ -140,20 +180,30 @@ class Activities:
             self._remember(name, row)
         else:
             if (before := self.get(run.run_id, step)) is not None:
-                self._drop_timer(run, before)
+                self._drop_timers(run, before)
             self._write((run.run_id, step), row)
         if row.retry_at:
             self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
+        if row.watched is not None:
+            self._set_deadlines(run, row)
         self._changes.call_for(StartActivity(run.run_id, row))
 
     def change(self, run: RunRow, before: ActivityRow, row: ActivityRow) -> None:
-        """An attempt of a queue stands otherwise: ``row`` comes in place of ``before``."""
+        """An attempt stands otherwise: ``row`` comes in place of ``before``."""
         step = row.scheduled.step
-        self._drop_timer(run, before)
+        self._drop_timers(run, before)
         self._write((run.run_id, step), row)
         if row.due_at:
-            self._timers.put(row.due_at, run.workflow_id, run.run_id, step)
-            self._changes.call_for(SetTimer(row.due_at, run.workflow_id, run.run_id, step))
+            self._set_timer(run, row, row.due_at)
+        self._set_deadlines(run, row)
+
+    def _set_deadlines(self, run: RunRow, row: ActivityRow) -> None:
+        for due_at in row.deadlines():
+            self._set_timer(run, row, due_at)
+
+    def _set_timer(self, run: RunRow, row: ActivityRow, due_at: int) -> None:
+        self._timers.put(due_at, run.workflow_id, run.run_id, row.scheduled.step)
+        self._changes.call_for(SetTimer(due_at, run.workflow_id, run.run_id, row.scheduled.step))
 
     def cancel(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be stopped, and its outcome recorded all the same."""
@@ -165,6 +215,8 @@ class Activities:
         """An activity's outcome is recorded."""
         run.open_steps -= 1
         self._drop(run, row)
+        if row.watched is not None:  # its attempt may be running: it was stopped from outside
+            self._changes.call_for(ForgetActivity(run.run_id, row.scheduled.step))
 
     def drop_all(self, run: RunRow) -> None:
         """Nobody waits for the run's activities any more. Its count of open steps is the caller's."""
@@ -177,12 +229,14 @@ class Activities:
         if self._new.pop(name, None) is None:
             self._changes.put(activity_key(*name), None)
         self._forget(name)
-        if row.retry_at or row.queued is not None:
-            self._drop_timer(run, row)
+        if row.retry_at or row.queued is not None or row.watched is not None:
+            self._drop_timers(run, row)
 
-    def _drop_timer(self, run: RunRow, row: ActivityRow) -> None:
+    def _drop_timers(self, run: RunRow, row: ActivityRow) -> None:
         if row.due_at:
             self._timers.drop(row.due_at, run.run_id, row.scheduled.step)
+        for due_at in row.deadlines():
+            self._timers.drop(due_at, run.run_id, row.scheduled.step)
 
     def write_new(self) -> None:
         """Writes the rows that are new."""

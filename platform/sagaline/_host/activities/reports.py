@@ -10,10 +10,10 @@ from collections.abc import Callable
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host.activities.attempts import Attempt, Outcome, Place, cancelled
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
 
 _log = logging.getLogger("sagaline.activities")
-Report = Callable[[Place, list[ActivityResult]], None]
+Report = Callable[[Place, list[ActivityResult | Heartbeat]], None]
 
 
 class Reports:
@@ -33,7 +33,7 @@ class Reports:
         self._loop, self._context = loop, contextvars.copy_context()
         self._settle, self._settled, self._report = settle, settled, report
         self._ended: list[tuple[Attempt, Outcome]] = []
-        self._results: dict[Place, list[ActivityResult]] = {}
+        self._results: dict[Place, list[ActivityResult | Heartbeat]] = {}
         self._scheduled = False
 
     def ended(self, attempt: Attempt, outcome: Outcome) -> None:

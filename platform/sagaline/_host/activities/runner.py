@@ -69,7 +69,8 @@ class ActivityRunner:
         self._registry, self._take_up = registry, take_up
         self._attempts: dict[Key, Attempt] = {}
         self._lanes = {True: Lane(options.concurrent_activities), False: Lane(options.activity_threads)}  # by is_async
-        self._load = Load(4 * options.concurrent_activities, options.activity_bytes)
+        self.load = Load(4 * options.concurrent_activities, options.activity_bytes)
+        """What is open: when it is full, no more work should be taken in."""
         self._reports = Reports(loop, self._settle, self._fill, report)
         self._performer = Performer(options, pools, self._reports.ended)
         self._deadlines = Deadlines(loop, self._on_deadline, self._reports.ended)
@@ -99,7 +100,7 @@ class ActivityRunner:
             lane.left.add(place)
             return
         attempt = self._attempts[key] = Attempt(key, row, definition)
-        self._load.add(attempt)
+        self.load.add(attempt)
         if has_room and not self._draining:
             self._launch(attempt, lane)
         else:
@@ -171,14 +172,10 @@ class ActivityRunner:
 
     # What others look at
 
-    @property
-    def is_full(self) -> bool:
-        """True when more work should not be taken in: attempts that run or wait are many, or have large inputs."""
-        return self._load.is_full
-
-    async def room(self) -> None:
-        """Waits until there is room for more."""
-        await self._load.room()
+    def has_begun(self, place: Place, run_id: str, step: int) -> bool:
+        """True when the newest attempt of a step has a slot."""
+        attempt = self._attempts.get((place, run_id, step))
+        return attempt is not None and attempt.task is not None
 
     @property
     def occupancy(self) -> dict[str, Occupancy]:
@@ -241,7 +238,7 @@ class ActivityRunner:
         if not attempt.reported:
             attempt.reported = True
             del self._attempts[attempt.key]
-            self._load.remove(attempt)
+            self.load.remove(attempt)
             if waiting := self._lanes[attempt.definition.is_async].waiting:
                 waiting.pop(attempt, None)
 

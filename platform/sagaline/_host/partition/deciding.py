@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from sagaline._engine.decide import Rejected, TimerDue, decide
+from sagaline._engine.decide import ActivityDue, Rejected, TimerDue, decide
 from sagaline._engine.effects import Answer, SetTimer
 from sagaline._engine.emit import Emitter
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.guard import Guard, ProtocolError
 from sagaline._host.partition.inputs import Input
-from sagaline._host.partition.messages import Messages
-from sagaline._host.partition.progress import Progress
+from sagaline._host.partition.outside import Outside
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
-from sagaline._host.partition.releasing import Attempts, Releasing
-from sagaline._host.partition.resets import Resets
 from sagaline._host.partition.rows import Rows
-from sagaline._host.partition.unfit import bounded, bounded_result, is_answerable
+from sagaline._host.partition.unfit import bounded, bounded_heartbeat, bounded_result, is_answerable
 from sagaline._host.runs.activations import Activations, concern_code
 from sagaline._host.runs.weights import in_parts
 from sagaline._model import limits
@@ -33,7 +30,7 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
-    Command,
+    Heartbeat,
     PauseRun,
     QueryRun,
     ReadRun,
@@ -41,29 +38,16 @@ from sagaline._model.records import (
     ResetRun,
     RetryRun,
     RunControl,
+    SettleActivity,
     SignalRun,
     StartRun,
     TerminateRun,
     UnpauseRun,
     UpdateRun,
 )
-from sagaline._payloads import Later, NotResident
+from sagaline._payloads import NotResident
 
-RunInput = RunControl | ActivityResult | ChildReport | TimerDue
-
-
-class Outside(NamedTuple):
-    """Who is told of what needs no record."""
-
-    ask: Callable[[Command, str], None]
-    start: Callable[[StartRun], None]
-    query: Callable[[QueryRun], None]
-    messages: Messages
-    resets: Resets
-    attempts: Attempts
-    releasing: Releasing
-    progress: Progress
-    later: Later
+RunInput = RunControl | ActivityResult | Heartbeat | ChildReport | TimerDue | ActivityDue
 
 
 class Deciding:
@@ -118,12 +102,14 @@ class Deciding:
         if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
             self._outside.ask(request, request.run_id or run.run_id)
 
-    def result(self, result: ActivityResult | ChildReport) -> None:
-        """What an attempt that another worker made came to, or a run that one of this partition has started."""
+    def result(self, result: ActivityResult | Heartbeat | ChildReport) -> None:
+        """What an attempt that another worker makes came to or how far, or a run that one of this partition began."""
         if isinstance(result, ChildReport):
             report = self._outside.resets.addressed(result)
             self._ready(report.workflow_id, [report])
             self._decide(report.workflow_id, [self._admission.own_result(report)])
+        elif isinstance(result, Heartbeat):
+            self._decide(result.workflow_id, [bounded_heartbeat(result)])
         else:
             self._decide(result.workflow_id, [bounded_result(result)])
 
@@ -155,7 +141,7 @@ class Deciding:
 
     def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """The request is a dead letter: whoever waits for an answer is told so."""
-        if isinstance(request, ActivityResult | ChildReport) or not is_answerable(request):
+        if isinstance(request, ActivityResult | Heartbeat | ChildReport) or not is_answerable(request):
             return
         message = f"Expected a request that can be handled but it was put aside as a dead letter: {cause}"
         failure = Failure("DeadLetter", limits.cut(message), retryable=False)
@@ -168,7 +154,7 @@ class Deciding:
 
     # Inputs of this process
 
-    def on_results(self, results: Sequence[ActivityResult]) -> None:
+    def on_results(self, results: Sequence[ActivityResult | Heartbeat]) -> None:
         """Results of local activities: those of one run are one activation."""
         by_run: dict[str, list[RunInput]] = {}
         for result in results:
@@ -177,7 +163,7 @@ class Deciding:
             self._decide_guarded(workflow_id, in_parts(of_run))
 
     def on_due(self, due: Sequence[SetTimer]) -> None:
-        """Timers of code, and of retries."""
+        """Timers of code, of retries, and of activities that may take too long."""
         by_run: dict[str, list[RunInput]] = {}
         for item in due:
             row = self._durable.activity(item.run_id, item.step)
@@ -186,6 +172,10 @@ class Deciding:
                 by_run.setdefault(item.workflow_id, []).append(timer)
             elif row.retry_at == item.due_at and not self._quarantine.leaves_alone(row.workflow_id):
                 self._outside.attempts.start_if_open(item.run_id, row)
+            if row is not None and row.watched is not None:
+                has_begun = self._outside.attempts.has_begun(item.run_id, item.step)
+                late = ActivityDue(item.workflow_id, item.run_id, item.step, has_begun)
+                by_run.setdefault(item.workflow_id, []).append(late)
         for workflow_id, of_run in by_run.items():
             self._decide_guarded(workflow_id, [of_run])
 
@@ -282,6 +272,8 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     UnpauseRun: Deciding.control,
     ResetRun: Deciding.message,
     RetryRun: Deciding.retry,
+    SettleActivity: Deciding.control,
     ActivityResult: Deciding.result,
+    Heartbeat: Deciding.result,
     ChildReport: Deciding.result,
 }

@@ -23,12 +23,14 @@ from sagaline._model.records import (
     ActivityResult,
     CancelRun,
     ChildReport,
+    Heartbeat,
     PauseRun,
     QueryRun,
     ReadRun,
     ResetRun,
     RetryRun,
     RunControl,
+    SettleActivity,
     SignalRun,
     StartRun,
     TerminateRun,
@@ -38,11 +40,11 @@ from sagaline._model.records import (
 from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
 
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | UpdateRun
-Input = Command | ActivityResult | ChildReport
+Input = Command | ActivityResult | Heartbeat | ChildReport
 _INPUTS: frozenset[type] = frozenset(
     (
         *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, ResetRun, RetryRun, ReadRun),
-        *(ActivityResult, ChildReport, SignalRun, QueryRun, UpdateRun),
+        *(ActivityResult, Heartbeat, ChildReport, SettleActivity, SignalRun, QueryRun, UpdateRun),
     )
 )
 _SIGNALS = 1_000

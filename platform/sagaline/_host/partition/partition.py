@@ -18,12 +18,13 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.admission import Admission
 from sagaline._host.partition.applying import Applying
 from sagaline._host.partition.blobs import AppendsBehindBlobs, Blobs
-from sagaline._host.partition.deciding import Deciding, Outside
+from sagaline._host.partition.deciding import Deciding
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.message_admission import MessageAdmission
 from sagaline._host.partition.messages import Code, Messages
+from sagaline._host.partition.outside import Outside
 from sagaline._host.partition.pipeline import Pipeline
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.quarantine import Quarantine
@@ -45,7 +46,7 @@ from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
-from sagaline._model.records import ActivityResult, StartRun
+from sagaline._model.records import ActivityResult, Heartbeat, StartRun
 from sagaline._payloads import NotResident
 from sagaline._runtime.definitions import Registry
 
@@ -119,7 +120,7 @@ class Partition:
         """Commands and results from the log, in order."""
         self.guard.run(self.rooms.inputs.on_records, records)
 
-    def on_results(self, results: Sequence[ActivityResult]) -> None:
+    def on_results(self, results: Sequence[ActivityResult | Heartbeat]) -> None:
         """Results of local activities."""
         self.guard.run(self.rooms.deciding.on_results, results)
 

@@ -65,6 +65,8 @@ class Attempts:
         if durable.scheduled.queue:
             self._watch(StartActivity(run_id, durable))
             return
+        if durable.is_awaited:
+            return  # its code has ended: its outcome comes from outside
         row = self._decided.activity(run_id, durable.scheduled.step)
         run = self._decided.run_by_id(durable.workflow_id, run_id)
         if run is not None and run.status == PARKED and is_stalled(run):
@@ -94,9 +96,13 @@ class Attempts:
         durable = self._durable.run_by_id(workflow_id, run_id)
         return run.paused_at is not None or (durable is not None and durable.paused_at is not None)
 
+    def has_begun(self, run_id: str, step: int) -> bool:
+        """True when an attempt of it runs here."""
+        return self._activities.has_begun(self._place, run_id, step)
+
     async def room(self) -> None:
         """Waits until there is room for more."""
-        await self._activities.room()
+        await self._activities.load.room()
 
     def cancel(self, effect: CancelActivity) -> None:
         """Stops an attempt; its outcome is reported."""

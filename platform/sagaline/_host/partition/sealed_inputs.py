@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from sagaline._engine.decide import run_id_of
-from sagaline._model.records import ActivityResult, ChildReport, QueryRun, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import (
+    ActivityResult,
+    ChildReport,
+    QueryRun,
+    SettleActivity,
+    SignalRun,
+    StartRun,
+    UpdateRun,
+)
 from sagaline._payloads import Sealed, input_of, memo_of, result_of, sent_message, step_input, step_result
 
 
@@ -20,6 +28,8 @@ def sealed_inputs(request: object) -> list[Sealed]:
         case SignalRun() | UpdateRun() | QueryRun():  # a client to the message
             return [(sent_message(run_id_of(request)), request.input)]
         case ActivityResult(result=result) if result is not None:
+            return [(step_result(request.run_id, request.step), result)]
+        case SettleActivity(what="complete", payload=result) if result is not None:
             return [(step_result(request.run_id, request.step), result)]
         case ChildReport(result=result) if result is not None:
             return [(result_of(request.child_run_id), result)]

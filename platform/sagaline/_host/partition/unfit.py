@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
 from sagaline._model import limits
+from sagaline._model.attempts import FAIL, HEARTBEAT
 from sagaline._model.attributes import unfit_attributes
 from sagaline._model.failure import Failure
 from sagaline._model.records import (
     ActivityResult,
+    Heartbeat,
     QueryRun,
     ReadRun,
     ResetRun,
     RunControl,
+    SettleActivity,
     SignalRun,
     StartRun,
     UpdateRun,
@@ -59,7 +62,9 @@ def is_answerable(request: object) -> bool:
 
 
 def bounded(request: T) -> T:
-    """The request with its reason cut."""
+    """The request with its reason cut, or what it says of an attempt."""
+    if isinstance(request, SettleActivity):
+        return cast("T", _bounded_outcome(request))
     if len(request.reason) <= limits.MESSAGE_BYTES // 4:
         return request
     return msgspec.structs.replace(request, reason=limits.cut(request.reason))
@@ -79,6 +84,26 @@ def bounded_result(result: ActivityResult) -> ActivityResult:
         delay_ms = min(result.next_delay_ms, limits.DURATION_MS)
         return msgspec.structs.replace(result, failure=bounded_failure(result.failure), next_delay_ms=delay_ms)
     return result
+
+
+def bounded_heartbeat(beat: Heartbeat) -> Heartbeat:
+    """The heartbeat, without details that are too large: that it is one counts all the same."""
+    if beat.details is None or len(beat.details) <= 2 * limits.HEARTBEAT_BYTES:
+        return beat
+    return msgspec.structs.replace(beat, details=None)
+
+
+def _bounded_outcome(request: SettleActivity) -> SettleActivity:
+    """As of an attempt that has ended here."""
+    failure = None if request.failure is None else bounded_failure(request.failure)
+    payload, most = request.payload, limits.PAYLOAD_BYTES
+    if request.what == HEARTBEAT:
+        most = 2 * limits.HEARTBEAT_BYTES
+    if payload is not None and len(payload) > most:
+        payload, what = None, request.what if request.what == HEARTBEAT else FAIL
+        failure = Failure("PayloadTooLarge", f"Expected a result of at most {most:,} bytes.", retryable=False)
+        return msgspec.structs.replace(request, what=what, payload=payload, failure=failure)
+    return msgspec.structs.replace(request, failure=failure)
 
 
 def bounded_failure(failure: Failure, causes: int = limits.CAUSES) -> Failure:

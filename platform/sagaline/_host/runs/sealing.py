@@ -16,6 +16,7 @@ from sagaline._model.events import (
     ChildRequested,
     Command,
     Event,
+    HeartbeatRecorded,
     LedgerCarried,
     LedgerInherited,
     MemoChanged,
@@ -30,7 +31,7 @@ from sagaline._model.events import (
 )
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.ids import child_run_id, successor_of
-from sagaline._model.records import ActivityResult, History
+from sagaline._model.records import ActivityResult, History, SettleActivity
 from sagaline._payloads import (
     Place,
     Sealed,
@@ -40,6 +41,7 @@ from sagaline._payloads import (
     memo_of,
     message_input,
     result_of,
+    step_details,
     step_input,
     step_result,
     update_result,
@@ -83,7 +85,15 @@ def place_of(run_id: str, event: object, field: str = "") -> Place:
             return update_result(run_id, event.update_id)
         case SignalReceived():
             return message_input(run_id, event.request_id)
-        case ActivityCompleted() | ActivityResult() | SideEffectRecorded():
+        case _:
+            return _place_of_outcome(run_id, event)
+
+
+def _place_of_outcome(run_id: str, event: object) -> Place:
+    match event:
+        case HeartbeatRecorded() | SettleActivity(what="heartbeat"):
+            return step_details(run_id, event.step)
+        case ActivityCompleted() | ActivityResult() | SideEffectRecorded() | SettleActivity():
             return step_result(run_id, event.step)
         case _:
             raise TypeError(f"Expected an event with a payload but got {type(event).__name__}.")

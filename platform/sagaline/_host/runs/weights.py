@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sagaline._model import events, limits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, ChildReport, SignalRun
+from sagaline._model.records import ActivityResult, ChildReport, Heartbeat, SettleActivity, SignalRun
 
 _OVERHEAD_BYTES = 300
 _FAILURE_BYTES = 60
@@ -34,7 +34,9 @@ PAYLOADS: dict[type[Any], str] = {
     events.SideEffectRecorded: "result",
     events.AttributesGiven: "memo",
     events.MemoChanged: "memo",
+    events.HeartbeatRecorded: "details",
     ActivityResult: "result",
+    SettleActivity: "payload",
     SignalRun: "input",
 }
 """The field of an event that holds a payload."""
@@ -112,6 +114,18 @@ def _side_effect(event: events.SideEffectRecorded) -> int:
     return len(event.result) + 4 * len(event.name) + _failure(event.failure)
 
 
+def _beat(event: events.HeartbeatRecorded | Heartbeat) -> int:
+    return len(event.details or b"")
+
+
+def _received(event: events.OutcomeReceived) -> int:
+    return 4 * len(event.request_id)
+
+
+def _settled(request: SettleActivity) -> int:
+    return len(request.payload or b"") + 4 * len(request.request_id) + _failure(request.failure)
+
+
 def _handled(event: events.SignalsHandled) -> int:
     return 5 * len(event.numbers)
 
@@ -172,6 +186,10 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.ActivityCompleted: _result,
     events.RunCompleted: _result,
     ActivityResult: _outcome,
+    Heartbeat: _beat,
+    SettleActivity: _settled,
+    events.HeartbeatRecorded: _beat,
+    events.OutcomeReceived: _received,
     events.CancelRequested: _cancel,
     events.MessageRequested: _message,
     events.MessageSettled: _failed,

@@ -80,8 +80,8 @@ async def test_when_all_threads_hang_it_is_said_and_all_else_goes_on(
     async with bench(hangs, quick, activity_threads=2, concurrent_activities=2) as made:
         for _ in range(20):
             made.start(hangs, timeout_s=0.05)
-        assert made.runner.is_full  # 4 × 2 attempts
-        await eventually(lambda: not made.runner.is_full)
+        assert made.runner.load.is_full  # 4 × 2 attempts
+        await eventually(lambda: not made.runner.load.is_full)
         said = [record for record in caplog.records if record.levelno == logging.CRITICAL]
         assert len(said) == 1
         assert "All 2 slots for activities that are ordinary functions" in said[0].getMessage()
@@ -93,7 +93,7 @@ async def test_when_all_threads_hang_it_is_said_and_all_else_goes_on(
         made.start(quick)
         await made.all(3)
         async with asyncio.timeout(10):
-            await made.runner.room()
+            await made.runner.load.room()
         assert made.taken_up == []
         gates.threads.set()
         await eventually(lambda: made.taken_up == [PLACE])
@@ -103,7 +103,7 @@ async def test_when_all_threads_hang_it_is_said_and_all_else_goes_on(
 async def test_an_attempt_of_a_left_step_is_started_again_when_it_is_taken_up(quick_looks: None) -> None:
     async with bench(hangs, activity_threads=1, concurrent_activities=1) as made:
         steps = [made.start(hangs, number, timeout_s=0.05) for number in range(8)]
-        await eventually(lambda: not made.runner.is_full)
+        await eventually(lambda: not made.runner.load.is_full)
         gates.threads.set()
         await eventually(lambda: made.taken_up)
         payload = hangs.definition.signature.encode_input((9,), {})
