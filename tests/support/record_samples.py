@@ -46,6 +46,17 @@ def of_activities() -> tuple[events.Event, ...]:
     )
 
 
+def of_attempts() -> dict[str, records.Record]:
+    """What is said of attempts."""
+    return {
+        "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, FAILURE),
+        "heartbeat": records.Heartbeat("order-1", "run", 1, 2, b"[50]", "worker", 1_764_000_000_123),
+        "settle_activity": records.SettleActivity(
+            "request", "order-1", "run", 1, 2, "fail", None, FAILURE, "client", 2
+        ),
+    }
+
+
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
     all_events: tuple[events.Event, ...] = (
@@ -102,11 +113,7 @@ def samples() -> dict[str, records.Record]:
         "update_run": records.UpdateRun(
             "request", "order-1", "update", "add", b"[1]", "client", 2, "run", "accepted", 6_000
         ),
-        "activity_result": records.ActivityResult("order-1", "run", 1, 2, None, FAILURE),
-        "heartbeat": records.Heartbeat("order-1", "run", 1, 2, b"[50]", "worker", 1_764_000_000_123),
-        "settle_activity": records.SettleActivity(
-            "request", "order-1", "run", 1, 2, "fail", None, FAILURE, "client", 2
-        ),
+        **of_attempts(),
         "child_report": records.ChildReport("order-1", "run", 7, "ship-1", "run-3", "completed", b"1"),
         "task": records.Task("order-1", "run", 1, 2, "reserve", b"[]", 10_000, "run/1"),
         "cancel_task": records.CancelTask("order-1", "run", 1, 2, "why", 1_764_000_000_123),
