@@ -63,7 +63,7 @@ async def make_namespace(url: str) -> None:
 
 def state_rows(source: Any) -> dict[bytes, bytes]:
     """All rows of a partition that stand for its history; hints (under ``@``) do not."""
-    return {key: value for first in b"abcdefghijkmopqrstuwxyz" for key, value in source.scan(bytes([first]))}
+    return {key: value for first in b"abcdefghijklmopqrstuwxyz" for key, value in source.scan(bytes([first]))}
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import msgspec
 from sagaline._model import events, records
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure, RetryPolicy
+from sagaline._model.wills import Will
 from sagaline_schemas import schema_files
 
 FILES = {file.name: file.schema for file in schema_files()}
@@ -86,6 +87,10 @@ def samples() -> dict[str, records.Record]:
         events.ChildCancelRequested(7, "why"),
         events.RunTimedOut(),
         events.MessageRequested(3, "order-2", "", "approve", b"[1]", ""),
+        events.MessageRequested(4, "lock", "", "lock", b"[1]", "", "sagaline.lock"),
+        events.WillLeft(5, "lock", "lock", b"[2]"),
+        events.WillWithdrawn(5, "run-1"),
+        events.WillsInherited((Will("run-0", 5, "lock", "lock", b"[2]"),)),
         events.MessageSettled(3),
         events.MessageSettled(4, FAILURE),
         events.LedgerCarried(2, b"[{}]"),

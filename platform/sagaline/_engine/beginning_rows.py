@@ -54,6 +54,7 @@ def successor(run: RunRow) -> RunRow:
         parent_run_id=run.parent_run_id,
         parent_step=run.parent_step,
         deadline=run.deadline,
+        wills=run.wills,
     )
 
 

@@ -28,13 +28,14 @@ from sagaline._model.events import (
     RunUnpaused,
     SignalReceived,
     TimerStarted,
+    WillLeft,
 )
 from sagaline._model.limits import RESET_BYTES, RESET_EVENTS
 from sagaline._model.records import History
 from sagaline._model.tokens import PREFIX as TOKEN
 
 TERMINAL = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced, RunContinued, RunReset)
-_STEPS = (ActivityScheduled, ChildRequested, MessageRequested, TimerStarted)
+_STEPS = (ActivityScheduled, ChildRequested, MessageRequested, TimerStarted, WillLeft)
 
 
 class Runs(Protocol):

@@ -73,7 +73,7 @@ class Emitter:
         if row.continued_to:
             end = self.events[-1]
             behind = forked(row, end.run_id, end.fork, goes_on=True) if isinstance(end, RunReset) else successor(row)
-            row.inherits = ()  # it receives nothing more
+            row.inherits, row.wills = (), 0  # it receives nothing more, and is not the last
             state.runs.begin(behind)
         state.history.put(row.run_id, self.first_event_id, epoch, value)
         if released > state.outbox.released:

@@ -196,7 +196,8 @@ def send_message(state: State, run: RunRow, event: MessageRequested) -> None:
     sender = (run.workflow_id, sent_by, event.step)
     request: Command
     if event.signal:
-        request = SignalRun(request_id, event.target_id, event.signal, event.input, "", 0, event.target_run_id, *sender)
+        address = ("", 0, event.target_run_id, *sender)
+        request = SignalRun(request_id, event.target_id, event.signal, event.input, *address, event.starts)
     else:
         request = CancelRun(request_id, event.target_id, event.reason, "", 0, event.target_run_id, *sender)
     value = encode(request)

@@ -6,6 +6,7 @@ from sagaline._engine.family import leave_others, report
 from sagaline._engine.state import State
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
+from sagaline._engine.wills import send_wills
 from sagaline._model.codec import encode
 from sagaline._model.records import Reply
 
@@ -38,6 +39,8 @@ def close_run(state: State, run: RunRow, status: str) -> None:
     run.closed_at = run.last_at
     if run.open_steps:
         leave_others(state, run)
+    if run.wills:
+        send_wills(state, run)
     if run.parent_run_id:
         report(state, run)
     state.close_run(run)

@@ -27,6 +27,7 @@ from sagaline._engine.tables.signals import Signals
 from sagaline._engine.tables.timers import SetTimer, Timers
 from sagaline._engine.tables.updates import UpdateRow, Updates
 from sagaline._engine.tables.waits import Waits
+from sagaline._engine.tables.wills import Wills
 from sagaline._model.records import CONTINUED, Refusal
 
 
@@ -106,6 +107,7 @@ class State:
         self.drain_effects = changes.drain_effects  # what the changes call for
         self.updates = Updates(changes)
         self.attributes = Attributes(changes)
+        self.wills = Wills(changes)
         self._offset_rows = OffsetRows([], [])
 
     def resize(self, cached_runs: int) -> None:
@@ -216,6 +218,8 @@ class State:
             self.updates.drop_all(run.run_id)
             self.messages.drop_all(run.workflow_id, run.run_id)
         self.attributes.drop(run.run_id)
+        if run.wills:
+            self.wills.drop_all(run)
         self.closed.drop(run)
         self.forked.drop(run)
         self.runs.remove(run)

@@ -47,6 +47,9 @@ from sagaline._model.recorded import SideEffectRecorded as SideEffectRecorded
 from sagaline._model.timers import TimerCancelled as TimerCancelled
 from sagaline._model.timers import TimerFired as TimerFired
 from sagaline._model.timers import TimerStarted as TimerStarted
+from sagaline._model.wills import WillLeft as WillLeft
+from sagaline._model.wills import WillsInherited as WillsInherited
+from sagaline._model.wills import WillWithdrawn as WillWithdrawn
 
 
 class RunStarted(msgspec.Struct, frozen=True, gc=False):
@@ -152,6 +155,7 @@ Input = (
     | ActivityDispatched
     | HeartbeatRecorded
     | OutcomeReceived
+    | WillsInherited
 )
 Command = (
     ActivityScheduled
@@ -172,6 +176,8 @@ Command = (
     | SideEffectRecorded
     | MemoChanged
     | SearchAttributesChanged
+    | WillLeft
+    | WillWithdrawn
 )
 Event = Input | Command
 
@@ -219,6 +225,9 @@ EVENTS: tuple[type[Event], ...] = (
     ActivityDispatched,
     HeartbeatRecorded,
     OutcomeReceived,
+    WillLeft,
+    WillWithdrawn,
+    WillsInherited,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -240,5 +249,7 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         SideEffectRecorded,
         MemoChanged,
         SearchAttributesChanged,
+        WillLeft,
+        WillWithdrawn,
     }
 )

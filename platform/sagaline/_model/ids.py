@@ -52,6 +52,16 @@ def message_request_id(run_id: str, step: int) -> str:
     return f"message/{run_id}/{step}"
 
 
+def will_request_id(run_id: str, step: int) -> str:
+    """The id of a signal that a run has left for when it has ended: the receiver recognises a repeat by it."""
+    return f"will/{run_id}/{step}"
+
+
+def will_run_id(target_id: str, run_id: str, step: int) -> str:
+    """What that signal's arguments are bound to."""
+    return _run_id(target_id, will_request_id(run_id, step))
+
+
 def idempotency_key(run_id: str, step: int) -> str:
     """The key a participant sees: the same for every attempt of a step."""
     return f"{run_id}/{step}"

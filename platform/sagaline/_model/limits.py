@@ -83,6 +83,10 @@ SEARCH_ATTRIBUTES_BYTES = 8_000
 """Names and values of all of them."""
 MESSAGES_SENT = 500
 """Messages of a run to others that are not known to have arrived."""
+WILLS = 200
+"""Signals that a run leaves behind for when it has ended, with those of the runs that it goes on from."""
+WILL_BYTES = 2_000
+"""The arguments of one."""
 RESETS = 50
 """Runs of which one has the beginning of its history, each reset of the one before."""
 RESET_EVENTS = 20_000

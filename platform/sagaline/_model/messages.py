@@ -53,6 +53,7 @@ class MessageRequested(msgspec.Struct, frozen=True, gc=False):
     signal: str
     input: bytes
     reason: str
+    starts: str = ""  # the workflow that begins, without arguments, where no run is open
     version: int = 1
 
 

@@ -117,6 +117,7 @@ class SignalRun(msgspec.Struct, frozen=True, gc=False):
     sender_id: str = ""
     sender_run_id: str = ""
     sender_step: int = 0
+    starts: str = ""
 
 
 class QueryRun(msgspec.Struct, frozen=True, gc=False):

@@ -223,6 +223,10 @@ def _identity(event: Event) -> tuple[object, ...]:
         name = (event.workflow, event.child_id)
     if isinstance(event, events.MessageRequested):
         name = (event.signal, event.target_id)
+    if isinstance(event, events.WillLeft):
+        name = (event.signal, event.target_id)
+    if isinstance(event, events.WillWithdrawn):
+        name = event.run_id
     if isinstance(event, events.SideEffectRecorded):
         name = event.name
     return type(event), getattr(event, "step", None), name
@@ -243,6 +247,7 @@ def describe(event: Event | None) -> str:
         events.SignalsHandled: "the handling of signals",
         events.RunContinued: "the run's continuation as new",
         events.LedgerCarried: "what there is to undo for the run's continuation as new",
+        events.WillWithdrawn: "the withdrawal of a signal at the run's end",
         events.UpdateCompleted: "the answer to an update",
         events.MemoChanged: "a change of the memo",
         events.SearchAttributesChanged: "a change of the search attributes",
@@ -254,6 +259,8 @@ def describe(event: Event | None) -> str:
         return f"child {event.workflow!r} ({event.child_id}) as step {step}"
     if isinstance(event, events.MessageRequested):
         return f"{f'signal {event.signal!r}' if event.signal else 'a cancellation'} to {event.target_id} as step {step}"
+    if isinstance(event, events.WillLeft):
+        return f"signal {event.signal!r} to {event.target_id} at the run's end as step {step}"
     if isinstance(event, events.SideEffectRecorded):
         return f"side effect {event.name!r} as step {step}"
     if isinstance(event, events.PatchMarked):

@@ -68,6 +68,7 @@ class Steps:
         "messages",
         "open",
         "timers",
+        "wills",
     )
 
     def __init__(self) -> None:
@@ -80,6 +81,7 @@ class Steps:
         self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
         self.attributes: AttributesGiven | None = None  # memo and search attributes, as they are now
+        self.wills: dict[tuple[str, int], str] = {}  # targets of what is sent at its end, by run and step
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:

@@ -74,3 +74,15 @@ def test_the_receiver_knows_a_message_and_tells_its_sender() -> None:
     ended = state_after((received, stopped), (e.RunCancelled("why", False),))
     assert decide(ended, cancel, 10) == []
     assert isinstance(decide(ended, third, 10), Rejected)
+
+
+def test_a_signal_begins_the_run_that_it_is_for_where_none_is_open() -> None:
+    signal = SignalRun("message/s/1", "w", "told", b"[1]", "", 0, "", "sender", "s", 1, "pay")
+    plain = SignalRun("message/s/1", "w", "told", b"[1]", "", 0, "", "sender", "s", 1)
+    received = e.SignalReceived("message/s/1", "told", b"[1]", "sender", "s", 1)
+    begun = [e.RunStarted("pay", b"[]", "message/s/1", "", 0, "accepted"), received]
+    assert decide(state_after(), signal, 10) == [received]
+    assert decide(state_after((e.RunCompleted(b"1"),)), signal, 10) == begun
+    assert decide(read([])[0], signal, 10) == begun
+    assert isinstance(decide(read([])[0], plain, 10), Rejected)
+    assert decide(state_after((received,), (e.RunCompleted(b"1"),)), signal, 10) == []

@@ -48,6 +48,9 @@ from sagaline._engine.appliers import (
     timer_started,
     update_accepted,
     update_completed,
+    will_left,
+    will_withdrawn,
+    wills_inherited,
 )
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -100,6 +103,9 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.ActivityDispatched, 1): activity_dispatched.apply,
     (events.HeartbeatRecorded, 1): heartbeat_recorded.apply,
     (events.OutcomeReceived, 1): outcome_received.apply,
+    (events.WillLeft, 1): will_left.apply,
+    (events.WillWithdrawn, 1): will_withdrawn.apply,
+    (events.WillsInherited, 1): wills_inherited.apply,
 }
 
 NEWEST: dict[type[Event], tuple[int, Applier]] = {

@@ -14,4 +14,6 @@ def apply(state: State, run: RunRow, event: RunContinued) -> None:
     run.status, run.closed_at, run.continued_to = CONTINUED, run.last_at, event.run_id
     leave_others(state, run)
     state.signals.drop_tokens(run)
+    if run.wills:
+        state.wills.pass_on(run, event.run_id)
     state.close_run(run)

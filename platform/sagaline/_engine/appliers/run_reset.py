@@ -6,6 +6,7 @@ from sagaline._engine import task_queues
 from sagaline._engine.family import leave_children
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.wills import split_wills
 from sagaline._model.events import RunReset
 from sagaline._model.failure import CANCELLED as CANCELLED_KIND
 from sagaline._model.failure import Failure
@@ -24,4 +25,6 @@ def apply(state: State, run: RunRow, event: RunReset) -> None:
     run.ended_by = fork.request_id
     leave_children(state, run, event.steps)
     task_queues.leave(state, run)
+    if run.wills:
+        split_wills(state, run, event)
     state.close_run(run)

@@ -10,6 +10,7 @@ from sagaline._engine.tables.runs import RunView
 from sagaline._model.records import RetryRun, RunControl, SignalRun, UpdateRun
 from sagaline._model.tokens import PREFIX
 
+NOT_FOUND, ENDED = "WorkflowNotFound", "RunEnded"
 RunCommand = RunControl | RetryRun | SignalRun | UpdateRun
 
 
@@ -59,9 +60,9 @@ def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:
     run = meant(state, request)
     which = f"an open run {run_id}" if run_id else "an open run"
     if run is None:
-        name, why = "WorkflowNotFound", "there is none"
+        name, why = NOT_FOUND, "there is none"
     elif run.closed:
-        name, why = "RunEnded", f"it has ended: {run.status}"
+        name, why = ENDED, f"it has ended: {run.status}"
     elif run.held:
         name, why = "RunHeld", f"it is held: {run.failure.message if run.failure else run.status}"
     else:

@@ -1,13 +1,17 @@
-"""A signal for a run: it is recorded once, and waits for the run's code."""
+"""A signal for a run: it is recorded once, and waits for the run's code.
+
+One of another run may begin the run that it is for (``starts``), where none of its workflow id is open.
+"""
 
 from __future__ import annotations
 
-from sagaline._engine.processors.addressed import recipient
+from sagaline._engine.processors.addressed import ENDED, NOT_FOUND, recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
+from sagaline._engine.processors.start import started_by
 from sagaline._engine.state import ReadState
 from sagaline._model.events import SignalReceived
 from sagaline._model.limits import SIGNALS_WAITING, SIGNALS_WAITING_BYTES
-from sagaline._model.records import SignalRun
+from sagaline._model.records import SignalRun, StartRun
 from sagaline._model.tokens import PREFIX, message_of
 
 
@@ -18,7 +22,10 @@ def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
     if run is None:
         return []
     if isinstance(run, Rejected):
-        return run
+        if not request.starts or run.failure.type not in (NOT_FOUND, ENDED):
+            return run
+        start = StartRun(request.request_id, request.workflow_id, request.starts, b"[]")
+        return [started_by(start, now_ms), _received(request)]
     if request.signal.startswith(PREFIX):
         used = state.receiver(request.workflow_id, message_of(run.run_id, request.signal))
         if used is not None:
@@ -31,5 +38,9 @@ def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
             f"handle them as fast as they come. Send it again later."
         )
         return rejected(request.request_id, request.workflow_id, "TooManySignals", message)
+    return [_received(request)]
+
+
+def _received(request: SignalRun) -> SignalReceived:
     sender = (request.sender_id, request.sender_run_id, request.sender_step)
-    return [SignalReceived(request.request_id, request.signal, request.input, *sender)]
+    return SignalReceived(request.request_id, request.signal, request.input, *sender)

@@ -22,6 +22,7 @@ its table:
 | ``z/`` | invalid | a zombie's records, until they have their tombstones |
 | ``x/`` | remnants | runs that are retired in part |
 | ``d/`` ``i/`` | messages | ids of the messages that a run has received |
+| ``l/`` | wills | signals that are sent when their run has ended |
 | ``y/`` | updates | updates that a run has accepted, and what came of them |
 | ``g/`` | attributes | memo and search attributes of runs that have any |
 | ``j/`` | forks | runs that have the beginning of another's history |

@@ -76,6 +76,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     commands_received: bool = False  # to cancel, terminate, pause, resume or retry it
     fork: Fork | None = None  # of a run that a reset has begun
     redelivers: int = 0  # events that the run which was reset had later, and that this one has yet to receive
+    wills: int = 0  # signals that are sent when it has ended
 
     @property
     def closed(self) -> bool:

@@ -25,7 +25,7 @@ from sagaline._host.partition.rows import Rows
 from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.weights import in_parts, weight
 from sagaline._log import Record
-from sagaline._model.events import Event, SignalReceived
+from sagaline._model.events import Event, RunStarted, SignalReceived
 from sagaline._model.limits import SIGNALS_AT_ONCE
 from sagaline._model.records import SignalRun, StartRun, UpdateRun
 from sagaline._payloads import NotResident
@@ -56,6 +56,17 @@ def _update_of(start: StartRun, run_id: str) -> UpdateRun:
     address = (start.reply_to, start.reply_partition)
     asked = (start.request_id, start.workflow_id, start.update_id, start.update, start.update_input)
     return UpdateRun(*asked, *address, run_id, start.reply_when, start.waits_ms)
+
+
+def _split(decision: Sequence[Event]) -> tuple[RunStarted | None, SignalReceived | None]:
+    """Of what a signal leads to, the beginning of a run, and its receipt."""
+    match decision:
+        case [RunStarted() as started, SignalReceived() as received]:
+            return started, received
+        case [SignalReceived() as received]:
+            return None, received
+        case _:
+            return None, None
 
 
 class Code(NamedTuple):
@@ -206,18 +217,25 @@ class Messages:
                 self._recorder.refuse(decision, request)
                 continue
             run = self._decided.run(workflow_id)
-            for event in decision:
-                if run is None:
-                    raise RuntimeError(f"{type(event).__name__} has no run")
-                admitted = self._admission.message(request, run)
-                if isinstance(admitted, Rejected):
-                    self._recorder.refuse(admitted, request)
-                    break
-                if emitter is None:
-                    emitter = Emitter(self._decided, run, max(now, run.last_at))
-                emitter.emit(msgspec.structs.replace(event, input=admitted))
-            else:
+            started, received = _split(decision)
+            if started is not None:
+                at_ms = now if run is None else max(now, run.last_at + 1)  # as of every run of an id
+                run = new_run(workflow_id, run_id_of(request), started, at_ms)
+            if received is None:
                 accepted.append(request)
+                continue
+            if run is None:
+                raise RuntimeError(f"{type(received).__name__} has no run")
+            admitted = self._admission.message(request, run)
+            if isinstance(admitted, Rejected):
+                self._recorder.refuse(admitted, request)
+                continue
+            if emitter is None:
+                emitter = Emitter(self._decided, run, max(now, run.last_at))
+            if started is not None:
+                emitter.emit(started)
+            emitter.emit(msgspec.structs.replace(received, input=admitted))
+            accepted.append(request)
         if emitter is not None:
             self._activations.activate(emitter)
         for request in accepted:

@@ -9,6 +9,7 @@ from sagaline._engine.beginnings import decoded
 from sagaline._engine.state import State
 from sagaline._engine.tables.attributes import NONE
 from sagaline._engine.tables.runs import RunView
+from sagaline._engine.wills import standing_wills
 from sagaline._host.runs.forking import redelivered
 from sagaline._host.runs.sealing import sealed_anew, sealed_of
 from sagaline._host.runs.weights import weight
@@ -21,6 +22,7 @@ from sagaline._model.events import (
     RunContinued,
     RunStarted,
     SignalReceived,
+    WillsInherited,
 )
 from sagaline._payloads import Sealer
 
@@ -76,8 +78,11 @@ def _first_events(state: State, run: RunView) -> list[Event]:
         run.parent_step,
         deadline=run.deadline,
     )
+    first: list[Event] = [started]
+    if run.wills:
+        first.append(WillsInherited(standing_wills(state, run.run_id)))
     match recorded:
         case [*_, LedgerCarried(steps=steps, ledger=ledger), _]:
-            return [started, LedgerInherited(steps, ledger)]
+            return [*first, LedgerInherited(steps, ledger)]
         case _:
-            return [started]
+            return first

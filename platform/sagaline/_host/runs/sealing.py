@@ -28,10 +28,13 @@ from sagaline._model.events import (
     SignalReceived,
     UpdateAccepted,
     UpdateCompleted,
+    WillLeft,
 )
 from sagaline._model.failure import BUG, Failure
 from sagaline._model.ids import child_run_id, successor_of
 from sagaline._model.records import ActivityResult, History, SettleActivity
+from sagaline._model.ids import child_run_id, successor_of, will_run_id
+from sagaline._model.records import ActivityResult, History
 from sagaline._payloads import (
     Place,
     Sealed,
@@ -42,6 +45,7 @@ from sagaline._payloads import (
     message_input,
     result_of,
     step_details,
+    sent_message,
     step_input,
     step_result,
     update_result,
@@ -52,7 +56,7 @@ from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
-_OF_OTHERS = (ChildRequested, LedgerCarried, MessageRequested, RunContinued)
+_OF_OTHERS = (ChildRequested, LedgerCarried, MessageRequested, RunContinued, WillLeft)
 """Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
@@ -64,15 +68,10 @@ def place_of(run_id: str, event: object, field: str = "") -> Place:
             return memo_of(run_id)
         case RunStarted():
             return input_of(run_id)
-        case ChildRequested():  # as that of the run that it starts
-            child_run = child_run_id(run_id, event.step, event.child_id)
-            return memo_of(child_run) if field == "memo" else input_of(child_run)
+        case ChildRequested() | RunContinued() | LedgerCarried() | WillLeft():
+            return _place_at_other(run_id, event, field)
         case ChildEnded():
             return step_result(run_id, event.step)
-        case RunContinued():  # as that of the run that begins with it
-            return input_of(event.run_id)
-        case LedgerCarried():
-            return ledger_of(successor_of(run_id))
         case LedgerInherited():
             return ledger_of(run_id)
         case RunCompleted():
@@ -97,6 +96,20 @@ def _place_of_outcome(run_id: str, event: object) -> Place:
             return step_result(run_id, event.step)
         case _:
             raise TypeError(f"Expected an event with a payload but got {type(event).__name__}.")
+
+
+def _place_at_other(run_id: str, event: ChildRequested | RunContinued | LedgerCarried | WillLeft, field: str) -> Place:
+    """That of the run which is given the payload."""
+    match event:
+        case ChildRequested():
+            child_run = child_run_id(run_id, event.step, event.child_id)
+            return memo_of(child_run) if field == "memo" else input_of(child_run)
+        case RunContinued():
+            return input_of(event.run_id)
+        case LedgerCarried():
+            return ledger_of(successor_of(run_id))
+        case WillLeft():  # as that of a message of a client's: nobody waits for it any more
+            return sent_message(will_run_id(event.target_id, run_id, event.step))
 
 
 def setup_of(registry: Registry, sealer: Sealer) -> Setup:

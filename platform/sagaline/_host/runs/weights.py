@@ -10,6 +10,8 @@ from sagaline._model import events, limits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, ChildReport, Heartbeat, SettleActivity, SignalRun
+from sagaline._model.records import ActivityResult, ChildReport, SignalRun
+from sagaline._model.wills import Will
 
 _OVERHEAD_BYTES = 300
 _FAILURE_BYTES = 60
@@ -30,6 +32,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.UpdateCompleted: "result",
     events.ChildRequested: "input",
     events.MessageRequested: "input",
+    events.WillLeft: "input",
     events.ChildEnded: "result",
     events.SideEffectRecorded: "result",
     events.AttributesGiven: "memo",
@@ -99,7 +102,15 @@ def _signal(event: events.SignalReceived | SignalRun) -> int:
 
 
 def _message(event: events.MessageRequested) -> int:
-    return len(event.input) + 4 * (len(event.signal) + len(event.target_id) + len(event.reason))
+    return len(event.input) + 4 * (len(event.signal) + len(event.target_id) + len(event.reason) + len(event.starts))
+
+
+def _will(event: events.WillLeft | Will) -> int:
+    return len(event.input) + 4 * (len(event.signal) + len(event.target_id))
+
+
+def _wills(event: events.WillsInherited) -> int:
+    return sum(_will(will) + 50 for will in event.wills)
 
 
 def _accepted(event: events.UpdateAccepted) -> int:
@@ -193,6 +204,8 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.CancelRequested: _cancel,
     events.MessageRequested: _message,
     events.MessageSettled: _failed,
+    events.WillLeft: _will,
+    events.WillsInherited: _wills,
     events.RunCancelled: _reason,
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,

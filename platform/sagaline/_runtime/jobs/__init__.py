@@ -25,6 +25,7 @@ from sagaline._runtime.jobs import (
     signal_received,
     timer_fired,
     update_accepted,
+    wills_inherited,
 )
 from sagaline._runtime.run_loop import RunLoop
 
@@ -42,12 +43,14 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.SignalReceived: signal_received.apply,
     events.UpdateAccepted: update_accepted.apply,
     events.AttributesGiven: attributes_given.apply,
+    events.WillsInherited: wills_inherited.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 
 _RANKS: dict[type[Event], int] = {
     events.LedgerInherited: -1,
     events.AttributesGiven: -1,
+    events.WillsInherited: -1,
     events.SignalReceived: -1,
     events.UpdateAccepted: -1,
     events.RunStarted: 0,

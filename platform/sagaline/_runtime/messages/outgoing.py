@@ -9,15 +9,16 @@ from sagaline._runtime.frames import caller
 from sagaline.errors import MessageError, PayloadTooLarge, SagalineError
 
 
-async def signal(calls: Calls, target: tuple[str, str], name: str, payload: bytes) -> None:
+async def signal(calls: Calls, target: tuple[str, str], name: str, payload: bytes, starts: str = "") -> None:
     """Sends a signal and returns when it is on record there. ``target``: workflow id and run id, which may be empty.
+    ``starts``: the workflow that begins, without arguments, where no run of that workflow id is open.
     Raises MessageError, PayloadTooLarge, SagalineError."""
     if (size := calls.setup.sealed_size(payload)) > calls.setup.payload_bytes:
         raise PayloadTooLarge(
             f"Expected the arguments of signal {name!r} to have at most {calls.setup.payload_bytes:,} bytes but they "
             f"have {size:,}. Store them, and pass a reference to them."
         )
-    await _send(calls, target, name, payload, "")
+    await _send(calls, target, name, payload, starts=starts)
 
 
 async def cancel(calls: Calls, target: tuple[str, str], reason: str) -> None:
@@ -25,7 +26,18 @@ async def cancel(calls: Calls, target: tuple[str, str], reason: str) -> None:
     await _send(calls, target, "", b"", cut(reason))
 
 
-async def _send(calls: Calls, target: tuple[str, str], name: str, payload: bytes, reason: str) -> None:
+def post(calls: Calls, target_id: str, name: str, payload: bytes) -> None:
+    """Sends a small signal of the system's own, and does not wait for it: nobody has to hear what becomes of it. One
+    that is too many is not sent, and what it is about has another way out."""
+    if calls.phase != ROLLING_BACK and len(calls.table.messages) < MESSAGES_SENT:
+        number = calls.table.next_number()
+        calls.table.messages[number] = calls.create_future()
+        calls.commands.add(events.MessageRequested(number, target_id, "", name, payload, ""), len(payload))
+
+
+async def _send(
+    calls: Calls, target: tuple[str, str], name: str, payload: bytes, reason: str = "", starts: str = ""
+) -> None:
     if calls.phase == ROLLING_BACK:  # a branch on its way out: it is closed there
         await calls.create_future()
     messages = calls.table.messages
@@ -36,7 +48,7 @@ async def _send(calls: Calls, target: tuple[str, str], name: str, payload: bytes
         )
     number = calls.table.next_number()
     settled = messages[number] = calls.create_future()
-    calls.commands.add(events.MessageRequested(number, *target, name, payload, reason), len(payload))
+    calls.commands.add(events.MessageRequested(number, *target, name, payload, reason, starts), len(payload))
     failure = await settled
     if failure is not None:
         raise MessageError(target[0], name, failure)
