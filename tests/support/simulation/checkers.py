@@ -24,6 +24,7 @@ from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
 from simulation.talk_checkers import TalkChecks
+from simulation.will_checkers import WillChecks
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunReset, e.RunContinued)
 
@@ -40,6 +41,7 @@ class Watcher:
         self.ids = Ids(self.violations)
         self.answers = AnswerChecks(self.violations)
         self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
+        self.wills = WillChecks(self.violations, self._all)
         self.cancels = CancelChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
         self.version_of: Callable[[], str] = lambda: ""
@@ -97,9 +99,8 @@ class Watcher:
             found = decode(record.value)
         except UnreadableRecord:
             return
-        self.talk.asked(found)
-        self.cancels.asked(found)
-        self.forks.asked(found)
+        for checks in (self.talk, self.cancels, self.wills, self.forks):
+            checks.asked(found)
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
             self.ids.asked(found)
@@ -284,10 +285,8 @@ class Watcher:
 
     def finish(self) -> list[str]:
         """Everything that must hold after a quiet period."""
-        self.ids.finish(self.refused)
-        self.forks.finish(self.refused)
-        self.talk.finish(self.refused)
-        self.cancels.finish(self.refused)
+        for checks in (self.ids, self.forks, self.talk, self.cancels, self.wills):
+            checks.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         self.answers.finish()
         books = ChainBooks(self.books, self.violations, self.marks, self._all())

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sagaline._engine import decide as decisions
-from sagaline._engine import emit
+from sagaline._engine import emit, replies
 from sagaline._engine.beginning_rows import successor
 from sagaline._engine.processors import PROCESSORS, start
 from sagaline._engine.processors.addressed import addressed
@@ -15,6 +15,8 @@ from sagaline._engine.processors.decisions import Rejected
 from sagaline._engine.tables.outgoing import Outgoing
 from sagaline._engine.tables.runs import RunRow
 from sagaline._engine.tables.updates import Updates
+from sagaline._engine.tables.wills import Wills
+from sagaline._engine.wills import send_wills
 from sagaline._host.partition.inputs import Inputs
 from sagaline._host.partition.starting import Starting
 from sagaline._host.reading import reads as reading
@@ -23,7 +25,7 @@ from sagaline._host.reading.queries import Queries
 from sagaline._host.runs import activations
 from sagaline._host.runs.chains import next_events
 from sagaline._model.events import SignalReceived, UpdateAccepted
-from sagaline._model.records import SignalRun, StartRun, UpdateRun
+from sagaline._model.records import TERMINATED, SignalRun, StartRun, UpdateRun
 from sagaline._runtime.messages import looking
 from sagaline._runtime.messages.mailbox import Mailbox
 from simulation.broker import Faults
@@ -177,3 +179,22 @@ def leaves_signals_behind_when_a_run_goes_on() -> list[Patch]:
         return row
 
     return [(emit, "successor", next_of_chain)]
+
+
+@mutant
+def sends_no_last_words_of_a_run_that_is_terminated() -> list[Patch]:
+    def send(state: Any, run: RunRow) -> None:
+        if run.status == TERMINATED:
+            state.wills.drop_all(run)
+        else:
+            send_wills(state, run)
+
+    return [(replies, "send_wills", send)]
+
+
+@mutant
+def forgets_last_words_when_a_run_goes_on() -> list[Patch]:
+    def pass_on(self: Wills, run: RunRow, run_id: str) -> None:
+        self.drop_all(run)
+
+    return [(Wills, "pass_on", pass_on)]

@@ -13,7 +13,9 @@ from sagaline._log import COMMANDS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import QueryRun, SignalRun, StartRun, UpdateRun
+from sagaline._runtime.context import require_instance
 from sagaline._runtime.definitions import WorkflowDefinition
+from sagaline._runtime.messages import wills
 from simulation import load
 from simulation.broker import Broker
 
@@ -97,6 +99,14 @@ async def chatter(seconds: float, again: int = 0) -> list[int]:
         except MessageError:
             pass
 
+    calls = require_instance("a simulated run")
+    for will in list(calls.table.wills):  # of the runs before it
+        if draw.random() < 0.5:
+            wills.withdraw(calls, will)
+    for place in range(draw.randrange(4)):
+        will = wills.leave(calls, f"talk-{draw.randrange(6)}", "told", b"[%d]" % (number + 90 + place))
+        if draw.random() < 0.2:
+            wills.withdraw(calls, will)
     for _ in range(draw.randrange(4)):
         targets = [f"talk-{draw.randrange(6)}" for _ in range(draw.randrange(1, 6))] + [workflow.info().workflow_id] * 2
         await asyncio.gather(*(tell(target, number + place) for place, target in enumerate(targets)))
@@ -107,6 +117,8 @@ async def chatter(seconds: float, again: int = 0) -> list[int]:
             await workflow.external(f"talk-{draw.randrange(6)}").cancel()
         except MessageError:
             pass
+    if again:
+        chatter.continue_as_new(seconds, again - 1)
     return await listener.inline(seconds)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+from engine_inputs import short
 from run_log import FIRST, Log, read, started
 
 from sagaline._engine.decide import Rejected, decide
@@ -85,4 +87,6 @@ def test_a_signal_begins_the_run_that_it_is_for_where_none_is_open() -> None:
     assert decide(state_after((e.RunCompleted(b"1"),)), signal, 10) == begun
     assert decide(read([])[0], signal, 10) == begun
     assert isinstance(decide(read([])[0], plain, 10), Rejected)
+    reserved = msgspec.structs.replace(signal, starts="sagaline.lock")
+    assert short(decide(read([])[0], reserved, 10)) == "ReservedName"
     assert decide(state_after((received,), (e.RunCompleted(b"1"),)), signal, 10) == []

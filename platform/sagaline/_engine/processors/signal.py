@@ -12,6 +12,7 @@ from sagaline._engine.state import ReadState
 from sagaline._model.events import SignalReceived
 from sagaline._model.limits import SIGNALS_WAITING, SIGNALS_WAITING_BYTES
 from sagaline._model.records import SignalRun, StartRun
+from sagaline._model.system import why_reserved
 from sagaline._model.tokens import PREFIX, message_of
 
 
@@ -24,6 +25,8 @@ def process(state: ReadState, request: SignalRun, now_ms: int) -> Decision:
     if isinstance(run, Rejected):
         if not request.starts or run.failure.type not in (NOT_FOUND, ENDED):
             return run
+        if (reserved := why_reserved(request.starts, request.workflow_id)) is not None:
+            return rejected(request.request_id, request.workflow_id, "ReservedName", reserved)
         start = StartRun(request.request_id, request.workflow_id, request.starts, b"[]")
         return [started_by(start, now_ms), _received(request)]
     if request.signal.startswith(PREFIX):
