@@ -46,6 +46,15 @@ from sagaline.errors import (
     UpdateError,
 )
 from sagaline.handlers import QueryHandler, Signal, SignalCall, SignalHandler, Token, UpdateHandler
+from sagaline.lock_errors import (
+    DeadlockError,
+    LockError,
+    LockHeld,
+    LockLost,
+    LockQueueFull,
+    LockTimeout,
+)
+from sagaline.locks import SagaLock
 from sagaline.saga import saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import ChildHandle, ExternalHandle, Workflow, WorkflowInfo, workflow
@@ -60,6 +69,7 @@ __all__ = [
     "Client",
     "ClientClosed",
     "ConfigurationError",
+    "DeadlockError",
     "Description",
     "ExternalHandle",
     "Failure",
@@ -68,6 +78,11 @@ __all__ = [
     "HistoryEvent",
     "InvalidInput",
     "InvalidOutput",
+    "LockError",
+    "LockHeld",
+    "LockLost",
+    "LockQueueFull",
+    "LockTimeout",
     "LogUnavailable",
     "MemberIdInUse",
     "MessageError",
@@ -84,6 +99,7 @@ __all__ = [
     "RunHandle",
     "RunParkedError",
     "RunSummary",
+    "SagaLock",
     "SagalineError",
     "SideEffectError",
     "Signal",

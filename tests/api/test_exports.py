@@ -6,11 +6,13 @@ import sagaline
 from sagaline import testing
 
 NAMES = """
-Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError Description ExternalHandle Failure
-FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput LogUnavailable MemberIdInUse MessageError NamespaceNotFound
-OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle
-RunParkedError RunSummary SagalineError SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token
-TopicMismatch UpdateError UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
+Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError
+DeadlockError Description ExternalHandle Failure FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput
+LockError LockHeld LockLost LockQueueFull LockTimeout LogUnavailable MemberIdInUse MessageError NamespaceNotFound
+OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError
+RunHandle RunParkedError RunSummary SagaLock SagalineError SideEffectError Signal SignalCall SignalHandler
+StateDirectoryInUse Status Token TopicMismatch UpdateError UpdateHandle UpdateHandler WithStart Worker WorkerOptions
+Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

@@ -83,6 +83,17 @@ SEARCH_ATTRIBUTES_BYTES = 8_000
 """Names and values of all of them."""
 MESSAGES_SENT = 500
 """Messages of a run to others that are not known to have arrived."""
+LOCKS = 50
+"""Locks that a run holds or waits for."""
+LOCK_NAME_BYTES = 200
+LOCK_WAITERS = 1_000
+"""Requests that wait for a lock; more are refused."""
+LOCK_QUEUE_BYTES = 400_000
+"""Bytes of them: a lock goes on as the next run with all of it."""
+LOCK_CYCLE = 50
+"""Runs in a circle that is found."""
+LOCK_PROBES = 200
+"""Locks that a lock asks whether a circle is closed there, for one request."""
 WILLS = 200
 """Signals that a run leaves behind for when it has ended, with those of the runs that it goes on from."""
 WILL_BYTES = 2_000

@@ -16,7 +16,8 @@ class RunInfo:
     """A run's ids and workflow. ``flags``: the behaviours that it began with. ``started_ms``: since 1970, 0 before.
 
     ``events`` counts those of the activations before the running one, ``payload_bytes`` the arguments in them and all
-    results so far. ``stands_for``: while copied events of another run are replayed, that run.
+    results so far. ``stands_for``: while copied events of another run are replayed, that run. ``chain``: the first run
+    of those that go on one as the other; a reset changes nothing in that.
     """
 
     workflow: WorkflowDefinition
@@ -32,6 +33,7 @@ class RunInfo:
     timed_out: bool = False
     stands_for: str = ""
     copied: tuple[tuple[int, str], ...] = ()
+    chain: str = ""
 
     @property
     def is_long(self) -> bool:

@@ -64,6 +64,7 @@ class Steps:
         "children",
         "count",
         "inherited",
+        "locks",
         "mailbox",
         "messages",
         "open",
@@ -82,6 +83,7 @@ class Steps:
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
         self.attributes: AttributesGiven | None = None  # memo and search attributes, as they are now
         self.wills: dict[tuple[str, int], str] = {}  # targets of what is sent at its end, by run and step
+        self.locks: dict[str, Any] | None = None  # requests for locks that stand, by id
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:

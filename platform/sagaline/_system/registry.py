@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SYSTEM_WORKFLOWS: tuple[type[Any], ...] = ()
+from sagaline._system.locks.lock import Lock
+
+SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (Lock,)
 """One line an entity."""

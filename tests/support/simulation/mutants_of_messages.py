@@ -25,7 +25,7 @@ from sagaline._host.reading.queries import Queries
 from sagaline._host.runs import activations
 from sagaline._host.runs.chains import next_events
 from sagaline._model.events import SignalReceived, UpdateAccepted
-from sagaline._model.records import TERMINATED, SignalRun, StartRun, UpdateRun
+from sagaline._model.records import CANCELLED, SignalRun, StartRun, UpdateRun
 from sagaline._runtime.messages import looking
 from sagaline._runtime.messages.mailbox import Mailbox
 from simulation.broker import Faults
@@ -182,9 +182,9 @@ def leaves_signals_behind_when_a_run_goes_on() -> list[Patch]:
 
 
 @mutant
-def sends_no_last_words_of_a_run_that_is_terminated() -> list[Patch]:
+def sends_no_last_words_of_a_run_that_is_cancelled() -> list[Patch]:
     def send(state: Any, run: RunRow) -> None:
-        if run.status == TERMINATED:
+        if run.status == CANCELLED:
             state.wills.drop_all(run)
         else:
             send_wills(state, run)

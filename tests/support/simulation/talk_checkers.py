@@ -190,7 +190,7 @@ class TalkChecks:
         if self._may_be_forgotten(event.request_id):
             self._late.add(place)
         road = (event.sender_run_id, sent.target_id)
-        if self._newest.get(road, 0) > event.sender_step:
+        if self._newest.get(road, 0) > event.sender_step and event.sender_run_id not in self._ended:  # decision 0048
             self._violations.append(f"message {place} to {sent.target_id} was overtaken by {self._newest[road]}")
         self._newest[road] = max(self._newest.get(road, 0), event.sender_step)
 

@@ -17,6 +17,7 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     run = loop.run
     run.started_ms = loop.now_ms
     run.continued_from, run.parent_id = job.continued_from or None, job.parent_id or None
+    run.chain = job.first_run_id or run.identity
     body = loop.body or read_input(loop, job.input)
     loop.body = None
     if job.delay_ms:

@@ -26,13 +26,15 @@ async def cancel(calls: Calls, target: tuple[str, str], reason: str) -> None:
     await _send(calls, target, "", b"", cut(reason))
 
 
-def post(calls: Calls, target_id: str, name: str, payload: bytes) -> None:
-    """Sends a small signal of the system's own, and does not wait for it: nobody has to hear what becomes of it. One
-    that is too many is not sent, and what it is about has another way out."""
-    if calls.phase != ROLLING_BACK and len(calls.table.messages) < MESSAGES_SENT:
-        number = calls.table.next_number()
-        calls.table.messages[number] = calls.create_future()
-        calls.commands.add(events.MessageRequested(number, target_id, "", name, payload, ""), len(payload))
+def post(calls: Calls, target_id: str, name: str, payload: bytes) -> bool:
+    """Sends a small signal of the system's own, and does not wait for it: nobody has to hear what becomes of it. False,
+    and nothing is sent, when so many are on their way that it is one too many."""
+    if len(calls.table.messages) >= MESSAGES_SENT:
+        return False
+    number = calls.table.next_number()
+    calls.table.messages[number] = calls.create_future()
+    calls.commands.add(events.MessageRequested(number, target_id, "", name, payload, ""), len(payload))
+    return True
 
 
 async def _send(

@@ -1,0 +1,1 @@
+"""Semantic locks: one run keeps one lock (docs/decisions/0065)."""
