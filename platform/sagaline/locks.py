@@ -132,7 +132,7 @@ class SagaLock:
     async def _ask(self) -> _Request:
         calls = self._calls
         requests = _requests(calls)
-        if len(calls.table.wills) >= LOCKS:
+        if len(calls.table.to_others().wills) >= LOCKS:
             raise SagalineError(
                 f"Expected a run to hold, or wait for, at most {LOCKS} locks but {self.name!r} is one more."
             )
@@ -195,15 +195,13 @@ def lock_of(calls: Calls, name: object, lease: Duration | None, wait: object, un
 
 def _requests(calls: Calls) -> dict[str, _Request]:
     """Those of the run that stand, by id."""
-    if calls.table.locks is None:
-        calls.table.locks = {}
-    return calls.table.locks
+    return calls.table.to_others().locks
 
 
 def _names_held(calls: Calls) -> tuple[str, ...]:
     """The locks that the saga holds, also by requests of the runs that it goes on from."""
     waiting = {request.will for request in _requests(calls).values() if request.answer is None}
-    targets = (target for will, target in calls.table.wills.items() if will not in waiting)
+    targets = (target for will, target in calls.table.to_others().wills.items() if will not in waiting)
     names = (protocol.lock_name(target) for target in targets)
     return tuple(dict.fromkeys(name for name in names if name is not None))
 

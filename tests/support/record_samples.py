@@ -58,6 +58,14 @@ def of_attempts() -> dict[str, records.Record]:
     }
 
 
+def of_wills() -> tuple[events.Event, ...]:
+    """What a run leaves for its end, and the signal that begins whoever it is for."""
+    will = Will("run-0", 5, "lock", "lock", b"[2]")
+    left = events.WillLeft(5, "lock", "lock", b"[2]")
+    begins = events.MessageRequested(4, "lock", "", "lock", b"[1]", "", "sagaline.lock")
+    return begins, left, events.WillWithdrawn(5, "run-1"), events.WillsInherited((will,))
+
+
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
     all_events: tuple[events.Event, ...] = (
@@ -87,10 +95,7 @@ def samples() -> dict[str, records.Record]:
         events.ChildCancelRequested(7, "why"),
         events.RunTimedOut(),
         events.MessageRequested(3, "order-2", "", "approve", b"[1]", ""),
-        events.MessageRequested(4, "lock", "", "lock", b"[1]", "", "sagaline.lock"),
-        events.WillLeft(5, "lock", "lock", b"[2]"),
-        events.WillWithdrawn(5, "run-1"),
-        events.WillsInherited((Will("run-0", 5, "lock", "lock", b"[2]"),)),
+        *of_wills(),
         events.MessageSettled(3),
         events.MessageSettled(4, FAILURE),
         events.LedgerCarried(2, b"[{}]"),

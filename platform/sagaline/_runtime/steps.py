@@ -54,6 +54,18 @@ class Undo(msgspec.Struct, frozen=True, gc=False):
     input: msgspec.Raw
 
 
+class Others:
+    """What a run has under way to others. ``messages``: to be settled, by number. ``wills``: targets of what is sent at
+    its end, by run and step. ``locks``: its requests for locks that stand, by id."""
+
+    __slots__ = ("locks", "messages", "wills")
+
+    def __init__(self) -> None:
+        self.messages: dict[int, asyncio.Future[Failure | None]] = {}
+        self.wills: dict[tuple[str, int], str] = {}
+        self.locks: dict[str, Any] = {}
+
+
 class Steps:
     """Activities and timers of a run, numbered together; and its mailbox."""
 
@@ -64,12 +76,10 @@ class Steps:
         "children",
         "count",
         "inherited",
-        "locks",
         "mailbox",
-        "messages",
         "open",
+        "others",
         "timers",
-        "wills",
     )
 
     def __init__(self) -> None:
@@ -78,18 +88,21 @@ class Steps:
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
         self.children: dict[int, Any] = {}  # ``children.Child`` by number: those that have not ended
-        self.messages: dict[int, asyncio.Future[Failure | None]] = {}  # to other runs, by number
         self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
         self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
         self.attributes: AttributesGiven | None = None  # memo and search attributes, as they are now
-        self.wills: dict[tuple[str, int], str] = {}  # targets of what is sent at its end, by run and step
-        self.locks: dict[str, Any] | None = None  # requests for locks that stand, by id
+        self.others: Others | None = None  # of a run that tells others something
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
 
     def next_number(self) -> int:
         """The number of a new step."""
         self.count += 1
         return self.count
+
+    def to_others(self) -> Others:
+        """What it has under way to others, when it has to do with any."""
+        self.others = self.others or Others()
+        return self.others
 
     def add_activity(self, step: Step) -> Step:
         """An activity was asked for."""
@@ -136,7 +149,9 @@ class Steps:
         self.open.clear()
         self.timers.clear()
         self.children.clear()
-        self.messages.clear()
+        if self.others is not None:
+            self.others.messages.clear()
+            self.others.locks.clear()
         if self.mailbox is not None:
             self.mailbox.clear()
 

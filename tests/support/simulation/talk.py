@@ -100,7 +100,7 @@ async def chatter(seconds: float, again: int = 0) -> list[int]:
             pass
 
     calls = require_instance("a simulated run")
-    for will in list(calls.table.wills):  # of the runs before it
+    for will in list(calls.table.to_others().wills):  # of the runs before it
         if draw.random() < 0.5:
             wills.withdraw(calls, will)
     for place in range(draw.randrange(4)):

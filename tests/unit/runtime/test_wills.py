@@ -19,7 +19,7 @@ async def leaving() -> str:
     calls = require_instance("a test")
     will = wills.leave(calls, "lock", "free", b"[1]")
     await workflow.sleep(1)
-    for known in list(calls.table.wills):
+    for known in list(calls.table.to_others().wills):
         wills.withdraw(calls, known)
     wills.withdraw(calls, will)
     outgoing.post(calls, "lock", "free", b"[1]")

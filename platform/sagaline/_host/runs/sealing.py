@@ -31,10 +31,8 @@ from sagaline._model.events import (
     WillLeft,
 )
 from sagaline._model.failure import BUG, Failure
-from sagaline._model.ids import child_run_id, successor_of
-from sagaline._model.records import ActivityResult, History, SettleActivity
 from sagaline._model.ids import child_run_id, successor_of, will_run_id
-from sagaline._model.records import ActivityResult, History
+from sagaline._model.records import ActivityResult, History, SettleActivity
 from sagaline._payloads import (
     Place,
     Sealed,
@@ -44,8 +42,8 @@ from sagaline._payloads import (
     memo_of,
     message_input,
     result_of,
-    step_details,
     sent_message,
+    step_details,
     step_input,
     step_result,
     update_result,

@@ -10,7 +10,6 @@ from sagaline._model import events, limits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, ChildReport, Heartbeat, SettleActivity, SignalRun
-from sagaline._model.records import ActivityResult, ChildReport, SignalRun
 from sagaline._model.wills import Will
 
 _OVERHEAD_BYTES = 300

@@ -9,7 +9,7 @@ from sagaline._runtime.run_loop import RunLoop
 
 def apply(loop: RunLoop, job: MessageSettled) -> None:
     """Whoever still waits for it goes on. Raises UnknownStep when the code never asked for it."""
-    settled = loop.table.messages.pop(job.step, None)
+    settled = loop.table.to_others().messages.pop(job.step, None)
     if settled is None:
         raise UnknownStep(job)
     if not settled.done():

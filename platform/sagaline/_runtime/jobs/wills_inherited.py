@@ -8,4 +8,4 @@ from sagaline._runtime.run_loop import RunLoop
 
 def apply(loop: RunLoop, job: WillsInherited) -> None:
     """Keeps what names each of them."""
-    loop.table.wills.update({(will.run_id, will.step): will.target_id for will in job.wills})
+    loop.table.to_others().wills.update({(will.run_id, will.step): will.target_id for will in job.wills})

@@ -29,10 +29,11 @@ async def cancel(calls: Calls, target: tuple[str, str], reason: str) -> None:
 def post(calls: Calls, target_id: str, name: str, payload: bytes) -> bool:
     """Sends a small signal of the system's own, and does not wait for it: nobody has to hear what becomes of it. False,
     and nothing is sent, when so many are on their way that it is one too many."""
-    if len(calls.table.messages) >= MESSAGES_SENT:
+    messages = calls.table.to_others().messages
+    if len(messages) >= MESSAGES_SENT:
         return False
     number = calls.table.next_number()
-    calls.table.messages[number] = calls.create_future()
+    messages[number] = calls.create_future()
     calls.commands.add(events.MessageRequested(number, target_id, "", name, payload, ""), len(payload))
     return True
 
@@ -42,7 +43,7 @@ async def _send(
 ) -> None:
     if calls.phase == ROLLING_BACK:  # a branch on its way out: it is closed there
         await calls.create_future()
-    messages = calls.table.messages
+    messages = calls.table.to_others().messages
     if len(messages) >= MESSAGES_SENT:
         raise SagalineError(
             f"Expected at most {MESSAGES_SENT:,} messages to other runs to be on their way but this is one more "

@@ -20,7 +20,7 @@ def leave(calls: Calls, target_id: str, name: str, payload: bytes) -> WillId:
             f"Expected the arguments of signal {name!r}, which is sent when the run has ended, to have at most "
             f"{WILL_BYTES:,} bytes but they have {len(payload):,}."
         )
-    wills = calls.table.wills
+    wills = calls.table.to_others().wills
     if len(wills) >= WILLS:
         raise SagalineError(
             f"Expected at most {WILLS} signals to be sent when the run has ended but this is one more ({caller()})."
@@ -34,5 +34,5 @@ def leave(calls: Calls, target_id: str, name: str, payload: bytes) -> WillId:
 
 def withdraw(calls: Calls, will: WillId) -> None:
     """It is not sent. One that does not stand is nothing to withdraw."""
-    if calls.table.wills.pop(will, None) is not None:
+    if calls.table.to_others().wills.pop(will, None) is not None:
         calls.commands.add(events.WillWithdrawn(will[1], will[0]))

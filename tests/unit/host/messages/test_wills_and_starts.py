@@ -45,7 +45,7 @@ async def unbook() -> None:
 async def leaves(how: str, again: int = 0) -> None:
     """Leaves its last word before anything else, and ends in one way or another."""
     calls = require_instance("a test")
-    if not calls.table.wills:
+    if not calls.table.to_others().wills:
         wills.leave(calls, "ear", "word", f'["{how}"]'.encode())
     await book()
     if again:
@@ -53,7 +53,7 @@ async def leaves(how: str, again: int = 0) -> None:
     if how == "failed":
         raise ApplicationError("no")
     if how == "withdrawn":
-        for will in list(calls.table.wills):
+        for will in list(calls.table.to_others().wills):
             wills.withdraw(calls, will)
     if how in ("cancelled", "terminated", "timed out", "replaced"):
         await workflow.sleep("1h")
