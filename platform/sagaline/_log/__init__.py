@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
 from sagaline._log.open import open_log
-from sagaline._log.port import Ack, Appender, Log, Membership, MembershipListener, Reader, Record
+from sagaline._log.port import (
+    Ack,
+    Appender,
+    Committed,
+    Log,
+    Membership,
+    MembershipListener,
+    Reader,
+    Record,
+    TaskListener,
+    TaskMembership,
+    TaskQueues,
+)
 from sagaline._log.topics import (
     COMMANDS,
     DEADLETTERS,
@@ -26,6 +38,7 @@ __all__ = [
     "TOPICS",
     "Ack",
     "Appender",
+    "Committed",
     "Inspection",
     "Log",
     "MemberFacts",
@@ -33,6 +46,9 @@ __all__ = [
     "MembershipListener",
     "Reader",
     "Record",
+    "TaskListener",
+    "TaskMembership",
+    "TaskQueues",
     "TopicFacts",
     "TopicPlan",
     "open_log",

@@ -115,6 +115,55 @@ class Membership(Protocol):
         ...
 
 
+class Committed(NamedTuple):
+    """How far a partition of a task topic is done: all below ``offset``, and what ``metadata`` says of those behind."""
+
+    offset: int
+    metadata: str
+
+
+class TaskListener(Protocol):
+    """Who hears which partitions of a task topic a worker of the queue has."""
+
+    def on_assigned(self, positions: dict[int, Committed]) -> None:
+        """These partitions are this member's now, as far as they are done; 0 and "" when nobody has committed."""
+        ...
+
+    def on_revoked(self, partitions: Sequence[int]) -> None:
+        """These are not any more. What is committed while this is called still counts, if the group allows it."""
+        ...
+
+    def on_failed(self, error: Exception) -> None:
+        """Membership is lost for good, e.g. because another process uses the same id."""
+        ...
+
+
+class TaskMembership(Protocol):
+    """A member of the group that works a queue. Partitions change hands at any time: what is done may be done again."""
+
+    def commit(self, positions: dict[int, Committed]) -> None:
+        """How far these partitions are done; it is written soon, the newest of each. The metadata is text of at most
+        4,000 bytes."""
+        ...
+
+    async def close(self) -> None:
+        """Leaves the group, when what was committed is written."""
+        ...
+
+
+class TaskQueues(Protocol):
+    """The task queues of a namespace."""
+
+    async def make(self, queue: str) -> None:
+        """Makes the topics of a queue that are missing. Raises LogUnavailable, TopicMismatch."""
+        ...
+
+    def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskMembership:
+        """Joins the group that works a queue. Without an id a member that is gone is forgotten at once when it leaves;
+        one that has an id, and comes again, has its partitions back. Contract: the queue's topics are there."""
+        ...
+
+
 class Log(Protocol):
     """The topics of one namespace."""
 
@@ -159,8 +208,10 @@ class Log(Protocol):
         """Disconnects."""
         ...
 
-    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
-        """What ``apply_topics`` would do, without doing it."""
+    async def plan_topics(
+        self, partitions: int | None, replication: int | None, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
+        """What ``apply_topics`` would do, without doing it. ``queues``: task queues beside those that are there."""
         ...
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
@@ -194,7 +245,8 @@ class Log(Protocol):
     ) -> None:
         """Sends a record to any topic; without a partition, to that of the key. ``on_done`` gets an error or None.
 
-        Contract: never raises, and calls ``on_done`` once, from the loop.
+        Contract: never raises, and calls ``on_done`` once, from the loop. The topics of a task queue are made when they
+        are first used.
         """
         ...
 
@@ -208,4 +260,9 @@ class Log(Protocol):
 
     def join(self, member_id: str, listener: MembershipListener) -> Membership:
         """Joins the group that shares the partitions, under a static id."""
+        ...
+
+    @property
+    def queues(self) -> TaskQueues:
+        """The task queues; once opened."""
         ...

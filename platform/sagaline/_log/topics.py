@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from sagaline._model.tasks import CANCELS, TASKS, cancel_topic, task_topic
 
 COMMANDS = "commands"
 RESULTS = "results"
@@ -28,6 +31,8 @@ class TopicSpec:
     doc: str
     required: dict[str, str]
     defaults: dict[str, str] = field(default_factory=dict[str, str])
+    partitions: int = 0
+    """0: as many as the namespace has."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,28 @@ TOPICS: tuple[TopicSpec, ...] = (
 )
 KEYED = (COMMANDS, RESULTS, HISTORY)
 """Topics whose partition count is the same and never changes: a workflow id's partition depends on it."""
+
+
+def is_of_queue(topic: str) -> bool:
+    """Whether a topic is one of those of a task queue."""
+    return topic.startswith((TASKS, CANCELS))
+
+
+def queue_of(topic: str) -> str:
+    """The queue that a topic is of."""
+    return topic.partition(".")[2]
+
+
+def queue_topics(queue: str) -> tuple[TopicSpec, ...]:
+    """The topics of a task queue. What was cancelled is known for longer than a task can wait."""
+    tasks, cancels = {"retention.ms": str(7 * _DAY_MS)}, {"retention.ms": str(8 * _DAY_MS)}
+    return (
+        TopicSpec(task_topic(queue), "attempts for the workers of a queue", {"cleanup.policy": "delete"}, tasks),
+        TopicSpec(cancel_topic(queue), "attempts that are to stop", {"cleanup.policy": "delete"}, cancels, 1),
+    )
+
+
+def queue_specs(topics: Iterable[str], queues: Iterable[str]) -> list[TopicSpec]:
+    """The topics of the task queues that some topics are of, and of others."""
+    names = {queue_of(topic) for topic in topics if is_of_queue(topic)} | set(queues)
+    return [spec for queue in sorted(names) for spec in queue_topics(queue)]

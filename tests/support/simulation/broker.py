@@ -67,6 +67,21 @@ class Faults:
         self._shares = dict.fromkeys(self._shares, 0.0)
 
 
+class Group:
+    """Members that share the partitions of a topic, and how far they are done."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self.members: dict[str, Member] = {}
+        self.positions: dict[int, Any] = {}
+
+    def rebalance(self) -> None:
+        """Shares the partitions among the members that are there."""
+        members = [self.members[name] for name in sorted(self.members)]
+        for number, member in enumerate(members):
+            member.take(set(range(number, self._partitions, len(members))))
+
+
 class Broker:
     """Topics of partitions. ``landed`` hears of every record."""
 
@@ -84,7 +99,8 @@ class Broker:
         self.on_landed: Callable[[Record], None] = lambda record: None
         self.version = ""  # of the code whose record of history lands
         self._readers: list[Tail] = []
-        self.members: dict[str, Member] = {}
+        self.workers = Group(partitions)
+        self.queues: dict[str, Group] = {}
 
     def later(self, delay_s: float, callback: Callable[..., Any], *args: Any) -> None:
         """Something happens outside all processes."""
@@ -141,12 +157,6 @@ class Broker:
         """What the leader has taken and no replica has is truncated: none of it was ever visible or acknowledged."""
         self.led[partition] += 1
         self.marks["leader lost"] += 1
-
-    def rebalance(self) -> None:
-        """Shares the partitions among the members that are there."""
-        members = [self.members[name] for name in sorted(self.members)]
-        for number, member in enumerate(members):
-            member.take(set(range(number, self.partitions, len(members))))
 
     def attach(self, reader: Tail) -> None:
         self._readers.append(reader)

@@ -7,15 +7,48 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from sagaline._log import HISTORY, Ack, Inspection, Record
-from sagaline._log.port import MembershipListener
+from sagaline._log.port import Committed, MembershipListener, TaskListener
 from sagaline._log.sizes import size_error
+from sagaline._log.task_groups import TaskGroupMember
 from sagaline._log.topics import TopicPlan
 from sagaline._model.keys import partition_of
 from sagaline._model.limits import RECORD_LIMIT
 from sagaline.errors import LogUnavailable
-from simulation.broker import Broker
+from simulation.broker import Broker, Group
 from simulation.loop import OUTSIDE, Process
 from simulation.membership import SimMembership
+
+
+class SimPositions:
+    """How far a queue is done, as the broker knows it: reading and writing take a round trip, which may fail."""
+
+    def __init__(self, log: SimLog, group: Group) -> None:
+        self._log, self._group = log, group
+
+    async def read(self, partitions: Sequence[int]) -> dict[int, Committed]:
+        await self._log.round_trip()
+        return {number: self._group.positions[number] for number in partitions if number in self._group.positions}
+
+    async def write(self, positions: dict[int, Committed]) -> None:
+        await self._log.round_trip()
+        self._group.positions |= positions
+
+
+class SimQueues:
+    """The task queues, as one process sees them."""
+
+    def __init__(self, log: SimLog) -> None:
+        self._log = log
+
+    async def make(self, queue: str) -> None:
+        await self._log.round_trip()
+
+    def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskGroupMember:
+        broker, process = self._log.broker, self._log.process
+        group = broker.queues.setdefault(queue, Group(broker.partitions))
+        member = TaskGroupMember(SimPositions(self._log, group), listener, broker.loop)
+        member.membership = SimMembership(broker, group, process, member_id or process.name, member)
+        return member
 
 
 class SimLog:
@@ -43,7 +76,9 @@ class SimLog:
 
     async def close(self) -> None: ...
 
-    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+    async def plan_topics(
+        self, partitions: int | None, replication: int | None, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
         return []
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None: ...
@@ -52,10 +87,10 @@ class SimLog:
         return Inspection("simulation", 0, {})
 
     async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        await self._round_trip()
+        await self.round_trip()
         return 0, len(self.broker.records(topic, partition))
 
-    async def _round_trip(self) -> None:
+    async def round_trip(self) -> None:
         self.broker.unexpected()
         await asyncio.sleep(self.broker.draw.uniform(0.0005, 0.005))
         if self.broker.draw.random() < self.broker.faults.unavailable:
@@ -65,7 +100,7 @@ class SimLog:
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         size = self.broker.draw.choice([1, 3, 50])
         while start < end:
-            await self._round_trip()
+            await self.round_trip()
             batch = self.broker.fetch(topic, partition, start, end, size)
             start = batch[-1].offset + 1 if batch else end
             if batch:
@@ -112,11 +147,15 @@ class SimLog:
         return SimReader(self.broker, self.process, sink)
 
     async def members(self) -> list[str]:
-        await self._round_trip()
-        return list(self.broker.members)
+        await self.round_trip()
+        return list(self.broker.workers.members)
 
     def join(self, member_id: str, listener: MembershipListener) -> SimMembership:
-        return SimMembership(self.broker, self.process, member_id, listener)
+        return SimMembership(self.broker, self.broker.workers, self.process, member_id, listener)
+
+    @property
+    def queues(self) -> SimQueues:
+        return SimQueues(self)
 
 
 class SimAppender:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sagaline._log.port import MembershipListener
-from simulation.broker import Broker
+from simulation.broker import Broker, Group
 from simulation.loop import Process
 
 SESSION_S = 6.0
@@ -14,8 +14,11 @@ SESSION_S = 6.0
 class SimMembership:
     """A member: the broker believes in it until its session ends, and it believes what it heard last."""
 
-    def __init__(self, broker: Broker, process: Process, member_id: str, listener: MembershipListener) -> None:
-        self._broker, self._process, self._id, self._listener = broker, process, member_id, listener
+    def __init__(
+        self, broker: Broker, group: Group, process: Process, member_id: str, listener: MembershipListener
+    ) -> None:
+        self._broker, self._group, self._process = broker, group, process
+        self._id, self._listener = member_id, listener
         self._heard: set[int] = set()
         self._told_at = 0.0
         self._suspended = False
@@ -23,13 +26,13 @@ class SimMembership:
 
     def _join(self) -> None:
         if self._process.alive:
-            self._broker.members[self._id] = self
-            self._broker.rebalance()
+            self._group.members[self._id] = self
+            self._group.rebalance()
             self._expire()
 
     def _expire(self) -> None:
         """Looks every now and then whether the process still sends heartbeats."""
-        if self._broker.members.get(self._id) is not self:
+        if self._group.members.get(self._id) is not self:
             return
         if self._is_silent():
             self._broker.later(SESSION_S, self._end)
@@ -42,11 +45,11 @@ class SimMembership:
     def _end(self) -> None:
         if not self._is_silent():
             self._expire()
-        elif self._broker.members.get(self._id) is self:
-            del self._broker.members[self._id]
+        elif self._group.members.get(self._id) is self:
+            del self._group.members[self._id]
             self._broker.marks["session ended"] += 1
-            if self._broker.members:
-                self._broker.rebalance()
+            if self._group.members:
+                self._group.rebalance()
             self._rejoin()
 
     def _rejoin(self) -> None:

@@ -50,9 +50,13 @@ class KafkaCluster:
         record_limit = max(1, min(RECORD_LIMIT, largest_batch - FRAMING_BYTES))
         return NamespaceFacts(partitions, identity, tombstones_kept_s, record_limit)
 
-    def plan(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+    def plan(self, partitions: int | None, replication: int | None, queues: Sequence[str]) -> list[TopicPlan]:
         """What ``apply`` would do, without doing it."""
-        return self._topics().plan(partitions, replication)
+        return self._topics().plan(partitions, replication, queues=queues)
+
+    def make_queue(self, queue: str) -> None:
+        """Makes the topics of a task queue that are missing. Raises TopicMismatch."""
+        self._topics().make_queue(queue)
 
     def apply(self, plans: Sequence[TopicPlan]) -> None:
         """Creates topics and corrects settings as planned."""

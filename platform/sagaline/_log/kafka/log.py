@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from sagaline._log.inspection import Inspection
+from sagaline._log.kafka.assignment import KafkaAssignment
 from sagaline._log.kafka.cluster import KafkaCluster, NamespaceFacts
 from sagaline._log.kafka.inspection import member_ids
 from sagaline._log.kafka.membership import KafkaMembership
 from sagaline._log.kafka.producer import KafkaAppender, KafkaPublisher
+from sagaline._log.kafka.queues import KafkaQueues
 from sagaline._log.kafka.ranges import KafkaBounds, read_range
 from sagaline._log.kafka.reader import KafkaReader
 from sagaline._log.kafka.settings import KafkaSettings
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Ack, MembershipListener, Record
-from sagaline._log.topics import COMMANDS, TopicPlan
+from sagaline._log.threads import call
+from sagaline._log.topics import COMMANDS, TopicPlan, is_of_queue
 from sagaline._log.urls import LogUrl
 from sagaline.errors import LogUnavailable
 
@@ -34,6 +38,7 @@ class KafkaLog:
         self._cluster = KafkaCluster(self._settings, url.partitions(8))
         self._facts = NamespaceFacts()
         self._calls = BlockingCalls(_THREADS, "sagaline-kafka")
+        self._queues = KafkaQueues(self._settings, self._cluster, self._calls)
         self._publisher: KafkaPublisher | None = None
         self._bounds: KafkaBounds | None = None
 
@@ -66,11 +71,14 @@ class KafkaLog:
             await self._calls.run(publisher.close)
         if bounds is not None:
             await self._calls.run(bounds.close)
+        self._queues.close()
         self._cluster.close()
         self._calls.close()
 
-    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
-        return await self._calls.run(self._cluster.plan, partitions, replication)
+    async def plan_topics(
+        self, partitions: int | None, replication: int | None, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
+        return await self._calls.run(self._cluster.plan, partitions, replication, queues)
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         await self._calls.run(self._cluster.apply, plans)
@@ -103,6 +111,10 @@ class KafkaLog:
             if on_done is not None:
                 self._loop.call_soon(on_done, error)
             return
+        if is_of_queue(topic) and not self._queues.has(topic):
+            again = partial(self.publish, topic, partition, key, value, on_done, headers)
+            self._queues.when_made(topic, again, on_done or _nobody)
+            return
         full = self._settings.topic(topic)
         self._publisher.publish(full, -1 if partition is None else partition, key, value, on_done, headers)
 
@@ -113,10 +125,21 @@ class KafkaLog:
         return await self._calls.run(member_ids, self._is_open(self._cluster.admin), self.namespace)
 
     def join(self, member_id: str, listener: MembershipListener) -> KafkaMembership:
+        topic = self._settings.topic(COMMANDS)
+        assignment = KafkaAssignment(topic, self._loop, listener)
+        on_failed = partial(call, self._loop, listener.on_failed)
         config = self._settings.member(member_id)
-        return KafkaMembership(config, self._settings.topic(COMMANDS), member_id, self._loop, listener, self._calls)
+        return KafkaMembership(config, assignment, topic, member_id, on_failed, self._calls)
+
+    @property
+    def queues(self) -> KafkaQueues:
+        return self._queues
 
     def _is_open(self, part: T | None) -> T:
         if part is None:
             raise LogUnavailable(f"Expected the log of namespace {self.namespace} to be open but it is closed.")
         return part
+
+
+def _nobody(error: str | None) -> None:
+    """Hears what nobody asks for."""

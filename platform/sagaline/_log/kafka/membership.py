@@ -7,21 +7,19 @@ told from that by its own clock, and joins again.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sagaline._log.kafka.assignment import KafkaAssignment
 from sagaline._log.pool import BlockingCalls
-from sagaline._log.port import MembershipListener
-from sagaline._log.threads import StepThread, call
+from sagaline._log.port import Committed
+from sagaline._log.threads import StepThread
 from sagaline.errors import MemberIdInUse
 
 _log = logging.getLogger("sagaline.kafka")
@@ -59,21 +57,20 @@ class Session:
 
 
 class KafkaMembership:
-    """One member. Its thread polls, which keeps the session alive."""
+    """One member, of the workers or of a queue. Its thread polls, which keeps the session alive."""
 
     def __init__(
         self,
         config: dict[str, Any],
+        assignment: KafkaAssignment,
         topic: str,
         member_id: str,
-        loop: asyncio.AbstractEventLoop,
-        listener: MembershipListener,
+        on_failed: Callable[[Exception], None],
         calls: BlockingCalls,
     ) -> None:
+        """``on_failed`` is called in the member's thread."""
         self._config, self._topic, self._member_id = config, topic, member_id
-        self._on_failed: Callable[[MemberIdInUse], None] = partial(call, loop, listener.on_failed)
-        self._calls = calls
-        self._assignment = KafkaAssignment(topic, loop, listener)
+        self._on_failed, self._calls, self._assignment = on_failed, calls, assignment
         self._session = Session()
         self._consumer: Consumer | None = None
         self._suspended = threading.Event()
@@ -139,6 +136,7 @@ class KafkaMembership:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with contextlib.suppress(KafkaException, RuntimeError):
+                self._assignment.flush(consumer)
                 consumer.close()
         if not self._thread.stopped.is_set():
             self._assignment.drop_all()
@@ -150,6 +148,9 @@ class KafkaMembership:
     # The host
 
     def report(self, positions: dict[int, int]) -> None:
+        self._assignment.report({number: Committed(offset, "") for number, offset in positions.items()})
+
+    def commit(self, positions: dict[int, Committed]) -> None:
         self._assignment.report(positions)
 
     def released(self, partition: int) -> None:

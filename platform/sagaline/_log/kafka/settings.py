@@ -85,6 +85,14 @@ class KafkaSettings:
             },
         )
 
+    def task_member(self, topic: str, member_id: str | None) -> dict[str, Any]:
+        """The same in the group that works a queue. One without an id is forgotten when it leaves."""
+        config = self.member("") | {"group.id": f"{self.namespace}.{topic}"}
+        if member_id is None:
+            del config["group.instance.id"]
+            return config
+        return config | {"group.instance.id": member_id}
+
     def publisher(self) -> dict[str, Any]:
         """A producer: idempotent, acknowledged by all replicas; batches are made here, not by lingering."""
         return self.common(

@@ -18,7 +18,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its __init_
     ResourceType,
 )
 
-from sagaline._log.topics import HISTORY, KEYED, NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan, TopicSpec
+from sagaline._log.topics import (
+    HISTORY,
+    KEYED,
+    NAMES_SHOWN,
+    NOT_MADE_HERE,
+    TOPICS,
+    TopicPlan,
+    TopicSpec,
+    queue_specs,
+    queue_topics,
+)
 from sagaline.errors import LogUnavailable, NamespaceNotFound, TopicMismatch
 
 _TIMEOUT_S = 30.0
@@ -32,29 +42,34 @@ class KafkaTopics:
         self._admin: Any = admin  # its own annotations are partial
         self._namespace = namespace
 
-    def plan(self, partitions: int | None, replication: int | None, default: int = 8) -> list[TopicPlan]:
+    def plan(
+        self, partitions: int | None, replication: int | None, default: int = 8, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
         """What has to be done for each topic.
 
         ``partitions`` is the count wanted for new topics; None keeps that of the topics that are there.
         """
         cluster = self._admin.list_topics(timeout=_TIMEOUT_S)
+        prefix = self._full("")
+        there = [name.removeprefix(prefix) for name in cluster.topics if name.startswith(prefix)]
+        specs = (*TOPICS, *queue_specs(there, queues))
         counts = {
             spec.name: len(cluster.topics[full].partitions)
-            for spec in TOPICS
-            if (full := self._full(spec)) in cluster.topics and cluster.topics[full].error is None
+            for spec in specs
+            if (full := self._full(spec.name)) in cluster.topics and cluster.topics[full].error is None
         }
-        settings = self._settings([spec for spec in TOPICS if spec.name in counts])
+        settings = self._settings([spec.name for spec in specs if spec.name in counts])
         keyed = next((counts[name] for name in KEYED if name in counts), partitions or default)
         wanted_replication = replication or min(3, len(cluster.brokers))
         plans: list[TopicPlan] = []
-        for spec in TOPICS:
+        for spec in specs:
             if spec.name in counts:
                 plans.append(_check(spec, counts[spec.name], keyed, partitions, settings[spec.name]))
             else:
                 changes = {**spec.required, **spec.defaults}
                 if wanted_replication >= 3:
                     changes["min.insync.replicas"] = "2"
-                plans.append(TopicPlan(spec.name, "create", keyed, wanted_replication, changes))
+                plans.append(TopicPlan(spec.name, "create", spec.partitions or keyed, wanted_replication, changes))
         return plans
 
     def require_all(self) -> None:
@@ -62,7 +77,7 @@ class KafkaTopics:
         deadline = time.monotonic() + _BEING_MADE_S
         while True:
             topics = self._admin.list_topics(timeout=_TIMEOUT_S).topics
-            missing = [spec.name for spec in TOPICS if self._full(spec) not in topics]
+            missing = [spec.name for spec in TOPICS if self._full(spec.name) not in topics]
             if not missing:
                 return
             if len(missing) == len(TOPICS):
@@ -120,16 +135,28 @@ class KafkaTopics:
         for future in futures:
             _wait(future)
 
+    def make_queue(self, queue: str) -> None:
+        """Makes the topics of a task queue that are missing, and waits until they are there. Raises TopicMismatch."""
+        names = [spec.name for spec in queue_topics(queue)]
+        plans = [plan for plan in self.plan(None, None, queues=[queue]) if plan.topic in names]
+        self.refuse_problems(plans)
+        self.apply([plan for plan in plans if plan.action == "create"])
+        for name in names:
+            self._described(name)
+
     def describe_history(self) -> tuple[int, str]:
         """Partition count and topic id of history, once it is there with leaders."""
-        name = f"{self._namespace}.{HISTORY}"
+        return self._described(HISTORY)
+
+    def _described(self, topic: str) -> tuple[int, str]:
+        name = self._full(topic)
         deadline = time.monotonic() + _TIMEOUT_S
         while True:
             try:
                 future = self._admin.describe_topics(TopicCollection([name]))[name]
-                topic = future.result(timeout=_TIMEOUT_S)
-                if all(part.leader is not None and part.leader.id >= 0 for part in topic.partitions):
-                    return len(topic.partitions), str(topic.topic_id)
+                found = future.result(timeout=_TIMEOUT_S)
+                if all(part.leader is not None and part.leader.id >= 0 for part in found.partitions):
+                    return len(found.partitions), str(found.topic_id)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
                     raise LogUnavailable(f"Expected topic {name} but {error.args[0].str()}.") from error
@@ -139,16 +166,16 @@ class KafkaTopics:
 
     def history_limits(self) -> tuple[float, int]:
         """Of the history topic: seconds for which tombstones stay, and bytes of a batch at most."""
-        settings = self._settings([spec for spec in TOPICS if spec.name == HISTORY])[HISTORY]
+        settings = self._settings([HISTORY])[HISTORY]
         return int(settings["delete.retention.ms"]) / 1_000, int(settings["max.message.bytes"])
 
-    def _full(self, spec: TopicSpec) -> str:
-        return f"{self._namespace}.{spec.name}"
+    def _full(self, topic: str) -> str:
+        return f"{self._namespace}.{topic}"
 
-    def _settings(self, specs: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
-        if not specs:
+    def _settings(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        if not topics:
             return {}
-        resources = {spec.name: ConfigResource(ResourceType.TOPIC, self._full(spec)) for spec in specs}
+        resources = {name: ConfigResource(ResourceType.TOPIC, self._full(name)) for name in topics}
         futures = self._admin.describe_configs(list(resources.values()))
         return {
             name: {key: entry.value for key, entry in _wait(futures[resource]).items()}

@@ -7,7 +7,7 @@ import itertools
 import threading
 from typing import Protocol
 
-from sagaline._log.port import MembershipListener, Record
+from sagaline._log.port import Committed, MembershipListener, Record
 from sagaline._log.threads import call
 from sagaline.errors import MemberIdInUse
 
@@ -20,17 +20,55 @@ class Sleeper(Protocol):
     def wake(self) -> None: ...
 
 
+class MemoryGroup:
+    """Members that share some partitions. ``positions``: how far those of a queue are done."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self.members: dict[str, MemoryMembership] = {}
+        self.positions: dict[int, Committed] = {}
+        self._lock = threading.RLock()
+        """Held while members come and go: ``suspend`` is called from other threads."""
+
+    def enter(self, member_id: str, member: MemoryMembership) -> bool:
+        """Adds a member; False when another one has its id."""
+        with self._lock:
+            if self.members.setdefault(member_id, member) is not member:
+                return False
+            self._rebalance()
+            return True
+
+    def leave(self, member_id: str, member: MemoryMembership) -> None:
+        """Takes a member out."""
+        with self._lock:
+            if self.members.get(member_id) is member:
+                del self.members[member_id]
+                self._rebalance()
+
+    def _rebalance(self) -> None:
+        """Shares the partitions among the members, in the order of their ids."""
+        members = [self.members[name] for name in sorted(self.members)]
+        shares = {member: set(range(number, self._partitions, len(members))) for number, member in enumerate(members)}
+        for member in members:
+            member.assign(member.owned - shares[member], set())
+        for member in members:
+            member.assign(set(), shares[member] - member.owned)
+
+
 class MemoryBroker:
-    """Topics of partitions, and a group."""
+    """Topics of partitions, the group of the workers, and one a task queue."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.identity = f"memory-{next(_ids)}"
         self.records: dict[tuple[str, int], list[Record]] = {}
         self.readers: list[Sleeper] = []
-        self.members: dict[str, MemoryMembership] = {}
-        self.group = threading.RLock()
-        """Held while members come and go: ``suspend`` is called from other threads."""
+        self.workers = MemoryGroup(partitions)
+        self.queues: dict[str, MemoryGroup] = {}
+
+    def queue(self, name: str) -> MemoryGroup:
+        """The group that works a queue."""
+        return self.queues.setdefault(name, MemoryGroup(self.partitions))
 
     def write(self, topic: str, partition: int, key: bytes, value: bytes | None) -> int:
         """Appends a record; returns its offset."""
@@ -40,44 +78,20 @@ class MemoryBroker:
             reader.wake()
         return len(records) - 1
 
-    def enter(self, member_id: str, member: MemoryMembership) -> bool:
-        """Adds a member; False when another one has its id."""
-        with self.group:
-            if self.members.setdefault(member_id, member) is not member:
-                return False
-            self.rebalance()
-            return True
-
-    def leave(self, member_id: str, member: MemoryMembership) -> None:
-        """Takes a member out."""
-        with self.group:
-            if self.members.get(member_id) is member:
-                del self.members[member_id]
-                self.rebalance()
-
-    def rebalance(self) -> None:
-        """Shares the partitions among the members, in the order of their ids."""
-        members = [self.members[name] for name in sorted(self.members)]
-        shares = {member: set(range(number, self.partitions, len(members))) for number, member in enumerate(members)}
-        for member in members:
-            member.assign(member.owned - shares[member], set())
-        for member in members:
-            member.assign(set(), shares[member] - member.owned)
-
 
 class MemoryMembership:
-    """A member of the broker's only group."""
+    """A member of a group."""
 
     def __init__(
-        self, broker: MemoryBroker, loop: asyncio.AbstractEventLoop, member_id: str, listener: MembershipListener
+        self, group: MemoryGroup, loop: asyncio.AbstractEventLoop, member_id: str, listener: MembershipListener
     ) -> None:
-        self._broker, self._loop, self._id, self._listener = broker, loop, member_id, listener
+        self._group, self._loop, self._id, self._listener = group, loop, member_id, listener
         self._outside = False  # suspended or closed
         self.owned: set[int] = set()
         loop.call_soon(self._enter)
 
     def _enter(self) -> None:
-        if not self._outside and not self._broker.enter(self._id, self):
+        if not self._outside and not self._group.enter(self._id, self):
             error = MemberIdInUse(f"Expected a member id of its own but {self._id!r} is in use by another worker.")
             call(self._loop, self._listener.on_failed, error)
 
@@ -97,7 +111,7 @@ class MemoryMembership:
 
     def suspend(self) -> None:
         self._outside = True
-        self._broker.leave(self._id, self)
+        self._group.leave(self._id, self)
         self.assign(self.owned, set())
 
     def resume(self) -> None:
@@ -106,4 +120,4 @@ class MemoryMembership:
 
     async def close(self) -> None:
         self._outside = True
-        self._broker.leave(self._id, self)
+        self._group.leave(self._id, self)

@@ -15,9 +15,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from sagaline._log.inspection import Inspection
 from sagaline._log.memory.broker import MemoryBroker, MemoryMembership
 from sagaline._log.memory.clients import MemoryAppender, MemoryReader
+from sagaline._log.memory.queues import MemoryQueues
 from sagaline._log.port import Ack, MembershipListener, Record
 from sagaline._log.sizes import publish_error
-from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan
+from sagaline._log.topics import NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan, queue_specs
 from sagaline._log.urls import LogUrl
 from sagaline._model.keys import partition_of
 from sagaline._model.limits import RECORD_LIMIT
@@ -64,15 +65,11 @@ class MemoryLog:
         if broker is None and not create:
             raise NamespaceNotFound(
                 f"Expected namespace {self.namespace!r} of {self._url.place!r} in the memory of this process but "
-                f"{self._what_is_there()}. {NOT_MADE_HERE}"
+                f"{_what_is_there()}. {NOT_MADE_HERE}"
             )
         if broker is None:
             broker = _brokers[name] = MemoryBroker(self._url.partitions(4))
         self._broker = broker
-
-    def _what_is_there(self) -> str:
-        names = [repr(namespace) for _, namespace in sorted(_brokers)[:NAMES_SHOWN]]
-        return f"there is {', '.join(names)}" if names else "it has none"
 
     async def close(self) -> None:
         pass
@@ -81,9 +78,12 @@ class MemoryLog:
         """Drops all records: the next log of this name is another one."""
         _brokers.pop((self._url.place, self.namespace), None)
 
-    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
+    async def plan_topics(
+        self, partitions: int | None, replication: int | None, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
         count = self._broker.partitions
-        return [TopicPlan(spec.name, "nothing", count, 1, {}) for spec in TOPICS]
+        specs = (*TOPICS, *queue_specs((topic for topic, _ in self._broker.records), queues))
+        return [TopicPlan(spec.name, "nothing", spec.partitions or count, 1, {}) for spec in specs]
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         pass
@@ -129,7 +129,16 @@ class MemoryLog:
         return MemoryReader(self._broker, self._loop, sink)
 
     async def members(self) -> list[str]:
-        return list(self._broker.members)
+        return list(self._broker.workers.members)
 
     def join(self, member_id: str, listener: MembershipListener) -> MemoryMembership:
-        return MemoryMembership(self._broker, self._loop, member_id, listener)
+        return MemoryMembership(self._broker.workers, self._loop, member_id, listener)
+
+    @property
+    def queues(self) -> MemoryQueues:
+        return MemoryQueues(self._broker, self._loop)
+
+
+def _what_is_there() -> str:
+    names = [repr(namespace) for _, namespace in sorted(_brokers)[:NAMES_SHOWN]]
+    return f"there is {', '.join(names)}" if names else "it has none"

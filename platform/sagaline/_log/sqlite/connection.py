@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS record (
     key BLOB, value BLOB, headers BLOB, at_ms INTEGER NOT NULL,
     PRIMARY KEY (namespace, topic, partition, offset)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS committed (
+    namespace TEXT, topic TEXT, partition INTEGER, offset INTEGER NOT NULL, metadata TEXT NOT NULL,
+    PRIMARY KEY (namespace, topic, partition)
+) WITHOUT ROWID;
 """
 
 

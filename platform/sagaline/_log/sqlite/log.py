@@ -20,6 +20,7 @@ from sagaline._log.sqlite.member_locks import living
 from sagaline._log.sqlite.membership import SqliteMembership
 from sagaline._log.sqlite.namespace import SqliteNamespace
 from sagaline._log.sqlite.pruner import TOMBSTONES_KEPT_MS, SqlitePruner
+from sagaline._log.sqlite.queues import SqliteQueues
 from sagaline._log.sqlite.ranges import SqliteRanges
 from sagaline._log.sqlite.reader import SqliteReader
 from sagaline._log.sqlite.writer import Append, SqliteAppender, SqliteWriter
@@ -89,8 +90,10 @@ class SqliteLog:
             ranges.close()
         self._calls.close()
 
-    async def plan_topics(self, partitions: int | None, replication: int | None) -> list[TopicPlan]:
-        return await self._calls.run(self._administration.plan, partitions)
+    async def plan_topics(
+        self, partitions: int | None, replication: int | None, queues: Sequence[str] = ()
+    ) -> list[TopicPlan]:
+        return await self._calls.run(self._administration.plan, partitions, queues)
 
     async def apply_topics(self, plans: Sequence[TopicPlan]) -> None:
         await self._calls.run(self._administration.apply, plans)
@@ -137,6 +140,10 @@ class SqliteLog:
 
     def join(self, member_id: str, listener: MembershipListener) -> SqliteMembership:
         return SqliteMembership(self._locks(), self.partitions, member_id, self._loop, listener)
+
+    @property
+    def queues(self) -> SqliteQueues:
+        return SqliteQueues(self._path, self.namespace, self._locks(), self.partitions, self._calls)
 
     def _locks(self) -> Path:
         return self._path.with_name(f"{self._path.name}.locks") / self.namespace

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sagaline._log.inspection import Inspection
 from sagaline._log.sqlite.connection import connect
-from sagaline._log.topics import KEYED, NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan
+from sagaline._log.topics import KEYED, NAMES_SHOWN, NOT_MADE_HERE, TOPICS, TopicPlan, queue_specs
 from sagaline.errors import ConfigurationError, LogUnavailable, NamespaceNotFound, TopicMismatch
 
 
@@ -52,20 +52,30 @@ class SqliteNamespace:
             connection.execute("INSERT OR IGNORE INTO namespace VALUES (?, ?, ?)", row)
         return self.find()
 
-    def plan(self, partitions: int | None) -> list[TopicPlan]:
+    def plan(self, partitions: int | None, queues: Sequence[str] = ()) -> list[TopicPlan]:
         """What ``apply`` would do, without doing it."""
         try:
             count, _ = self.find()
         except NamespaceNotFound:
             count = self._default_partitions if partitions is None else partitions
-            return [TopicPlan(spec.name, "create", count, 1, {}) for spec in TOPICS]
+            specs = (*TOPICS, *queue_specs((), queues))
+            return [TopicPlan(spec.name, "create", spec.partitions or count, 1, {}) for spec in specs]
         problem = f"namespace {self._name} has {count} partitions and cannot have {partitions}: use a new one"
         refused = () if partitions in (None, count) else KEYED
         problems = (problem,) if refused else ()
         return [
             TopicPlan(spec.name, "refuse" if spec.name in refused else "nothing", count, 1, {}, problems)
             for spec in TOPICS
+        ] + [
+            TopicPlan(spec.name, "nothing", spec.partitions or count, 1, {})
+            for spec in queue_specs(self._topics(), queues)
         ]
+
+    def _topics(self) -> list[str]:
+        """The topics in which something was ever written."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT DISTINCT topic FROM head WHERE namespace = ?", (self._name,))
+            return [str(row[0]) for row in rows]
 
     def apply(self, plans: Sequence[TopicPlan]) -> None:
         """Makes the namespace as planned. Raises TopicMismatch when a plan has problems."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sagaline._log.sqlite.connection import connect
 from sagaline._log.threads import StepThread
-from sagaline._log.topics import HISTORY, TOPICS
+from sagaline._log.topics import HISTORY, TOPICS, queue_specs
 
 _log = logging.getLogger("sagaline.sqlite")
 PRUNE_EVERY_S = 60.0
@@ -59,7 +59,7 @@ class SqlitePruner:
         """Deletes all that is due; returns how many records that were."""
         connection = connect(self._path)
         try:
-            deleted = sum(self._drop_old(connection, topic, kept_ms) for topic, kept_ms in KEPT_MS.items())
+            deleted = sum(self._drop_old(connection, topic, kept_ms) for topic, kept_ms in self._kept(connection))
             deleted += sum(self._compact(connection, partition) for partition in range(self._partitions))
         finally:
             connection.close()
@@ -68,6 +68,13 @@ class SqlitePruner:
         return deleted
 
     # By time
+
+    def _kept(self, connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+        """Topics with a retention, in milliseconds: those of the task queues are found in the file."""
+        yield from KEPT_MS.items()
+        rows = connection.execute("SELECT DISTINCT topic FROM head WHERE namespace = ?", (self._namespace,)).fetchall()
+        for spec in queue_specs((str(row[0]) for row in rows), ()):
+            yield spec.name, int(spec.defaults["retention.ms"])
 
     def _drop_old(self, connection: sqlite3.Connection, topic: str, kept_ms: int) -> int:
         query = "SELECT DISTINCT partition FROM head WHERE namespace = ? AND topic = ?"
