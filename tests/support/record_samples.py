@@ -44,6 +44,9 @@ def of_activities() -> tuple[events.Event, ...]:
         events.HeartbeatRecorded(1, 1),
         events.HeartbeatRecorded(1, 2, b"[50]", 1_764_000_000_123, "worker"),
         events.OutcomeReceived(1, 2, "request"),
+        events.ActivityParked(2, 3, FAILURE),
+        events.ActivityDispatched(3, 2),
+        events.ActivityRepaired(2, "edit", b"[1]", "request", "why", "ada@host"),
     )
 
 
@@ -107,11 +110,13 @@ def samples() -> dict[str, records.Record]:
         events.MemoChanged(b"{}"),
         events.SearchAttributesChanged(ATTRIBUTES),
         *of_resets(),
-        events.ActivityDispatched(3, 2),
     )
     return {
         "start_run": records.StartRun("request", "order-1", "fulfil", b"[1]", "client", 2, "closed"),
         "cancel_run": records.CancelRun("request", "order-1", "why", "client", 2),
+        "repair_activity": records.RepairActivity(
+            "request", "order-1", 2, "edit", b"[1]", "why", "ada@host", "client", 2
+        ),
         "retry_run": records.RetryRun("request", "order-1"),
         "pause_run": records.PauseRun("request", "order-1", "why", "ada@host", "client", 2),
         "unpause_run": records.UnpauseRun("request", "order-1", "why", "ada@host", "client", 2, "run"),

@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from sagaline._model import attributes, events, failure, records
+from sagaline._model.wills import Will
 from sagaline_schemas import schema_files
 
 NEWEST = {file.name: file.schema for file in schema_files()}
@@ -22,6 +23,7 @@ TYPES: dict[str, Any] = {
         events.AttemptLimits,
         events.Fork,
         events.SagaStep,
+        Will,
         records.Refusal,
         attributes.SearchAttribute,
     )

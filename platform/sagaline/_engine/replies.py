@@ -8,7 +8,7 @@ from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
 from sagaline._engine.wills import send_wills
 from sagaline._model.codec import encode
-from sagaline._model.records import Reply
+from sagaline._model.records import COMPENSATED, FAILED, PARKED, TERMINATED, Reply
 
 REPLIES = "replies"
 
@@ -20,7 +20,7 @@ def outcome(run: RunView, request_id: str, kind: str) -> Reply:
         run.workflow_id,
         run.run_id,
         kind,
-        run.status,
+        run.standing,
         run.result,
         run.failure,
         first_run_id=run.first_run_id,
@@ -35,6 +35,10 @@ def send_reply(state: State, run: RunView, request_id: str, kind: str) -> None:
 
 def close_run(state: State, run: RunRow, status: str) -> None:
     """Ends the run with ``status``; whoever started it and waits for its end is told."""
+    if run.parked_steps and run.status != PARKED:  # it has ended all the same, and not for that reason
+        run.parked_at = None
+        if status not in (FAILED, COMPENSATED, TERMINATED):
+            run.failure = None
     run.status = status
     run.closed_at = run.last_at
     if run.open_steps:

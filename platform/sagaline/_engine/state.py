@@ -208,7 +208,7 @@ class State:
             self.waits.drop_all(run)
             self.children.drop_all(run)
             self.outgoing.drop_all(run)
-            run.open_steps = 0
+            run.open_steps = run.parked_steps = 0
 
     def remove_run(self, run: RunRow) -> None:
         """A run is retired: all but its records goes."""

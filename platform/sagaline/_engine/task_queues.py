@@ -39,7 +39,7 @@ def cancel(state: State, run: RunRow, row: ActivityRow) -> None:
     """An attempt is to stop. Whoever makes it says what it came to; if nobody does, the owner does, a little later."""
     stopping = msgspec.structs.replace(row, cancel_requested=True)
     due_at = run.last_at + STOPPING_MS
-    if row.retry_at:  # nobody has it
+    if row.retry_at or row.parked_at:  # nobody has it
         stopping = msgspec.structs.replace(stopping, retry_at=0, queued=Queued(run.last_at, due_at=run.last_at))
     elif row.queued is not None:
         due_at = min(due_at, row.queued.due_at or due_at)
@@ -87,7 +87,7 @@ def is_settled(state: State, row: OutboxRow) -> bool:
         return False
     run_id, step, attempt = row.key.decode().rsplit("/", 2)
     activity = state.activity(run_id, int(step))
-    return activity is None or activity.attempt != int(attempt)
+    return activity is None or activity.attempt != int(attempt) or activity.parked_at > 0
 
 
 def _task(run: RunRow, row: ActivityRow) -> Task:

@@ -9,6 +9,9 @@ from sagaline._model.failure import Failure, RetryPolicy
 PARK = "park"
 """``AttemptLimits.on_exhausted``: an activity that has failed for good waits for a person."""
 
+RETRY, EDIT, DONE, SKIP = ACTIONS = ("retry", "edit", "done", "skip")
+"""What a person may do about a parked activity."""
+
 READ_ONLY = "read_only"
 IRREVERSIBLE = "irreversible"
 PIVOT = "pivot"
@@ -24,6 +27,14 @@ class AttemptLimits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     heartbeat_timeout_ms: int = 0
     on_exhausted: str = ""
     jitter: int = 10
+
+
+_UNTIL_DONE = AttemptLimits(on_exhausted=PARK)
+
+
+def until_done(limits: AttemptLimits | None) -> AttemptLimits:
+    """The same for a step that must be done: what has failed for good waits for a person."""
+    return _UNTIL_DONE if limits is None else msgspec.structs.replace(limits, on_exhausted=PARK)
 
 
 class SagaStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,6 +63,15 @@ class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
     saga: SagaStep | None = None
     version: int = 1
 
+    @property
+    def is_timed(self) -> bool:
+        """True when its owner has times to keep beside that of an attempt."""
+        limits = self.limits
+        return (
+            limits is not None
+            and (limits.start_timeout_ms or limits.total_timeout_ms or limits.heartbeat_timeout_ms) > 0
+        )
+
 
 class ActivityAttemptFailed(msgspec.Struct, frozen=True, gc=False):
     """An attempt failed; the next may start at ``retry_at``."""
@@ -78,6 +98,28 @@ class ActivityFailed(msgspec.Struct, frozen=True, gc=False):
     step: int
     attempt: int
     failure: Failure
+    version: int = 1
+
+
+class ActivityParked(msgspec.Struct, frozen=True, gc=False):
+    """An activity has failed for good, and by its policy waits for a person."""
+
+    step: int
+    attempt: int
+    failure: Failure
+    version: int = 1
+
+
+class ActivityRepaired(msgspec.Struct, frozen=True, gc=False):
+    """A person has said what becomes of a parked activity. ``action``: RETRY, EDIT (``payload`` is its input then), or
+    DONE and SKIP, whose outcome follows in the same record."""
+
+    step: int
+    action: str
+    payload: bytes
+    request_id: str
+    reason: str
+    by: str
     version: int = 1
 
 
@@ -115,3 +157,18 @@ class OutcomeReceived(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     request_id: str
     version: int = 1
+
+
+class RepairActivity(msgspec.Struct, frozen=True, gc=False):
+    """A person says what becomes of a parked activity: as ActivityRepaired."""
+
+    request_id: str
+    workflow_id: str
+    step: int
+    action: str
+    payload: bytes
+    reason: str
+    by: str
+    reply_to: str = ""
+    reply_partition: int = 0
+    run_id: str = ""

@@ -42,6 +42,8 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the attempt was sent there."""
     started_at_ms: int = 0
     """When a worker said that it has begun it; 0: none has, or it is still on its way."""
+    parked_at_ms: int = 0
+    """Since when it waits for a person; 0: it does not."""
 
 
 class RunDescription(msgspec.Struct, frozen=True):

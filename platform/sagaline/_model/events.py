@@ -14,6 +14,8 @@ from sagaline._model.activities import ActivityCancelRequested as ActivityCancel
 from sagaline._model.activities import ActivityCompleted as ActivityCompleted
 from sagaline._model.activities import ActivityDispatched as ActivityDispatched
 from sagaline._model.activities import ActivityFailed as ActivityFailed
+from sagaline._model.activities import ActivityParked as ActivityParked
+from sagaline._model.activities import ActivityRepaired as ActivityRepaired
 from sagaline._model.activities import ActivityScheduled as ActivityScheduled
 from sagaline._model.activities import AttemptLimits as AttemptLimits
 from sagaline._model.activities import HeartbeatRecorded as HeartbeatRecorded
@@ -156,6 +158,8 @@ Input = (
     | HeartbeatRecorded
     | OutcomeReceived
     | WillsInherited
+    | ActivityParked
+    | ActivityRepaired
 )
 Command = (
     ActivityScheduled
@@ -228,6 +232,8 @@ EVENTS: tuple[type[Event], ...] = (
     WillLeft,
     WillWithdrawn,
     WillsInherited,
+    ActivityParked,
+    ActivityRepaired,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from sagaline._model.activities import RepairActivity as RepairActivity
 from sagaline._model.attempts import ActivityResult as ActivityResult
 from sagaline._model.attempts import Heartbeat as Heartbeat
 from sagaline._model.attempts import SettleActivity as SettleActivity
 from sagaline._model.attributes import SearchAttribute
-from sagaline._model.events import Event
+from sagaline._model.decided import Claim as Claim
+from sagaline._model.decided import History as History
+from sagaline._model.decided import Positions as Positions
+from sagaline._model.decided import Refusal as Refusal
+from sagaline._model.decided import Refusals as Refusals
 from sagaline._model.failure import Failure
 from sagaline._model.forks import ResetRun as ResetRun
 from sagaline._model.pauses import PauseRun as PauseRun
@@ -176,47 +181,6 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     first_run_id: str = ""
 
 
-class Claim(msgspec.Struct, frozen=True, gc=False):
-    """Takes a partition over: its offset is the epoch of the records that follow."""
-
-    owner: str
-    claim_id: str
-    at: int
-
-
-class Refusal(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One request that could not be accepted."""
-
-    request_id: str
-    workflow_id: str
-    failure: Failure
-    parent_id: str = ""
-    parent_run_id: str = ""
-    parent_step: int = 0
-    run_id: str = ""
-
-
-class Refusals(msgspec.Struct, frozen=True, gc=False):
-    """Requests that were refused, recorded before they are answered."""
-
-    epoch: int
-    at: int
-    commands_position: int
-    results_position: int
-    released: int
-    refusals: tuple[Refusal, ...]
-
-
-class Positions(msgspec.Struct, frozen=True, gc=False):
-    """How far the inputs have been consumed: what carried it before may be retired."""
-
-    epoch: int
-    at: int
-    commands_position: int
-    results_position: int
-    released: int
-
-
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     """Origin and cause of a record that could not be read."""
 
@@ -229,23 +193,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
     sha256: str = ""
 
 
-class History(msgspec.Struct, frozen=True, gc=False):
-    """One activation of a run with all its events."""
-
-    epoch: int
-    at: int
-    workflow_id: str
-    run_id: str
-    first_event_id: int
-    commands_position: int
-    results_position: int
-    released: int
-    flags: tuple[int, ...]
-    more: bool
-    events: tuple[Event, ...]
-
-
-RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun | SettleActivity
+RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun | SettleActivity | RepairActivity
 """What somebody asks of a run, and is told when it is on record."""
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Queued = Task | CancelTask
@@ -273,6 +221,7 @@ RECORDS: dict[str, type[Record]] = {
     "retry_run": RetryRun,
     "pause_run": PauseRun,
     "unpause_run": UnpauseRun,
+    "repair_activity": RepairActivity,
     "read_run": ReadRun,
     "signal_run": SignalRun,
     "query_run": QueryRun,

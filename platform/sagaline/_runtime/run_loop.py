@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from sagaline._model import events
+from sagaline._model.activities import until_done
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import collector
 from sagaline._runtime.calls import FORWARD
@@ -116,7 +117,7 @@ class RunLoop(DeterministicLoop):
                 compensates.outcome if compensates else None,
                 compensates.run_id if compensates and compensates.run_id != self.run.identity else "",
                 options.queue,
-                options.limits,
+                until_done(options.limits) if compensates else options.limits,
             ),
             len(payload),
         )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 from engine_inputs import BOOM, ENDS, FIRST, LATER, short
-from engine_states import NOW, Partition
+from engine_states import NOW, Partition, scheduled
 
 from sagaline._engine.decide import Rejected, decide, run_id_of
 from sagaline._engine.processors.addressed import RunCommand
@@ -17,6 +17,7 @@ from sagaline._model.records import (
     CancelRun,
     PauseRun,
     Refusal,
+    RepairActivity,
     RetryRun,
     SettleActivity,
     SignalRun,
@@ -27,6 +28,8 @@ from sagaline._model.records import (
 
 PARKED, PAUSED = e.RunParked("bug", BOOM), e.RunPaused("before", "why", "ann")
 SCHEDULED = e.ActivityScheduled(1, "charge", b"[]", 1_000, RetryPolicy())
+
+STEP, FAILED, AGAIN = scheduled(1), e.ActivityParked(1, 3, BOOM), e.ActivityParked(1, 4, BOOM)
 
 
 class Case(NamedTuple):
@@ -43,6 +46,7 @@ CASES: dict[type[Any], Case] = {
     PauseRun: Case(PauseRun("r", "w", "why", "ann"), back=(e.RunUnpaused("after", "done", "bob"),)),
     UnpauseRun: Case(UnpauseRun("r", "w", "why", "ann"), found=(PAUSED,), back=(PAUSED,)),
     RetryRun: Case(RetryRun("r", "w"), found=(PARKED,), back=(PARKED,)),
+    RepairActivity: Case(RepairActivity("r", "w", 1, "retry", b"", "why", "ann"), (STEP, FAILED), back=(AGAIN,)),
     SignalRun: Case(SignalRun("r", "w", "approve", b"[]")),
     UpdateRun: Case(UpdateRun("r", "w", "u", "add", b"[]")),
     SettleActivity: Case(SettleActivity("r", "w", run_id_of(FIRST), 1, 1, "complete", b"7"), found=(SCHEDULED,)),

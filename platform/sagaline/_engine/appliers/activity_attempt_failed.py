@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sagaline._engine import task_queues
+from sagaline._engine.parking import in_short
 from sagaline._engine.state import State
-from sagaline._engine.tables.activities import ActivityRow, Watched
+from sagaline._engine.tables.activities import Watched
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityAttemptFailed
-from sagaline._model.failure import Failure
-from sagaline._model.limits import SUMMARY_BYTES, cut
 
 
 def apply(state: State, run: RunRow, event: ActivityAttemptFailed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
-        failure = Failure(event.failure.type, cut(event.failure.message, SUMMARY_BYTES), event.failure.kind)
-        following = ActivityRow(
-            run.workflow_id,
-            row.scheduled,
-            event.attempt + 1,
-            event.retry_at,
-            failure=failure,
-            asked_by=row.asked_by,
+        following = msgspec.structs.replace(
+            row,
+            attempt=event.attempt + 1,
+            retry_at=event.retry_at,
+            cancel_requested=False,
+            queued=None,
+            failure=in_short(event.failure),
             watched=None if row.watched is None else Watched(row.watched.scheduled_at, 0, row.watched.details),
         )
         if row.scheduled.queue:

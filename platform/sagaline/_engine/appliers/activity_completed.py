@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.parking import tell
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityCompleted
@@ -12,3 +13,5 @@ def apply(state: State, run: RunRow, event: ActivityCompleted) -> None:
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
         state.activities.drop(run, row)
+        if row.parked_at:
+            tell(state, run)

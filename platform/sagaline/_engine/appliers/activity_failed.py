@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagaline._engine import task_queues
+from sagaline._engine.parking import tell
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import ActivityFailed
@@ -15,3 +16,5 @@ def apply(state: State, run: RunRow, event: ActivityFailed) -> None:
         if row.scheduled.queue:
             task_queues.failed(state, run, row, event.failure)
         state.activities.drop(run, row)
+        if row.parked_at:
+            tell(state, run)

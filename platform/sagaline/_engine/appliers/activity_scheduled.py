@@ -16,7 +16,7 @@ def apply(state: State, run: RunRow, event: ActivityScheduled) -> None:
     row = ActivityRow(run.workflow_id, event)
     if run.fork is not None:
         row = ActivityRow(run.workflow_id, event, asked_by=run.stands_for)
-    if event.limits is not None:
+    if event.limits is not None and event.is_timed:
         row = msgspec.structs.replace(row, watched=Watched(run.last_at))
     if event.queue:
         row = msgspec.structs.replace(row, queued=Queued(run.last_at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.parking import tell
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import RunResumed
@@ -11,7 +12,6 @@ from sagaline._model.records import RUNNING
 def apply(state: State, run: RunRow, event: RunResumed) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.status = RUNNING
-    run.failure = None
-    run.parked_at = None
+    tell(state, run)
     if event.request_id:
         state.messages.put_command(run, event.request_id)

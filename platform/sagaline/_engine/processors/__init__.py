@@ -13,6 +13,7 @@ from sagaline._engine.processors import (
     heartbeat,
     park,
     pause,
+    repair,
     reset,
     retry,
     settle_activity,
@@ -30,6 +31,7 @@ from sagaline._model.records import (
     ChildReport,
     Heartbeat,
     PauseRun,
+    RepairActivity,
     ResetRun,
     RetryRun,
     SettleActivity,
@@ -46,6 +48,7 @@ Input = (
     | TerminateRun
     | PauseRun
     | UnpauseRun
+    | RepairActivity
     | ResetRun
     | RetryRun
     | SignalRun
@@ -66,6 +69,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     TerminateRun: terminate.process,
     PauseRun: pause.process,
     UnpauseRun: pause.process_unpause,
+    RepairActivity: repair.process,
     ResetRun: reset.process,
     RetryRun: retry.process,
     SignalRun: signal.process,

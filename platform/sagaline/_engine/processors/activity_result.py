@@ -10,7 +10,8 @@ from sagaline._engine.processors.decisions import Decision
 from sagaline._engine.processors.time_outs import total_timeout
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.activities import ActivityRow
-from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed
+from sagaline._model.activities import PARK, RETRIABLE
+from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed, ActivityParked
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult
 
@@ -18,7 +19,7 @@ from sagaline._model.records import ActivityResult
 def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
     """Empty when the outcome was recorded before, or is that of an attempt that was given up."""
     row = state.activity(result.run_id, result.step)
-    if row is None or row.attempt != result.attempt:
+    if row is None or row.attempt != result.attempt or (row.parked_at and not row.cancel_requested):
         return []
     failure = result.failure
     if failure is None:
@@ -30,6 +31,8 @@ def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
         failure = too_late
     if failure.clean and result.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
         failure = msgspec.structs.replace(failure, clean=False)
+    if _parks(row, failure):
+        return [ActivityParked(result.step, result.attempt, failure)]
     return [ActivityFailed(result.step, result.attempt, failure)]
 
 
@@ -37,11 +40,23 @@ def _retries(row: ActivityRow, failure: Failure) -> bool:
     policy = row.scheduled.retry
     if row.cancel_requested or not failure.retryable or failure.type in policy.non_retryable:
         return False
-    return policy.attempts == 0 or row.attempt < policy.attempts
+    return policy.attempts == 0 or row.attempt - row.tried_before < policy.attempts
+
+
+def _parks(row: ActivityRow, failure: Failure) -> bool:
+    """A step that says no, without any effect, fails: but after the pivot of a saga, and in its rollback, no is no
+    answer."""
+    scheduled = row.scheduled
+    if scheduled.limits is None or scheduled.limits.on_exhausted != PARK or row.cancel_requested:
+        return False
+    must_be_done = scheduled.compensates is not None or (
+        scheduled.saga is not None and scheduled.saga.kind == RETRIABLE
+    )
+    return must_be_done or not failure.clean
 
 
 def _interval_ms(row: ActivityRow, run_id: str) -> int:
     """The policy's interval less up to its jitter, by a hash: runs that failed together do not come back together."""
-    interval, limits = row.scheduled.retry.interval_ms(row.attempt), row.scheduled.limits
+    interval, limits = row.scheduled.retry.interval_ms(row.attempt - row.tried_before), row.scheduled.limits
     spread = zlib.crc32(f"{run_id}/{row.scheduled.step}/{row.attempt}".encode()) % 100
     return interval - interval * spread * (10 if limits is None else limits.jitter) // 10_000

@@ -17,6 +17,13 @@ def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
         return []
     if isinstance(run, Rejected):
         return run
+    if run.status != PARKED and run.parked_steps:
+        message = (
+            f"Expected a run of {request.workflow_id!r} that waits for code but it waits for a person: "
+            f"{run.failure.message if run.failure else 'a step is parked'}. Say what becomes of that step: "
+            f"`sagaline saga retry|edit|done|skip {request.workflow_id}`."
+        )
+        return rejected(request.request_id, request.workflow_id, "StepParked", message)
     if run.status != PARKED:
         message = f"Expected a parked run of workflow id {request.workflow_id!r} but it is {run.status}."
         return rejected(request.request_id, request.workflow_id, "NotParked", message)

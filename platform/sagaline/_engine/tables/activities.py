@@ -49,6 +49,8 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failure: Failure | None = None
     asked_by: str = ""  # the run that asked for it, if that is another: one whose history this run has copied
     queued: Queued | None = None  # of an activity of a queue, unless its next attempt is not due yet
+    parked_at: int = 0  # when it began to wait for a person; 0: it does not
+    tried_before: int = 0  # attempts before a person had it attempted again: its retry policy counts from there
 
     watched: Watched | None = None
 
@@ -231,6 +233,8 @@ class Activities:
         self._forget(name)
         if row.retry_at or row.queued is not None or row.watched is not None:
             self._drop_timers(run, row)
+        if row.parked_at:
+            run.parked_steps -= 1
 
     def _drop_timers(self, run: RunRow, row: ActivityRow) -> None:
         if row.due_at:

@@ -77,11 +77,17 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     fork: Fork | None = None  # of a run that a reset has begun
     redelivers: int = 0  # events that the run which was reset had later, and that this one has yet to receive
     wills: int = 0  # signals that are sent when it has ended
+    parked_steps: int = 0  # of its open steps, those that wait for a person
 
     @property
     def closed(self) -> bool:
         """True once a terminal event is applied; nothing follows it."""
         return self.closed_at is not None
+
+    @property
+    def standing(self) -> str:
+        """Its status for who looks at it: a run with a step that waits for a person is parked too."""
+        return PARKED if self.parked_steps and self.closed_at is None else self.status
 
     @property
     def rests(self) -> bool:
@@ -218,7 +224,7 @@ class Runs:
         if run.closed_at is None:
             if run.more or run.inherits or (run.fork is not None and run.is_unfinished):
                 attention = CUT_OFF
-            elif run.status == PARKED:
+            elif run.status == PARKED or run.parked_steps:
                 attention = PARKED
         self._set_attention(run, attention)
 

@@ -6,6 +6,7 @@ import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
+from sagaline._host.partition.repairs import why_unfit
 from sagaline._host.partition.sealed_inputs import sealed_inputs
 from sagaline._host.runs.forking import why_not_copied
 from sagaline._host.runs.instances import Instances
@@ -13,7 +14,7 @@ from sagaline._model import limits
 from sagaline._model.codec import decode
 from sagaline._model.events import Fork, RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.records import ChildReport, History, StartRun
+from sagaline._model.records import ChildReport, History, RepairActivity, StartRun
 from sagaline._model.system import why_reserved
 from sagaline._payloads import Sealer, input_of, is_sealed, result_of, step_result
 from sagaline._runtime.definitions import Registry
@@ -62,6 +63,11 @@ class Admission:
         except PayloadUnavailable:
             return child
         return msgspec.structs.replace(child, result=payloads.seal(step_result(child.run_id, child.step), plain))
+
+    def why_not_repaired(self, request: RepairActivity) -> Failure | None:
+        """The reason to refuse what a person gives for a parked activity, or None. Raises BlobsUnavailable,
+        NotResident."""
+        return why_unfit(self._decided, self._registry, self._payloads, request)
 
     def why_not_copied(self, workflow_id: str, fork: Fork) -> Failure | None:
         """The reason to refuse a reset, or None. Raises BlobsUnavailable."""

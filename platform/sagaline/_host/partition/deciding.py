@@ -34,6 +34,7 @@ from sagaline._model.records import (
     PauseRun,
     QueryRun,
     ReadRun,
+    RepairActivity,
     Reply,
     ResetRun,
     RetryRun,
@@ -97,7 +98,11 @@ class Deciding:
                 self._outside.resets.reset(request)
 
     def control(self, request: RunControl) -> None:
-        """Cancels, terminates, pauses a run or lets it go on; whoever asked is told once that is on record."""
+        """Cancels, terminates, pauses a run, lets it go on, or repairs a step; whoever asked is told once that is on
+        record."""
+        if isinstance(request, RepairActivity) and (unfit := self._admission.why_not_repaired(request)) is not None:
+            self._recorder.refuse(Rejected(request.request_id, request.workflow_id, unfit), request)
+            return
         run = self._decided.run(request.workflow_id)
         if self._decide(request.workflow_id, [bounded(request)]) and run is not None and request.reply_to:
             self._outside.ask(request, request.run_id or run.run_id)
@@ -270,6 +275,7 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     TerminateRun: Deciding.control,
     PauseRun: Deciding.control,
     UnpauseRun: Deciding.control,
+    RepairActivity: Deciding.control,
     ResetRun: Deciding.message,
     RetryRun: Deciding.retry,
     SettleActivity: Deciding.control,

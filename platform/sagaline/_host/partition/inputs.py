@@ -27,6 +27,7 @@ from sagaline._model.records import (
     PauseRun,
     QueryRun,
     ReadRun,
+    RepairActivity,
     ResetRun,
     RetryRun,
     RunControl,
@@ -43,7 +44,7 @@ Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | Upd
 Input = Command | ActivityResult | Heartbeat | ChildReport
 _INPUTS: frozenset[type] = frozenset(
     (
-        *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, ResetRun, RetryRun, ReadRun),
+        *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, RepairActivity, ResetRun, RetryRun, ReadRun),
         *(ActivityResult, Heartbeat, ChildReport, SettleActivity, SignalRun, QueryRun, UpdateRun),
     )
 )

@@ -46,6 +46,8 @@ class Attempts:
 
     def start(self, effect: StartActivity) -> None:
         """Runs an attempt, now or at its time."""
+        if effect.row.parked_at:
+            return
         retry_at = effect.row.retry_at
         if retry_at and retry_at > self._clock():
             self._timers.add(SetTimer(retry_at, effect.row.workflow_id, effect.run_id, effect.row.scheduled.step))
@@ -73,7 +75,7 @@ class Attempts:
             return  # it may be this activity that has blocked a worker: a person says when it is attempted again
         if self._is_paused(durable.workflow_id, run_id):
             return
-        if row is not None and row.attempt == durable.attempt:
+        if row is not None and row.attempt == durable.attempt and not row.parked_at:
             self._activities.start(self._place, StartActivity(run_id, row))
 
     def hold(self, effect: HoldActivities) -> None:

@@ -7,6 +7,7 @@ from sagaline._model.records import (
     ActivityResult,
     ChildReport,
     QueryRun,
+    RepairActivity,
     SettleActivity,
     SignalRun,
     StartRun,
@@ -31,6 +32,10 @@ def sealed_inputs(request: object) -> list[Sealed]:
             return [(step_result(request.run_id, request.step), result)]
         case SettleActivity(what="complete", payload=result) if result is not None:
             return [(step_result(request.run_id, request.step), result)]
+        case RepairActivity(action="edit"):
+            return [(step_input(request.run_id, request.step), request.payload)]
+        case RepairActivity(action="done"):
+            return [(step_result(request.run_id, request.step), request.payload or b"null")]
         case ChildReport(result=result) if result is not None:
             return [(result_of(request.child_run_id), result)]
         case _:

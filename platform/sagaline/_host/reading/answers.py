@@ -61,7 +61,7 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         cancel_requested=run.cancel_requested,
         result=None if run.result is None or sealed else msgspec.Raw(run.result),
         sealed_result=run.result if sealed else None,
-        parked_at_ms=run.parked_at if run.status == PARKED else None,
+        parked_at_ms=run.parked_at if run.standing == PARKED else None,
         waits_for=_waits_for(run, state),
         patches=run.patches,
         continued_from=run.continued_from,
@@ -105,6 +105,7 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
                 row.scheduled.queue,
                 0 if row.queued is None else row.queued.at,
                 0 if row.queued is None else row.queued.started_at,
+                row.parked_at,
             )
         )
     for child in islice(state.open_children(run), _STEPS_SHOWN):
@@ -137,7 +138,7 @@ def runs(asker: Asker, request: ReadRun, state: State) -> Parts:
     status, wanted = request.filter, request.search_attributes
 
     def shown(run: RunView) -> bytes | None:
-        if status and run.status != status:
+        if status and run.standing != status:
             return None
         attributes = state.attributes.of(run.run_id).search_attributes
         return msgspec.json.encode(summary(run, attributes)) if not wanted or matches(attributes, wanted) else None
@@ -156,12 +157,12 @@ def summary(run: RunView, attributes: tuple[SearchAttribute, ...] = ()) -> RunSu
         workflow_id=run.workflow_id,
         run_id=run.run_id,
         workflow=run.workflow,
-        status=run.status,
+        status=run.standing,
         started_at_ms=run.started_at,
         last_at_ms=run.last_at,
         closed_at_ms=run.closed_at,
         events=run.next_event_id - 1,
-        parked_at_ms=run.parked_at if run.status == PARKED else None,
+        parked_at_ms=run.parked_at if run.standing == PARKED else None,
         failure_type="" if failure is None else failure.type,
         failure_message="" if failure is None else cut(failure.message, SUMMARY_BYTES),
         patches=run.patches,
@@ -177,7 +178,7 @@ def parked(asker: Asker, state: State) -> Parts:
 
     def read(after: bytes) -> Rows:
         for key, run in state.runs.all(after):
-            yield key, msgspec.json.encode(_parked(run)) if run.status == PARKED else None
+            yield key, msgspec.json.encode(_parked(run)) if run.standing == PARKED else None
 
     return parts(Reply(asker.request_id, "", "", "parked", ""), read)
 

@@ -10,6 +10,7 @@ import msgspec
 from sagaline._host.runs.weights import PAYLOADS
 from sagaline._model.events import (
     ActivityCompleted,
+    ActivityRepaired,
     ActivityScheduled,
     AttributesGiven,
     ChildEnded,
@@ -74,7 +75,7 @@ def place_of(run_id: str, event: object, field: str = "") -> Place:
             return ledger_of(run_id)
         case RunCompleted():
             return result_of(run_id)
-        case ActivityScheduled() | MessageRequested():
+        case ActivityScheduled() | ActivityRepaired() | MessageRequested():
             return step_input(run_id, event.step)
         case UpdateAccepted():
             return message_input(run_id, event.update_id)

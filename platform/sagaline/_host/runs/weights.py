@@ -37,6 +37,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.AttributesGiven: "memo",
     events.MemoChanged: "memo",
     events.HeartbeatRecorded: "details",
+    events.ActivityRepaired: "payload",
     ActivityResult: "result",
     SettleActivity: "payload",
     SignalRun: "input",
@@ -67,8 +68,14 @@ def _reset(event: events.RunReset) -> int:
     return _fork(event.fork)
 
 
+_PARTS_BYTES = 128
+"""Numbers and words of an activity's limits, and of its place in a saga."""
+
+
 def _scheduled(event: events.ActivityScheduled) -> int:
     total = len(event.input) + len(event.queue) + 4 * (len(event.activity) + len(event.compensation or ""))
+    if event.saga is not None or event.limits is not None:
+        total += _PARTS_BYTES
     if event.retry.non_retryable:
         total += sum(4 * len(name) + 8 for name in event.retry.non_retryable)
     return total
@@ -90,6 +97,10 @@ def _reason(
 
 def _pause(event: events.RunPaused | events.RunUnpaused) -> int:
     return 4 * (len(event.reason) + len(event.by) + len(event.request_id))
+
+
+def _repaired(event: events.ActivityRepaired) -> int:
+    return len(event.payload) + 4 * (len(event.reason) + len(event.by) + len(event.request_id))
 
 
 def _cancel(event: events.CancelRequested) -> int:
@@ -229,6 +240,8 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.SearchAttributesChanged: _searched,
     events.ActivityAttemptFailed: _failed,
     events.ActivityFailed: _failed,
+    events.ActivityParked: _failed,
+    events.ActivityRepaired: _repaired,
     events.RunFailed: _failed,
     events.RunParked: _failed,
 }

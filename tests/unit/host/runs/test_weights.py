@@ -8,22 +8,28 @@ from typing import Any
 import pytest
 
 from sagaline._host.runs.weights import PAYLOADS, in_parts, weight
+from sagaline._model.activities import AttemptLimits, SagaStep
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
 from sagaline._model.events import EVENTS, Event, Fork, RunParked
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.limits import ACTIVATION_BYTES
 from sagaline._model.records import ActivityResult, History
+from sagaline._model.wills import Will
 
 WIDE = "\U0001f600"  # four bytes
 FAILURE = Failure("Boom", WIDE * 1_000, stack="s" * 4_000, cause=Failure("Before", WIDE * 500))
 BY_NAME = {"reason": WIDE * 2_000, "workflow": WIDE * 60, "activity": WIDE * 60, "compensation": WIDE * 60}
 BY_NAME |= {"patch": WIDE * 60, "signal": WIDE * 60, "request_id": "r" * 36, "reply_to": WIDE * 60}
 BY_NAME |= {"sender_id": WIDE * 60, "target_id": WIDE * 60}
+BY_NAME |= {"queue": WIDE * 60, "by": WIDE * 60, "action": "retry"}
 BY_NAME |= {"child_id": WIDE * 60, "parent_id": WIDE * 60}
 NUMBERS = (2**31 - 1,) * 1_000
 FORK = Fork(("i" * 32,) * 50, (2**31 - 1,) * 50, 2**62, "r" * 36, WIDE * 2_000, WIDE * 60, True, 2**31 - 1, "i" * 32)
 BY_TYPE: dict[Any, Any] = {
+    AttemptLimits | None: AttemptLimits(2**62, 2**62, 2**62, "park"),
+    SagaStep | None: SagaStep(2**31 - 1, "irreversible", True),
+    tuple[Will, ...]: (Will("r" * 36, 2**31 - 1, WIDE * 60, WIDE * 60, b"x" * 1_000),) * 5,
     Fork: FORK,
     Fork | None: FORK,
     int: 2**31 - 1,
