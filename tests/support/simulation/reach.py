@@ -29,7 +29,14 @@ _DEPLOYS = (
 )
 _NOT_YET = frozenset(
     (
-        *("ActivityDispatched", "AttributesGiven", "MemoChanged", "SearchAttributesChanged"),
+        *(
+            "ActivityDispatched",
+            "ActivityParked",
+            "ActivityRepaired",
+            "AttributesGiven",
+            "MemoChanged",
+            "SearchAttributesChanged",
+        ),
         *("HeartbeatRecorded", "OutcomeReceived"),
     )
 )
