@@ -55,7 +55,7 @@ from sagaline.lock_errors import (
     LockTimeout,
 )
 from sagaline.locks import SagaLock
-from sagaline.saga import saga
+from sagaline.saga import SagaScope, Savepoint, saga
 from sagaline.worker import Worker, WorkerOptions
 from sagaline.workflow import ChildHandle, ExternalHandle, Workflow, WorkflowInfo, workflow
 
@@ -100,7 +100,9 @@ __all__ = [
     "RunParkedError",
     "RunSummary",
     "SagaLock",
+    "SagaScope",
     "SagalineError",
+    "Savepoint",
     "SideEffectError",
     "Signal",
     "SignalCall",

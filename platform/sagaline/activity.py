@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+from dataclasses import replace
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, Unpack, overload
 
+from sagaline._model.activities import RETRIABLE
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import checks
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
@@ -24,7 +26,8 @@ from sagaline._runtime.durations import Duration
 from sagaline._runtime.frames import caller
 from sagaline._runtime.retries import Retry, placed_milliseconds, policy_of
 from sagaline._runtime.signatures import Signature
-from sagaline.errors import SagalineError
+from sagaline._runtime.step_classes import ClassOptions, class_of
+from sagaline.errors import ConfigurationError, SagalineError
 
 __all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]
 
@@ -36,6 +39,13 @@ S = TypeVar("S")
 
 _DEFAULT = Retry().policy()
 _WITHOUT_END = RetryPolicy(attempts=0)
+
+
+class Unsaid:
+    """The default of an option whose None says something."""
+
+
+UNSAID = Unsaid()
 
 
 class Activity(Declaration[ActivityDefinition], Generic[P, R]):
@@ -75,12 +85,19 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         return Activity(self._definition.bound(instance))
 
     def options(
-        self, *, timeout: Duration | None = None, retry: Retry | None = None, queue: str | None = None
+        self,
+        *,
+        timeout: Duration | None = None,
+        retry: Retry | None = None,
+        queue: str | None = None,
+        compensation: Activity[..., Any] | Unsaid | None = UNSAID,
+        **classes: Unpack[ClassOptions],
     ) -> Activity[P, R]:
         """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``.
 
         ``timeout`` bounds one attempt. ``queue`` is the task queue whose workers run it. What undoes it stays the same,
-        also when that is declared later. Raises ConfigurationError.
+        also when that is declared later, unless ``compensation`` is another activity, or None for none. ``read_only``,
+        ``irreversible``, ``pivot`` and ``retriable`` give the step another class. Raises ConfigurationError.
         """
         place = caller()
         changes: dict[str, Any] = {}
@@ -90,7 +107,12 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
             changes["retry"] = policy_of(retry, _WITHOUT_END, place)
         if queue is not None:
             changes["queue"] = checks.queue_name(queue, place)
-        return Activity(self._definition.with_options(**changes))
+        if (kind := class_of(classes, place)) is not None:
+            changes["kind"] = kind
+        definition = self._definition.with_options(**changes)
+        if not isinstance(compensation, Unsaid):
+            definition = definition.undone_by(definition_of_undo(compensation, place))
+        return Activity(definition)
 
     @overload
     def compensation(self, fn: Callable[Q, Coroutine[Any, Any, S]], /) -> Activity[Q, S]: ...
@@ -129,10 +151,33 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
             definition = _define(undo, f"@{self.name}.compensation", name, options, _Errors())
-            self._definition.link.declare(self._definition, definition)
-            return Activity(definition)
+            return Activity(self._definition.link.declare(self._definition, definition))
 
         return declare if fn is None else declare(fn)
+
+    def fallback(self, fn: Callable[Q, Coroutine[Any, Any, S]], /) -> Activity[Q, S]:
+        """Declares what takes the place of this compensation when it has failed for good; it is called as that is.
+
+        It is retried without end, unless it has failed for good too: then it waits for a person. Raises
+        ConfigurationError when its parameters do not fit, and for an activity that is no compensation.
+        """
+        if not self._definition.link.undoes:
+            raise ConfigurationError(
+                f"Expected a fallback of a compensation but {self.name} ({self._definition.place}) is none: declare "
+                f"what undoes it with @{self.name}.compensation."
+            )
+        return self.compensation(fn)
+
+
+def definition_of_undo(undo: object, place: str) -> ActivityDefinition | None:
+    """What a call says undoes it. Raises ConfigurationError."""
+    if undo is None:
+        return None
+    if not isinstance(undo, Activity):
+        raise ConfigurationError(
+            f"Expected compensation to be an activity, or None, but got {checks.shown(undo)} ({place})."
+        )
+    return undo.definition  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
 def _options(timeout: Duration, retry: RetryPolicy, queue: str | None, place: str) -> ActivityOptions:
@@ -202,6 +247,7 @@ class _ActivityNamespace:
         queue: str | None = None,
         refusals: Sequence[type[Exception]] = (),
         retry_if: Callable[[Exception], bool] | None = None,
+        **classes: Unpack[ClassOptions],
     ) -> _Decorator: ...
     def __call__(
         self,
@@ -214,6 +260,7 @@ class _ActivityNamespace:
         queue: str | None = None,
         refusals: Sequence[type[Exception]] = (),
         retry_if: Callable[[Exception], bool] | None = None,
+        **classes: Unpack[ClassOptions],
     ) -> Any:
         """Makes a function an activity.
 
@@ -222,10 +269,15 @@ class _ActivityNamespace:
         leaves no effect: they are not retried, and a saga has nothing to compensate for that step. ``retry_if`` is
         asked about every other error that its retry policy would retry: False ends the attempts. It runs in the worker
         that has run the attempt, and a predicate that raises counts as True. An async function runs on the worker's
-        event loop, an ordinary one in a thread. Raises ConfigurationError.
+        event loop, an ordinary one in a thread.
+
+        ``read_only``, ``irreversible``, ``pivot`` and ``retriable`` say what the step is for a saga (docs/sagas.md);
+        without one it is undone by its compensation. Raises ConfigurationError.
         """
         place = caller()
-        options = _options(timeout, policy_of(retry, _DEFAULT, place), queue, place)
+        kind = class_of(classes, place) or ""
+        policy = policy_of(retry, _WITHOUT_END if kind == RETRIABLE else _DEFAULT, place)
+        options = replace(_options(timeout, policy, queue, place), kind=kind)
         errors = _Errors(
             checks.exception_classes(refusals, "refusals", place), checks.predicate(retry_if, "retry_if", place)
         )

@@ -15,7 +15,7 @@ from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import definition_of_class, handlers_of, members_of
 from sagaline._runtime.context import current_instance, refuse_in_side_effect, require_instance
 from sagaline._runtime.continuing import continue_as_new
-from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, WorkflowDefinition
+from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, SagaOptions, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
 from sagaline._runtime.frames import caller
@@ -134,17 +134,22 @@ class Options:
     """What ``@workflow`` and ``@saga`` may say."""
 
     name: str | None = None
-    is_saga: bool = False
     retention: Duration | None = None
     signals: Sequence[Signal[Any]] = ()
     failure_exception_types: Sequence[type[Exception]] = ()
+    saga: SagaOptions | None = None
     is_system: bool = False
     """It is a workflow of the platform (``_system``)."""
 
     @property
+    def is_for_workflows(self) -> bool:
+        """Something is said that a part of a workflow cannot have."""
+        return (self.name, self.retention) != (None, None) or bool(self.signals or self.failure_exception_types)
+
+    @property
     def decorator(self) -> str:
         """As it is written."""
-        return "@saga" if self.is_saga else "@workflow"
+        return "@saga" if self.saga else "@workflow"
 
 
 def define(subject: Any, options: Options) -> Any:
@@ -204,7 +209,7 @@ def _definition(fn: Callable[..., Any], shown: str, options: Options) -> Workflo
     failures = checks.exception_classes(
         options.failure_exception_types, f"failure_exception_types of {shown}", checks.place_of(fn)
     )
-    return WorkflowDefinition(shown, fn, signature, options.is_saga, retention_ms, failure_types=failures)
+    return WorkflowDefinition(shown, fn, signature, options.saga, retention_ms, failure_types=failures)
 
 
 def _define_function(fn: Callable[..., Any], options: Options) -> Workflow[Any, Any]:

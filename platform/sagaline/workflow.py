@@ -105,7 +105,7 @@ class _WorkflowNamespace(OtherRuns, AboutRun):
         run, or the update, out of which they come, as an ApplicationError does; any other is a bug, and parks the run.
         Raises ConfigurationError.
         """
-        options = Options(name, False, retention, signals, failure_exception_types)
+        options = Options(name, retention, signals, failure_exception_types)
         return Decorator(options) if subject is None else define(subject, options)
 
     def run(self, fn: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Workflow[P, R]:

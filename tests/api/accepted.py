@@ -20,6 +20,7 @@ from sagaline import (
     Retry,
     RunHandle,
     RunSummary,
+    SagaScope,
     Signal,
     Status,
     Token,
@@ -111,6 +112,22 @@ async def fulfil(order: Order, gift: bool = False) -> int:
         task = tasks.create_task(reserve(order))
     assert_type(task.result(), str)
     return both_typed[1]
+
+
+@activity(pivot=True)
+async def capture(order: Order) -> int:
+    return 1
+
+
+@saga(parallel=True, limit=5, strict=True)
+async def in_parts(order: Order) -> int:
+    async with saga(parallel=True) as scope:
+        assert_type(scope, SagaScope)
+        point = scope.savepoint()
+        assert_type(await reserve.options(compensation=None, read_only=True)(order), str)
+        await scope.roll_back_to(point)
+    assert_type(await reserve.options(compensation=charge)(order), str)
+    return await capture(order)
 
 
 approved = Signal[Order]("approved")

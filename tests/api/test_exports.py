@@ -10,7 +10,7 @@ Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Clie
 DeadlockError Description ExternalHandle Failure FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput
 LockError LockHeld LockLost LockQueueFull LockTimeout LogUnavailable MemberIdInUse MessageError NamespaceNotFound
 OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError
-RunHandle RunParkedError RunSummary SagaLock SagalineError SideEffectError Signal SignalCall SignalHandler
+RunHandle RunParkedError RunSummary SagaLock SagaScope SagalineError Savepoint SideEffectError Signal SignalCall SignalHandler
 StateDirectoryInUse Status Token TopicMismatch UpdateError UpdateHandle UpdateHandler WithStart Worker WorkerOptions
 Workflow WorkflowInfo activity saga workflow
 """.split()

@@ -46,6 +46,8 @@ def of_activities() -> tuple[events.Event, ...]:
         events.OutcomeReceived(1, 2, "request"),
         events.ActivityParked(2, 3, FAILURE),
         events.ActivityDispatched(3, 2),
+        events.SagaBegan(3, 0, True, 4),
+        events.SagaEnded(3, "compensated"),
         events.ActivityRepaired(2, "edit", b"[1]", "request", "why", "ada@host"),
     )
 

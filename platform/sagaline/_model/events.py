@@ -46,6 +46,8 @@ from sagaline._model.messages import UpdateCompleted as UpdateCompleted
 from sagaline._model.pauses import RunPaused as RunPaused
 from sagaline._model.pauses import RunUnpaused as RunUnpaused
 from sagaline._model.recorded import SideEffectRecorded as SideEffectRecorded
+from sagaline._model.sagas import SagaBegan as SagaBegan
+from sagaline._model.sagas import SagaEnded as SagaEnded
 from sagaline._model.timers import TimerCancelled as TimerCancelled
 from sagaline._model.timers import TimerFired as TimerFired
 from sagaline._model.timers import TimerStarted as TimerStarted
@@ -182,6 +184,8 @@ Command = (
     | SearchAttributesChanged
     | WillLeft
     | WillWithdrawn
+    | SagaBegan
+    | SagaEnded
 )
 Event = Input | Command
 
@@ -234,6 +238,8 @@ EVENTS: tuple[type[Event], ...] = (
     WillsInherited,
     ActivityParked,
     ActivityRepaired,
+    SagaBegan,
+    SagaEnded,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -257,5 +263,7 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         SearchAttributesChanged,
         WillLeft,
         WillWithdrawn,
+        SagaBegan,
+        SagaEnded,
     }
 )

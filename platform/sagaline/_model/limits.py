@@ -108,6 +108,8 @@ REDELIVERED = 2_000
 """Signals and outcomes of children that a run had after the event that it is reset to, and that come again."""
 CLEANUP_CALLS = 10
 """Activities and timers that a branch may ask for after it was cancelled for a rollback."""
+UNDONE_AT_A_TIME = 100
+"""Steps that a saga undoes beside each other where it does not say how many; ten times as many at most."""
 CANCELS = 3
 """How often it is cancelled before it is closed."""
 ENVELOPE_HEADER_BYTES = 2_000

@@ -85,6 +85,10 @@ class CompensationFailed(FailureError):
     """A compensation failed for good; the run is parked for a person."""
 
 
+class SagaOrder(Exception):
+    """The code lets a saga do what its steps do not allow: something to undo behind the pivot, a failure there."""
+
+
 def bug(error: BaseException) -> WorkflowBug:
     """An exception of the code as a reason to park the run. Never raises."""
     failure = failure_of(error, kind=BUG)

@@ -13,6 +13,7 @@ from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.phases import FORWARD, ROLLED_BACK, ROLLING_BACK
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.sagas.scopes import Sagas, Scope
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps, Undo
 
@@ -75,6 +76,11 @@ class Calls(Protocol):
         ...
 
     @property
+    def sagas(self) -> Sagas:
+        """The scopes of the run."""
+        ...
+
+    @property
     def cancel_reason(self) -> str | None:
         """Why somebody has asked the run to stop; None while nobody has."""
         ...
@@ -94,8 +100,8 @@ class Calls(Protocol):
         """Asks for an activity; the intent is recorded before it can have any effect."""
         ...
 
-    def live_tasks(self) -> list[asyncio.Task[Any]]:
-        """Tasks of the run other than the calling one, in order of creation."""
+    def live_tasks(self, scope: Scope) -> list[asyncio.Task[Any]]:
+        """Tasks of a scope other than the calling one, in order of creation; of the run's own scope all are."""
         ...
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -110,8 +116,9 @@ class Calls(Protocol):
         """Returns when the predicate holds: it is asked at once, and whenever the code is quiet."""
         ...
 
-    def allow_calls(self, count: int | None) -> None:
-        """How many more activities and timers the code may ask for; those beyond never come back. None: any number."""
+    def release_cancel(self) -> bool:
+        """A pivot's outcome is known, or a scope has ended: a cancellation that was held back is delivered, unless it
+        has to wait for another. True when it was."""
         ...
 
     async def quiet(self) -> None:

@@ -24,24 +24,29 @@ class ActivityOptions:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     queue: str = ""
     limits: AttemptLimits | None = None
+    kind: str = ""
+    """What it is for a saga: "" when a compensation undoes it, if it has one; else a word of ``_model.activities``."""
 
 
 class CompensationLink:
-    """What undoes an activity: one link for all its variants, so that it does not matter when it is declared."""
+    """What undoes an activity: one link for all its variants, so that it does not matter when it is declared. Of a
+    compensation (``undoes``) it is what takes its place when it fails."""
 
-    __slots__ = ("definition",)
+    __slots__ = ("definition", "undoes")
 
-    def __init__(self) -> None:
-        self.definition: ActivityDefinition | None = None
+    def __init__(self, definition: ActivityDefinition | None = None, *, undoes: bool = False) -> None:
+        self.definition, self.undoes = definition, undoes
 
-    def declare(self, forward: ActivityDefinition, undo: ActivityDefinition) -> None:
-        """Sets what undoes it. Raises ConfigurationError when it does not fit, or something else does already."""
+    def declare(self, forward: ActivityDefinition, undo: ActivityDefinition) -> ActivityDefinition:
+        """Sets what undoes it, and returns it as that. Raises ConfigurationError when it does not fit, or something
+        else does already."""
         if self.definition is not None:
             raise ConfigurationError(
                 f"Expected one compensation of {forward.name} but {self.definition.place} and {undo.place} both are."
             )
-        check_compensation(forward, undo)
-        self.definition = undo
+        (check_fallback if self.undoes else check_compensation)(forward, undo)
+        self.definition = replace(undo, link=CompensationLink(undoes=True))
+        return self.definition
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +86,26 @@ class ActivityDefinition:
         fn = self.fn.__func__ if isinstance(self.fn, MethodType) else self.fn
         return replace(self, fn=MethodType(fn, receiver), receiver=receiver)
 
+    def undone_by(self, undo: ActivityDefinition | None) -> ActivityDefinition:
+        """The same activity with another compensation, or with none. Raises ConfigurationError when it does not fit."""
+        link = CompensationLink()
+        if undo is not None:
+            link.declare(self, undo)
+        return replace(self, link=link)
+
     def with_options(self, **changes: Any) -> ActivityDefinition:
         """The same activity with other defaults."""
         return replace(self, options=replace(self.options, **changes))
+
+
+@dataclass(frozen=True)
+class SagaOptions:
+    """How a saga undoes: steps that ran beside each other ``parallel``, at most ``limit`` at a time (0: 100).
+    ``strict``: each of its steps has to say what becomes of its effect."""
+
+    parallel: bool = False
+    limit: int = 0
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,12 +122,12 @@ class ChildOptions:
 
 @dataclass(frozen=True, eq=False)
 class WorkflowDefinition:
-    """A workflow: an async function of deterministic code. ``is_saga``: a failure undoes what its steps have done."""
+    """A workflow: an async function of deterministic code. ``saga``: how a failure undoes what its steps have done."""
 
     name: str
     fn: Callable[..., Any]
     signature: Signature
-    is_saga: bool
+    saga: SagaOptions | None
     retention_ms: int | None = None
     cls: type | None = None
     """The class that ``fn`` is a method of: each run has an object of it."""
@@ -115,6 +137,11 @@ class WorkflowDefinition:
     child: ChildOptions = ChildOptions()
     failure_types: tuple[type[Exception], ...] = ()
     """Exceptions that fail a run, as a FailureError does; all others are bugs."""
+
+    @property
+    def is_saga(self) -> bool:
+        """A failure undoes what its steps have done."""
+        return self.saga is not None
 
     @property
     def place(self) -> str:
@@ -184,6 +211,16 @@ def check_compensation(forward: ActivityDefinition, undo: ActivityDefinition) ->
         )
 
 
+def check_fallback(compensation: ActivityDefinition, fallback: ActivityDefinition) -> None:
+    """It is called as the compensation is. Raises ConfigurationError."""
+    count, parameters = len(compensation.signature.parameters), fallback.signature.parameters
+    if len(parameters) < count or any(parameter.default is parameter.empty for parameter in parameters[count:]):
+        raise ConfigurationError(
+            f"Expected {fallback.name} to take the {count} arguments of {compensation.name}, which it is the fallback "
+            f"of, but it takes {len(parameters)} ({fallback.place})."
+        )
+
+
 def definition_of(value: object) -> ActivityDefinition | WorkflowDefinition | None:
     """The definition of an Activity or Workflow, or of a class with @workflow; None of anything else, without asking
     the value what it is."""
@@ -223,7 +260,9 @@ class Registry:
         self.workflows = {**by_name(system, "workflow"), **self.users}
         """Those, and the platform's own."""
         listed = list(activities)
-        listed += [undo for activity in listed if (undo := activity.compensation) is not None]
+        for activity in listed:  # it grows: a compensation may have a fallback
+            if (undo := activity.compensation) is not None and undo not in listed:
+                listed.append(undo)
         self.activities = by_name(listed, "activity")
 
     def activity(self, name: str) -> ActivityDefinition:

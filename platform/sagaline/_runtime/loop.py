@@ -34,11 +34,24 @@ class ForbiddenInWorkflow(RuntimeError):
 
 class WorkflowTask(asyncio.Task[Any]):
     """A task whose hash follows from its run and number: sets of tasks, as asyncio.wait returns, iterate in the
-    same order on replay. (It differs between runs: asyncio keeps all tasks of a process in one set.)"""
+    same order on replay. (It differs between runs: asyncio keeps all tasks of a process in one set.)
+
+    ``held``: cancellations that wait, while it is shielded; else None. ``context``: that of its code.
+    """
+
+    held: list[Any] | None = None
 
     def __init__(self, coro: Coroutine[Any, Any, Any], loop: DeterministicLoop, number: int, **options: Any) -> None:
         self._hash = number
+        self.context = options["context"] = options.get("context") or contextvars.copy_context()
         super().__init__(coro, loop=loop, **options)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """As of every task; one that is shielded is cancelled later."""
+        if self.held is None or self.done():
+            return super().cancel(msg)
+        self.held.append(msg)
+        return True
 
     def __hash__(self) -> int:
         return self._hash

@@ -229,6 +229,8 @@ def _identity(event: Event) -> tuple[object, ...]:
         name = event.run_id
     if isinstance(event, events.SideEffectRecorded):
         name = event.name
+    if isinstance(event, events.SagaEnded):
+        name = event.outcome
     return type(event), getattr(event, "step", None), name
 
 
@@ -249,6 +251,8 @@ def describe(event: Event | None) -> str:
         events.LedgerCarried: "what there is to undo for the run's continuation as new",
         events.WillWithdrawn: "the withdrawal of a signal at the run's end",
         events.UpdateCompleted: "the answer to an update",
+        events.SagaBegan: "the beginning of a saga",
+        events.SagaEnded: "the end of a saga",
         events.MemoChanged: "a change of the memo",
         events.SearchAttributesChanged: "a change of the search attributes",
     }

@@ -11,17 +11,19 @@ from functools import partial
 from typing import Any
 
 from sagaline._model import events
-from sagaline._model.activities import until_done
+from sagaline._model.activities import PIVOT
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import collector
 from sagaline._runtime.calls import FORWARD
 from sagaline._runtime.commands import Commands
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.flags import BOUNDED_ACTIVATIONS, BOUNDED_PAYLOADS, SETS_IN_ORDER
-from sagaline._runtime.loop import DeterministicLoop, WorkflowTimer
+from sagaline._runtime.loop import DeterministicLoop, WorkflowTask, WorkflowTimer
 from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.payload_bounds import SMALL_BYTES, check_arguments, encode_answer
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.sagas import pivots
+from sagaline._runtime.sagas.scopes import Sagas, Scope, root_of
 from sagaline._runtime.setup import Setup
 from sagaline._runtime.steps import Step, Steps, Undo
 
@@ -39,13 +41,13 @@ class RunLoop(DeterministicLoop):
         self.run = run
         self.commands = Commands(bounds)
         self.table = Steps()
-        self.main: asyncio.Task[Any] | None = None
+        self.main: WorkflowTask | None = None
         self.cancel_reason: str | None = None
         self.phase = FORWARD
         self.setup = setup
         self.body: Body | None = None
-        self._calls_left: int | None = None
-        self._quiet: asyncio.Future[None] | None = None
+        self.sagas = Sagas(root_of(run.workflow))
+        self._quiet: list[asyncio.Future[None]] = []
 
     # What the code asks for
 
@@ -72,10 +74,13 @@ class RunLoop(DeterministicLoop):
         """True while history is replayed."""
         return self.commands.is_replaying
 
-    def live_tasks(self) -> list[asyncio.Task[Any]]:
-        """Tasks of the run other than the calling one, in order of creation."""
-        here = asyncio.current_task(self)
-        return [task for task in self._tasks if task is not here and not task.done()]
+    def live_tasks(self, scope: Scope) -> list[asyncio.Task[Any]]:
+        """Tasks of a scope other than the calling one, in order of creation; of the run's own scope all are."""
+        here, of = asyncio.current_task(self), self.sagas.of
+        tasks = [task for task in self._tasks if task is not here and not task.done()]
+        if scope is self.sagas.root:
+            return list(tasks)
+        return [task for task in tasks if (inner := of(task.context)) is not None and inner.is_within(scope)]
 
     async def call(self, activity: ActivityDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls an activity and waits for its outcome."""
@@ -84,7 +89,7 @@ class RunLoop(DeterministicLoop):
             check_arguments(self.setup, activity, payload)
         step = self.schedule(activity, payload)
         try:
-            return await step.future
+            return await (pivots.outcome(self, step) if activity.options.kind == PIVOT else step.future)
         except asyncio.CancelledError:
             if step.number in self.table.open:
                 self.commands.add(events.ActivityCancelRequested(step.number))
@@ -101,10 +106,13 @@ class RunLoop(DeterministicLoop):
         """Asks for an activity; the intent is recorded before it can have any effect."""
         if activity.name not in self.setup.registry.activities:
             self.setup.registry.activity(activity.name)  # says what is there
-        if self._calls_left is not None and not self._may_call():
+        scope = self.sagas.here()
+        if compensates is None and not self.sagas.may_call(scope):
             return Step(0, activity, payload, self.create_future())
+        place = None if scope is None or compensates is not None else pivots.place_of(scope, activity)
         undo = activity.link.definition
         number, options = self.table.next_number(), activity.options
+        limits = pivots.limits_of(scope, options, compensates is not None)
         self.commands.add(
             events.ActivityScheduled(
                 number,
@@ -117,11 +125,13 @@ class RunLoop(DeterministicLoop):
                 compensates.outcome if compensates else None,
                 compensates.run_id if compensates and compensates.run_id != self.run.identity else "",
                 options.queue,
-                until_done(options.limits) if compensates else options.limits,
+                limits,
+                place,
             ),
             len(payload),
         )
-        return self.table.add_activity(Step(number, activity, payload, self.create_future()))
+        step = Step(number, activity, payload, self.create_future(), scope=scope if compensates is None else None)
+        return self.table.add_activity(step)
 
     def ready_count(self) -> int:
         """How many callbacks run in this activation before anything that is made ready now."""
@@ -129,30 +139,22 @@ class RunLoop(DeterministicLoop):
 
     # What a rollback asks for
 
-    def allow_calls(self, count: int | None) -> None:
-        """How many more activities and timers the code may ask for; those beyond never come back. None: any number."""
-        self._calls_left = count
-
-    def _may_call(self) -> bool:
-        if self._calls_left is None:
-            return True
-        self._calls_left -= 1
-        return self._calls_left >= 0
-
     async def quiet(self) -> None:
         """Returns when nothing else is left to run in this activation."""
-        self._quiet = self.create_future()
-        await self._quiet
+        waiter = self.create_future()
+        self._quiet.append(waiter)
+        await waiter
 
     def wake_when_quiet(self) -> bool:
         """Wakes whoever waits for a condition that holds, else who waits for quiet; False when nobody does."""
-        if self._conditions is None and self._quiet is None and not self._resting:
+        if self._conditions is None and not self._quiet and not self._resting:
             return False  # as it is of most code
         if self.wake_conditions():
             return True
-        waiter, self._quiet = self._quiet, None
-        if waiter is not None and not waiter.done():
+        quiet, self._quiet = [waiter for waiter in self._quiet if not waiter.done()], []
+        for waiter in quiet:
             waiter.set_result(None)
+        if quiet:
             return True
         waits = self.table.open or self.table.timers
         return not waits and self.wake_resting()
@@ -170,7 +172,7 @@ class RunLoop(DeterministicLoop):
     # What asyncio asks for
 
     def start_timer(self, due_ms: int, handle: WorkflowTimer) -> None:
-        if self._calls_left is None or self._may_call():
+        if self.sagas.may_call(self.sagas.here()):
             self.commands.add(events.TimerStarted(self.table.add_timer(handle), due_ms))
 
     def stop_timer(self, handle: WorkflowTimer) -> None:
@@ -184,16 +186,29 @@ class RunLoop(DeterministicLoop):
         self._ready.append(handle)
 
     def cancel_main(self, reason: str) -> None:
-        """Cancels the main task, unless a saga is undoing its steps: that is shielded. Nothing of a task that is
-        cancelled before it has begun exists, so one that inherits something to undo begins first."""
+        """Cancels the main task, unless a saga is undoing its steps, or its pivot is done or under way. Nothing of a
+        task that is cancelled before it has begun exists, so one that inherits something to undo begins first."""
         main = self.main
         if main is None or self.phase != FORWARD:
+            return
+        scope = self.sagas.of(main.context)
+        if scope is not None and any(one.is_open and one.keeps_on for one in scope.outward()):
+            self.sagas.held_cancel = reason
             return
         coroutine = main.get_coro()
         if self.table.inherited and inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == _CREATED:
             self.call_soon(main.cancel, reason)
         else:
             main.cancel(reason)
+
+    def release_cancel(self) -> bool:
+        """A pivot's outcome is known, or a scope has ended: a cancellation that was held back is delivered, unless it
+        has to wait for another. True when it was."""
+        if self.sagas.held_cancel is None:
+            return False
+        reason, self.sagas.held_cancel = self.sagas.held_cancel, None
+        self.cancel_main(reason)
+        return self.sagas.held_cancel is None
 
     def woken(self) -> str:
         """What is ready to run although the loop was quiet, in words; it is dropped. Empty when nothing is."""

@@ -14,6 +14,7 @@ from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.loop import WorkflowTimer
 from sagaline._runtime.messages.mailbox import Mailbox
+from sagaline._runtime.sagas.scopes import Scope
 
 COMPLETED = "completed"
 FAILED = "failed"
@@ -24,7 +25,9 @@ UNKNOWN = "unknown"
 class Step:
     """One activity call. ``outcome`` is None until it is recorded.
 
-    ``failed`` means: provably without effect. Anything else that is not ``completed`` is ``unknown``.
+    ``failed`` means: provably without effect. Anything else that is not ``completed`` is ``unknown``. ``ended_at`` is
+    the number of the last step that had been asked for by then. ``undo`` is the call that undoes it, ``undone`` when
+    that is done.
     """
 
     number: int
@@ -33,13 +36,33 @@ class Step:
     future: asyncio.Future[Any]
     outcome: str | None = None
     result: bytes | None = None
-    settled: asyncio.Future[None] | None = None
+    scope: Scope | None = None
+    ended_at: int = 0
+    undo: Step | None = None
+    undone: bool = False
+    waiters: list[asyncio.Future[None]] | None = None
 
-    def settle(self, outcome: str, result: bytes | None = None) -> None:
-        """Notes the outcome and wakes the rollback that may wait for it."""
-        self.outcome, self.result = outcome, result
-        if self.settled is not None and not self.settled.done():
-            self.settled.set_result(None)
+    def settle(self, outcome: str, result: bytes | None, ended_at: int) -> None:
+        """Notes the outcome and wakes the rollbacks that wait for it."""
+        self.outcome, self.result, self.ended_at = outcome, result, ended_at
+        if self.waiters is not None:
+            for waiter in self.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def is_of(self, scope: Scope) -> bool:
+        """Whether the scope, or one in it, undoes the step."""
+        return self.scope is not None and self.scope.is_within(scope)
+
+    @property
+    def parallel(self) -> bool:
+        """It may be undone beside steps that ran beside it."""
+        return self.scope is not None and self.scope.parallel
+
+    @property
+    def limit(self) -> int:
+        """How many of those at a time; 0: any number."""
+        return 0 if self.scope is None else self.scope.limit
 
 
 class Undo(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +75,7 @@ class Undo(msgspec.Struct, frozen=True, gc=False):
     outcome: str
     compensation: str
     input: msgspec.Raw
+    fallback: str = ""
 
 
 class Others:
@@ -109,16 +133,12 @@ class Steps:
         self.activities[step.number] = self.open[step.number] = step
         return step
 
-    def newest_open(self) -> Step | None:
-        """Of the activities whose outcome is not known, the one that was asked for last."""
-        return next(reversed(self.open.values()), None)
-
     def settle(self, job: Event, number: int, outcome: str, result: bytes | None = None) -> Step:
         """The activity's outcome is known. Raises UnknownStep when the code never asked for it."""
         step = self.open.pop(number, None)
         if step is None:
             raise UnknownStep(job)
-        step.settle(outcome, result)
+        step.settle(outcome, result, self.count)
         return step
 
     def add_timer(self, handle: WorkflowTimer) -> int:
@@ -138,10 +158,19 @@ class Steps:
         """True when the timer was still to fire."""
         return self.timers.pop(handle.number, None) is not None
 
-    def undoable(self) -> list[Step]:
-        """The steps that a rollback has to undo, in the order in which they started, and those of which that is not
-        known yet."""
-        return [step for step in self.activities.values() if step.activity.compensation and step.outcome != FAILED]
+    def undoable(self, scope: Scope, after: int = 0) -> list[Step]:
+        """The steps that a rollback of the scope has to undo, in the order in which they started, and those of which
+        that is not known yet. ``after``: only those behind this step."""
+        return [
+            step
+            for step in self.activities.values()
+            if step.number > after
+            and step.activity.compensation
+            and not step.activity.options.kind
+            and step.outcome != FAILED
+            and not step.undone
+            and step.is_of(scope)
+        ]
 
     def clear(self) -> None:
         """Drops everything that refers back to the run's loop, so that no garbage collection has to find it."""
@@ -172,8 +201,16 @@ def undo_of(step: Step, run_id: str) -> Undo:
     compensation = step.activity.compensation
     if compensation is None or step.outcome is None:
         raise ValueError(f"Expected a step that can be undone but got step {step.number} ({step.activity.name})")
-    arguments = msgspec.Raw(compensation_input(step))
-    return Undo(run_id, step.number, step.activity.name, step.outcome, compensation.name, arguments)
+    arguments, fallback = msgspec.Raw(compensation_input(step)), compensation.compensation
+    return Undo(
+        run_id,
+        step.number,
+        step.activity.name,
+        step.outcome,
+        compensation.name,
+        arguments,
+        "" if fallback is None else fallback.name,
+    )
 
 
 def compensation_input(step: Step) -> bytes:

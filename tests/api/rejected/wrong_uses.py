@@ -42,6 +42,10 @@ activity(refusals=["ValueError"])  # wrong
 workflow(failure_exception_types=["ValueError"])  # wrong
 saga(failure_exception_types=ValueError)  # wrong
 activity(timeout=[])  # wrong
+activity(pivot="yes")  # wrong
+activity(reads_only=True)  # wrong
+saga(limit="all")  # wrong
+Payments().pay.options(compensation=len)  # wrong
 activity(retry_if=lambda: True)  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[len])  # wrong
 Worker("memory://x", workflows=[Payments().pay])  # wrong

@@ -33,6 +33,8 @@ _NOT_YET = frozenset(
             "ActivityDispatched",
             "ActivityParked",
             "ActivityRepaired",
+            "SagaBegan",
+            "SagaEnded",
             "AttributesGiven",
             "MemoChanged",
             "SearchAttributesChanged",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sagaline._model.events import RunStarted
+from sagaline._runtime.loop import WorkflowTask
 from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.run_loop import Body, RunLoop
-from sagaline._runtime.sagas import rollback
+from sagaline._runtime.sagas import blocks, rollback
 
 
 def apply(loop: RunLoop, job: RunStarted) -> None:
@@ -22,7 +23,8 @@ def apply(loop: RunLoop, job: RunStarted) -> None:
     loop.body = None
     if job.delay_ms:
         body = partial(_delayed, body, job.delay_ms / 1_000)
-    loop.main = loop.create_task(rollback.run(loop, body) if run.workflow.is_saga else _plain(loop, body), name="main")
+    main = _plain(loop, body) if loop.sagas.root is None else rollback.run(loop, loop.sagas.root, body)
+    loop.main = cast("WorkflowTask", loop.create_task(main, name="main"))
 
 
 def read_input(loop: RunLoop, payload: bytes) -> Body:
@@ -49,4 +51,10 @@ async def _of_object(loop: RunLoop, *args: Any, **kwargs: Any) -> Any:
 
 async def _plain(loop: RunLoop, body: Body) -> bytes:
     """The main task of a workflow that is no saga; nothing of it exists if it is cancelled before it starts."""
-    return encode_result(loop.setup, loop.run.workflow, await body())
+    try:
+        result = encode_result(loop.setup, loop.run.workflow, await body())
+    except BaseException as error:
+        await blocks.stop_all(loop, error)
+        raise
+    await blocks.all_ended(loop)
+    return result

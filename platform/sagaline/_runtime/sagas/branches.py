@@ -7,35 +7,50 @@ to sleep: a branch that waits for a timer alone is cancelled again.
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from sagaline._model.limits import CANCELS, CLEANUP_CALLS
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.closing import close_all
+from sagaline._runtime.sagas.scopes import Scope
 from sagaline._runtime.steps import Step
 
 
-async def stop(calls: Calls) -> None:
-    """Returns when no other task of the run is left that could ask for anything."""
-    branches = calls.live_tasks()
+async def stop(calls: Calls, scope: Scope) -> None:
+    """Returns when no other task of the scope is left that could ask for anything."""
+
+    def live_tasks() -> list[asyncio.Task[Any]]:
+        return calls.live_tasks(scope)
+
+    branches = live_tasks()
     if not branches:
         return
     last = calls.table.count
-    calls.allow_calls(CLEANUP_CALLS * len(branches))
+    calls.sagas.allow_calls(scope, CLEANUP_CALLS * len(branches))
     try:
         for _ in range(CANCELS):
-            for branch in calls.live_tasks():
+            for branch in live_tasks():
                 branch.cancel("the saga rolls back")
             await calls.quiet()
-            while calls.live_tasks() and (step := calls.table.newest_open()) is not None and step.number > last:
+            while live_tasks() and (step := _newest_open(calls, scope)) is not None and step.number > last:
                 await settled(calls, step)
                 await calls.quiet()
-        calls.allow_calls(0)
-        close_all(calls.live_tasks)
+        calls.sagas.allow_calls(scope, 0)
+        close_all(live_tasks)
     finally:
-        calls.allow_calls(None)
+        calls.sagas.allow_calls(scope, None)
 
 
-async def settled(calls: Calls, step: Step) -> None:
-    """Waits for a step's outcome."""
-    if step.outcome is None:
-        step.settled = calls.create_future()
-        await step.settled
+def _newest_open(calls: Calls, scope: Scope) -> Step | None:
+    """Of the scope's activities whose outcome is not known, the one that was asked for last."""
+    return next((step for step in reversed(calls.table.open.values()) if step.is_of(scope)), None)
+
+
+async def settled(calls: Calls, *steps: Step) -> None:
+    """Waits until the outcome of one of the steps is known."""
+    if all(step.outcome is None for step in steps):
+        waiter = calls.create_future()
+        for step in steps:
+            step.waiters = [*(step.waiters or ()), waiter]
+        await waiter

@@ -7,28 +7,29 @@ import msgspec
 from sagaline._model import limits
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.sagas import branches
-from sagaline._runtime.steps import Undo, undo_of
+from sagaline._runtime.sagas.scopes import Scope
+from sagaline._runtime.steps import Step, Undo, undo_of
 from sagaline.errors import SagalineError
 
 _encode = msgspec.json.Encoder().encode
 read = msgspec.json.Decoder(tuple[Undo, ...]).decode
 
 
-async def settle(calls: Calls) -> list[Undo]:
-    """What is to be undone, oldest first, as soon as the outcome of all of it is known: before that it could be undone
-    before it happens."""
-    for step in calls.table.undoable():
+async def settle(calls: Calls, scope: Scope, after: int = 0) -> list[Step]:
+    """The steps of a scope that are to be undone, oldest first, as soon as the outcome of all of them is known: before
+    that they could be undone before they happen. ``after``: only those behind this step."""
+    for step in calls.table.undoable(scope, after):
         await branches.settled(calls, step)
-    own = [undo_of(step, calls.run.run_of(step.number)) for step in calls.table.undoable()]
-    return [*calls.table.inherited, *own]
+    return calls.table.undoable(scope, after)
 
 
-async def carry(calls: Calls) -> None:
+async def carry(calls: Calls, scope: Scope) -> None:
     """The run continues as new. A step whose outcome is not known yet is waited for, and no other task goes on then.
     Raises SagalineError when it is too much; CancelledError when the run is cancelled meanwhile: it rolls back."""
-    if any(step.outcome is None for step in calls.table.undoable()):
-        await branches.stop(calls)
-    ledger = await settle(calls)
+    if any(step.outcome is None for step in calls.table.undoable(scope)):
+        await branches.stop(calls, scope)
+    own = await settle(calls, scope)
+    ledger = [*calls.table.inherited, *(undo_of(step, calls.run.run_of(step.number)) for step in own)]
     if not ledger:
         return
     payload = _encode(ledger)

@@ -1,43 +1,54 @@
 """Rollback: when a saga fails or is cancelled, every step that may have had an effect is compensated.
 
-In reverse order of start, one after the other, those of the runs before it last, shielded from cancellation. A
-compensation that fails for good parks the run: a saga is never silently half done.
+In reverse order of start, one after the other or, where a scope says so, those that ran beside each other beside each
+other; those of the runs before last; shielded from cancellation. A compensation that fails for good has a fallback, or
+waits for a person: a saga is never silently half done.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
+from sagaline._model.undo_order import batches, limit_of
 from sagaline._runtime.bugs import CompensationFailed
 from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
 from sagaline._runtime.endings import BUG, CONTINUED, meaning
 from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
 from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.sagas import branches, ledger
-from sagaline._runtime.steps import Undo
+from sagaline._runtime.sagas.pivots import check_not_crossed
+from sagaline._runtime.sagas.scopes import Scope
+from sagaline._runtime.steps import COMPLETED, Step, Undo, undo_of
 from sagaline.errors import ActivityError
 
 
-async def run(calls: Calls, body: Callable[[], Coroutine[Any, Any, Any]]) -> bytes:
+async def run(calls: Calls, scope: Scope, body: Callable[[], Coroutine[Any, Any, Any]]) -> bytes:
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out. Returns the result's JSON."""
     try:
         try:
-            return encode_result(calls.setup, calls.run.workflow, await body())
+            result = encode_result(calls.setup, calls.run.workflow, await body())
+            if calls.sagas.open:
+                await calls.wait_condition(lambda: not calls.sagas.open)
+            return result
         except BaseException as error:
             if _meaning(calls, error) == CONTINUED:
-                await ledger.carry(calls)
+                await ledger.carry(calls, scope)
             raise
     except BaseException as error:
         if not _is_undone(calls, error):
             raise
-        calls.phase = ROLLING_BACK
+        check_not_crossed(scope, error)
+        calls.phase = scope.phase = ROLLING_BACK
         if BRANCHES_END in calls.run.flags:
-            await branches.stop(calls)
+            await branches.stop(calls, scope)
         else:
-            await _cancel_branches(calls)
-        await _roll_back(calls)
+            await _cancel_branches(calls, scope)
+        await undo(calls, scope)
+        for inherited in reversed(calls.table.inherited):
+            await _undo_inherited(calls, inherited)
         calls.phase = ROLLED_BACK
         raise
 
@@ -53,28 +64,76 @@ def _meaning(calls: Calls, error: BaseException) -> str:
     return meaning(error, calls.cancel_reason is not None, calls.run.workflow.failure_types)
 
 
-async def _cancel_branches(calls: Calls) -> None:
+async def _cancel_branches(calls: Calls, scope: Scope) -> None:
     """As runs of the first format have it: whoever swallows the cancellation is waited for."""
-    tasks = calls.live_tasks()
+    tasks = calls.live_tasks(scope)
     for task in tasks:
         task.cancel("the saga rolls back")
     if tasks:
         await asyncio.wait(tasks)
 
 
-async def _roll_back(calls: Calls) -> None:
-    for undo in reversed(await ledger.settle(calls)):
-        await _compensate(calls, undo)
+async def undo(calls: Calls, scope: Scope, after: int = 0) -> None:
+    """Undoes the steps of a scope, those behind step ``after``."""
+    for batch in batches(await ledger.settle(calls, scope, after)):
+        await _undo_batch(calls, batch)
 
 
-async def _compensate(calls: Calls, undo: Undo) -> None:
-    compensation = calls.setup.registry.activity(undo.compensation)
-    call = calls.schedule(compensation, bytes(undo.input), compensates=undo)
-    try:
-        await call.future
-    except ActivityError as error:
-        of_run = "" if undo.run_id == calls.run.identity else f" of run {undo.run_id}"
-        raise CompensationFailed(
-            f"Expected {undo.compensation} to undo step {undo.step}{of_run} ({undo.activity}) but it failed for good: "
-            f"{error.failure.type}: {error.failure.message}. The run waits for a person."
-        ) from error
+async def _undo_batch(calls: Calls, batch: list[Step]) -> None:
+    """Without tasks: should a scope around this one take over, the steps alone say what is under way."""
+    waiting, limit = deque(batch), limit_of(batch)
+    running: list[Undoing] = []
+    while waiting or running:
+        while waiting and len(running) < limit:
+            step = waiting.popleft()
+            undo = undo_of(step, calls.run.run_of(step.number))
+            step.undo = step.undo or _begin(calls, undo)
+            running.append(Undoing(undo, step.undo, step))
+        await branches.settled(calls, *(one.call for one in running))
+        running = [left for one in running if (left := _continued(calls, one)) is not None]
+
+
+async def _undo_inherited(calls: Calls, undo: Undo) -> None:
+    undoing: Undoing | None = Undoing(undo, _begin(calls, undo))
+    while undoing is not None:
+        await branches.settled(calls, undoing.call)
+        undoing = _continued(calls, undoing)
+
+
+class Undoing(NamedTuple):
+    """What is being undone, by which call; ``step`` is the step, if it is one of this run."""
+
+    undo: Undo
+    call: Step
+    step: Step | None = None
+
+
+def _continued(calls: Calls, undoing: Undoing) -> Undoing | None:
+    """What is still to be waited for: the same, or its fallback; None when it is done. Raises CompensationFailed."""
+    undo, call, step = undoing
+    if call.outcome is None:
+        return undoing
+    if call.outcome == COMPLETED:
+        if step is not None:
+            step.undone = True
+        return None
+    if undo.fallback and call.activity.name != undo.fallback:
+        following = _begin(calls, undo, undo.fallback)
+        if step is not None:
+            step.undo = following
+        return Undoing(undo, following, step)
+    of_run = "" if undo.run_id == calls.run.identity else f" of run {undo.run_id}"
+    error = call.future.exception()
+    raise CompensationFailed(
+        f"Expected {undo.compensation} to undo step {undo.step}{of_run} ({undo.activity}) but it failed for good: "
+        f"{_shown(error)}. The run waits for a person."
+    ) from error
+
+
+def _begin(calls: Calls, undo: Undo, name: str = "") -> Step:
+    compensation = calls.setup.registry.activity(name or undo.compensation)
+    return calls.schedule(compensation, bytes(undo.input), compensates=undo)
+
+
+def _shown(error: BaseException | None) -> str:
+    return f"{error.failure.type}: {error.failure.message}" if isinstance(error, ActivityError) else str(error)
