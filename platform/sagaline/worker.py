@@ -17,12 +17,13 @@ import sys
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import await_logged, call_logged
+from sagaline._host.queues.host import QueueHost
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
 from sagaline._host.watchdog.watchdog import Watchdog, Watched
@@ -30,7 +31,7 @@ from sagaline._host.worker_options import DEFAULTS, WorkerOptions
 from sagaline._log import open_log
 from sagaline._model.limits import NAME_BYTES, size
 from sagaline._payloads import NO_CODECS, Payloads, Sealer
-from sagaline._runtime.checks import shown
+from sagaline._runtime.checks import queue_name, shown
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import milliseconds, seconds
 from sagaline._runtime.registration import registry_of
@@ -48,12 +49,21 @@ _REPLAY_ALWAYS = "SAGALINE_REPLAY_ALWAYS"
 _RECONNECT_S = 2.0
 
 
+class _Member(NamedTuple):
+    """What a worker is in its group: its static id, and the task queue that it works, if it has them."""
+
+    id: str | None
+    queue: str | None
+
+
 class Worker:
     """Works on its share of the namespace's partitions while the context is open.
 
     ``state_dir`` holds RocksDB, a cache of the log, kept so that a restart reads only what is new; and marks of runs
     that have blocked a worker. Without it the state is kept in memory. ``id`` is the worker's static id in the group;
     by default it is kept in the state directory, so that a restarted worker has its partitions back at once.
+    With ``queue`` it works that task queue instead: it runs activities that are sent there, and no workflows. Then it
+    needs no state directory, and an ``id`` only to have its partitions back after a restart.
     Compensations are registered with their activities. Raises ConfigurationError for what cannot work.
     """
 
@@ -61,8 +71,9 @@ class Worker:
         self,
         url: str,
         *,
-        workflows: Iterable[Workflow[Any, Any] | type[Any]],
+        workflows: Iterable[Workflow[Any, Any] | type[Any]] = (),
         activities: Iterable[Activity[Any, Any]] = (),
+        queue: str | None = None,
         state_dir: str | Path | None = None,
         id: str | None = None,
         options: WorkerOptions = DEFAULTS,
@@ -72,10 +83,10 @@ class Worker:
         _require(options, WorkerOptions, "options", "a WorkerOptions")
         _require(payloads, Payloads, "payloads", "a sagaline.payloads.Payloads")
         self._url, self._options, self._payloads = url, options, Sealer(payloads)
-        self._registry = registry_of(workflows, activities, SYSTEM_WORKFLOWS)
+        self._registry = _registry(workflows, activities, queue)
         self._state_dir = _folder(state_dir)
-        self._id = _member_id(id)
-        self._host: Host | None = None
+        self._member = _Member(_member_id(id), None if queue is None else queue_name(queue, "Worker"))
+        self._host: Host | QueueHost | None = None
         self._watchdog: Watchdog | None = None
 
     async def __aenter__(self) -> Worker:
@@ -99,7 +110,8 @@ class Worker:
         if self._options.check_code:
             warn_in_background(_files(self._registry))
         self._log = open_log(self._url)
-        self._stores = open_stores(self._state_dir, self._options.memory_mb * 1_000_000 // 2)
+        folder = None if self._member.queue is not None else self._state_dir
+        self._stores = open_stores(folder, self._options.memory_mb * 1_000_000 // 2)
         try:
             await self._connect()
         except BaseException:
@@ -107,7 +119,7 @@ class Worker:
             raise
         folder = None if self._state_dir is None else self._state_dir / "watchdog"
         running, marks = Running(), Marks(folder)
-        host = self._host = Host(self._log, self._stores, self._registry, self._host_options(running, marks))
+        host = self._host = self._new_host(self._host_options(running, marks))
         watched = Watched(asyncio.get_running_loop(), running, marks, host.suspend, host.rejoin)
         self._watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
         self._watchdog.start()  # first: it finds the marks of an earlier process
@@ -117,12 +129,17 @@ class Worker:
             await self._let_go()
             raise
 
+    def _new_host(self, options: HostOptions) -> Host | QueueHost:
+        if self._member.queue is not None:
+            return QueueHost(self._log, self._member.queue, self._registry, options, self._member.id)
+        return Host(self._log, self._stores, self._registry, options)
+
     def _host_options(self, running: Running, marks: Marks) -> HostOptions:
         options = self._options
         share = options.memory_mb * 1_000_000 // 8
         replays = options.replay_always or os.environ.get(_REPLAY_ALWAYS) == "1"
         return HostOptions(
-            self._id or self._default_id(),
+            self._member.id or self._default_id(),
             cached_instances=0 if replays else HostOptions.cached_instances,
             concurrent_activities=options.concurrent_activities,
             activity_threads=options.activity_threads,
@@ -158,7 +175,7 @@ class Worker:
         return kept.read_text("utf-8")
 
     async def ready(self) -> None:
-        """Waits until this worker works on at least one partition. Raises what stops it."""
+        """Waits until this worker works on at least one partition, of its queue if it has one. Raises what stops it."""
         host = self._started("ready")
         live = asyncio.ensure_future(host.wait_live(1))
         waiting: list[asyncio.Future[Any]] = [live, host.failed]
@@ -188,12 +205,26 @@ class Worker:
         await await_logged("Stopping", self._log.close())
         call_logged("Stopping", self._stores.close)
 
-    def _started(self, method: str) -> Host:
+    def _started(self, method: str) -> Host | QueueHost:
         if self._host is None:
             raise SagalineError(
                 f"Expected {method}() on a worker that has been started, as in `async with Worker(...)`."
             )
         return self._host
+
+
+def _registry(workflows: object, activities: object, queue: str | None) -> Registry:
+    if queue is None:
+        return registry_of(workflows, activities, SYSTEM_WORKFLOWS)
+    registry = registry_of(workflows, activities)
+    if registry.workflows:
+        raise ConfigurationError(
+            f"Expected a worker of queue {queue!r} without workflows but got {', '.join(registry.workflows)}: workers "
+            f"without a queue run those."
+        )
+    if not registry.activities:
+        raise ConfigurationError(f"Expected activities for the worker of queue {queue!r} but got none.")
+    return registry
 
 
 def _files(registry: Registry) -> list[Path]:

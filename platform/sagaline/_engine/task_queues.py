@@ -18,6 +18,8 @@ from sagaline._model.ids import compensation_key, idempotency_key
 from sagaline._model.limits import NAME_BYTES, cut
 from sagaline._model.tasks import TASKS, CancelTask, Task, cancel_topic, task_id, task_topic
 
+LATE_MS = 2_000
+"""How much longer than a worker the owner waits: the worker says itself when its attempt has taken too long."""
 STOPPING_MS = 10_000
 """How long an attempt that is to stop may take to say what it came to."""
 

@@ -146,6 +146,14 @@ class TaskMembership(Protocol):
         4,000 bytes."""
         ...
 
+    def suspend(self) -> None:
+        """Leaves the group until ``resume``, as a ``Membership`` does; from any thread."""
+        ...
+
+    def resume(self) -> None:
+        """Joins again after ``suspend``; from any thread."""
+        ...
+
     async def close(self) -> None:
         """Leaves the group, when what was committed is written."""
         ...

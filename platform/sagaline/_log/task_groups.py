@@ -95,6 +95,12 @@ class TaskGroupMember:
         if self._writer is not None:
             await asyncio.wait([self._writer], timeout=5.0)
 
+    def suspend(self) -> None:
+        self.membership.suspend()
+
+    def resume(self) -> None:
+        self.membership.resume()
+
     async def close(self) -> None:
         await self._written()
         await self.membership.close()

@@ -32,17 +32,22 @@ class Loaded:
         return [definition.name for definition in definitions if definition is not None]
 
 
-def load(target: str) -> Loaded:
+def load(target: str, queue: str | None = None) -> Loaded:
     """Imports a file (``my_sagas.py``) or a module (``shop.sagas``) and collects what it defines or imports.
 
-    Of an object in the module, as ``payments = Payments(pool)``, its methods that are activities. Raises
+    Of an object in the module, as ``payments = Payments(pool)``, its methods that are activities. For the worker of a
+    ``queue`` it needs activities, else workflows. Raises
     ConfigurationError, with the user's own traceback in its message, when it cannot be imported.
     """
     module = _import(target)
     names = [value for name, value in vars(module).items() if not name.startswith("__")]
     workflows: list[Any] = [value for value in names if isinstance(definition_of(value), WorkflowDefinition)]
     activities = [activity for value in names for activity in _activities_of(value)]
-    if not workflows:
+    if queue is not None:
+        workflows = []
+        if not activities:
+            raise ConfigurationError(f"Expected @activity functions in {target} but it has none.")
+    elif not workflows:
         raise ConfigurationError(f"Expected @workflow or @saga functions in {target} but it has none.")
     return Loaded(list(dict.fromkeys(workflows)), list(dict.fromkeys(activities)))
 

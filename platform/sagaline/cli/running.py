@@ -31,7 +31,8 @@ def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, hint:
     """Runs a worker until SIGTERM or Ctrl-C. ``hint`` is said at first, with the name of a workflow."""
     held = _hold_signals()
     bound_fragmentation()
-    loaded = load(file)
+    queue = options.get("queue")
+    loaded = load(file, queue)
     worker = Worker(url, workflows=loaded.workflows, activities=loaded.activities, state_dir=state_dir, **options)
     shown = {
         "log": url,
@@ -40,6 +41,8 @@ def run_worker(file: str, url: str, state_dir: Path | None, as_json: bool, hint:
     }
     if as_json:
         print_json(shown)
+    elif queue is not None:
+        complain(f"Worker of queue {queue} on {url}: activities {', '.join(shown['activities'])}")
     else:
         complain(f"Worker on {url}: workflows {', '.join(shown['workflows'])}")
         if hint:

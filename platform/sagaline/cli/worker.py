@@ -28,6 +28,10 @@ def worker(
     retention: Annotated[str, typer.Option(help="How long closed runs stay, e.g. 12h or 7d.")] = "7d",
     standbys: Annotated[int, typer.Option(min=0, help="Warm copies of each partition on other workers.")] = 0,
     memory: Annotated[int, typer.Option(min=32, help="MB that may pile up in a flood.")] = 256,
+    queue: Annotated[
+        str | None,
+        typer.Option(help="Run only activities, those that are sent to this task queue.", show_default=False),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Workers in processes of their own, under a supervisor.")] = 1,
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
@@ -35,7 +39,8 @@ def worker(
     """Runs a worker, until SIGTERM or Ctrl-C.
 
     A second signal hurries it. One worker uses one core: `--processes` starts several, each with `--id` and
-    `--state-dir` of its own (-0, -1, …), and starts again what ends.
+    `--state-dir` of its own (-0, -1, …), and starts again what ends. With `--queue` it runs the file's activities that
+    are sent to that task queue, and no workflows.
 
     Example: `sagaline worker my_sagas.py --log kafka://broker:9092/orders --state-dir /var/lib/sagaline`
     """
@@ -46,17 +51,24 @@ def worker(
         same = ["worker", file, "--log", log, "--stop-grace", stop_grace]
         same += [] if payloads is None else ["--payloads", payloads]
         same += ["--retention", retention, "--standbys", str(standbys), "--memory", str(memory)]
-        raise typer.Exit(asyncio.run(_supervise(file, same, state_dir, worker_id, grace_s, processes)))
+        same += [] if queue is None else ["--queue", queue]
+        load(file, queue)  # what is wrong with it is said once
+        raise typer.Exit(asyncio.run(_supervise(same, state_dir, worker_id, grace_s, processes)))
     chosen = WorkerOptions(
         stop_grace=grace_s, retention=retention, standbys=standbys, memory_mb=memory, end_when_stalled=True
     )
-    run_worker(file, log, state_dir, as_json, id=worker_id, options=chosen, payloads=load_payloads(payloads))
+    run_worker(
+        file, log, state_dir, as_json, id=worker_id, options=chosen, payloads=load_payloads(payloads), queue=queue
+    )
 
 
 async def _supervise(
-    file: str, same: list[str], state_dir: Path | None, worker_id: str | None, grace_s: float, count: int
+    same: list[str],
+    state_dir: Path | None,
+    worker_id: str | None,
+    grace_s: float,
+    count: int,
 ) -> int:
-    load(file)  # what is wrong with it is said once
     commands: list[list[str]] = []
     for number in range(count):
         command = same + ([] if state_dir is None else ["--state-dir", str(state_dir / f"worker-{number}")])

@@ -7,6 +7,7 @@ import msgspec
 from sagaline._engine.state import State
 from sagaline._engine.tables.activities import Watched
 from sagaline._engine.tables.runs import RunRow
+from sagaline._engine.task_queues import LATE_MS
 from sagaline._model.events import HeartbeatRecorded
 
 
@@ -24,6 +25,6 @@ def apply(state: State, run: RunRow, event: HeartbeatRecorded) -> None:
     )
     queued = row.queued
     if queued is not None and not queued.started_at:
-        due_at = run.last_at + row.scheduled.timeout_ms
+        due_at = queued.due_at or run.last_at + row.scheduled.timeout_ms + LATE_MS
         queued = msgspec.structs.replace(queued, started_at=run.last_at, worker=event.worker, due_at=due_at)
     state.activities.change(run, row, msgspec.structs.replace(row, watched=watched, queued=queued))

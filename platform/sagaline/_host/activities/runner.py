@@ -172,6 +172,11 @@ class ActivityRunner:
 
     # What others look at
 
+    def is_running(self, place: Place, run_id: str, step: int) -> bool:
+        """True when the newest attempt of a step has begun and was not reported."""
+        attempt = self._attempts.get((place, run_id, step))
+        return attempt is not None and attempt.task is not None
+
     def has_begun(self, place: Place, run_id: str, step: int) -> bool:
         """True when the newest attempt of a step has a slot."""
         attempt = self._attempts.get((place, run_id, step))

@@ -1,0 +1,1 @@
+"""Workers of task queues: they run activities, and nothing else."""
