@@ -12,7 +12,7 @@ from sagaline._engine.tables.runs import RunRow
 from sagaline._model import events
 from sagaline._model.events import Event
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult, CancelRun, PauseRun, RetryRun, TerminateRun, UnpauseRun
+from sagaline._model.records import ActivityResult, CancelRun, Heartbeat, PauseRun, RetryRun, TerminateRun, UnpauseRun
 
 # Cancel, terminate, retry
 
@@ -175,6 +175,8 @@ def test_an_outcome_that_nobody_waits_for_leads_to_nothing(step: int, attempt: i
     run = partition.start(FIRST, scheduled(1))
     assert decide(partition.state, ActivityResult("w", run.run_id, step, attempt, b"1"), NOW) == []
     assert decide(partition.state, ActivityResult("w", RUN, 1, 1, b"1"), NOW) == []
+    assert decide(partition.state, ActivityResult("another", run.run_id, 1, 1, b"1"), NOW) == []
+    assert decide(partition.state, Heartbeat("another", run.run_id, 1, 1), NOW) == []
 
 
 def test_retries_wait_as_the_policy_says_less_up_to_a_tenth() -> None:

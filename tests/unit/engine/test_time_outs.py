@@ -11,6 +11,7 @@ from sagaline._engine.decide import ActivityDue, decide, run_id_of
 from sagaline._engine.effects import ForgetActivity, SetTimer
 from sagaline._engine.emit import Emitter
 from sagaline._engine.tables.activities import Watched
+from sagaline._engine.task_queues import LATE_MS
 from sagaline._model import events as e
 from sagaline._model.records import ActivityResult, Heartbeat, SettleActivity
 
@@ -106,7 +107,9 @@ def test_silence_is_the_owners_to_notice_when_the_attempt_runs_elsewhere(queue: 
     partition = partition_with(queue=queue)
     beat = Heartbeat("w", RUN, 1, 1, b"[50]")
     emit(partition, *decide(partition.state, beat, NOW + 100), at_ms=NOW + 100)
-    assert timers(partition) == ([1_100, 10_000, 10_100] if queue else [10_000]), "the last is that of the attempt"
+    assert timers(partition) == ([1_100, 10_000, 10_100 + LATE_MS] if queue else [10_000]), (
+        "the last is that of the attempt"
+    )
     decision = due(partition, NOW + 1_100)
     if not queue:
         assert decision == [], "the runner sees it, to the millisecond"
@@ -169,7 +172,7 @@ def test_a_token_of_an_attempt_that_was_given_up_is_refused() -> None:
 def test_nothing_is_left_of_an_activity_that_has_ended() -> None:
     partition = partition_with(queue="gpu")
     emit(partition, e.HeartbeatRecorded(1, 1, b"[1]", NOW + 700), at_ms=NOW)
-    assert timers(partition) == [700, 1_000, 10_000]
+    assert timers(partition) == [700, 1_000, 10_000, 10_000 + LATE_MS]
     emit(partition, e.ActivityCompleted(1, 1, b"1"), at_ms=NOW)
     assert timers(partition) == []
 

@@ -13,13 +13,22 @@ from sagaline._engine.tables.activities import ActivityRow
 from sagaline._model.activities import PARK, RETRIABLE
 from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed, ActivityParked
 from sagaline._model.failure import Failure
-from sagaline._model.records import ActivityResult
+from sagaline._model.records import ActivityResult, Heartbeat
+
+
+def attempt_of(state: ReadState, said: ActivityResult | Heartbeat) -> ActivityRow | None:
+    """The row of the attempt that somebody says something of; None when it was given up, and for what another program
+    has made up, such as the run of another workflow id."""
+    row = state.activity(said.run_id, said.step)
+    if row is None or row.attempt != said.attempt or row.workflow_id != said.workflow_id:
+        return None
+    return row
 
 
 def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
     """Empty when the outcome was recorded before, or is that of an attempt that was given up."""
-    row = state.activity(result.run_id, result.step)
-    if row is None or row.attempt != result.attempt or (row.parked_at and not row.cancel_requested):
+    row = attempt_of(state, result)
+    if row is None or (row.parked_at and not row.cancel_requested):
         return []
     failure = result.failure
     if failure is None:

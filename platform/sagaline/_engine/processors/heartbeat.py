@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.processors.activity_result import attempt_of
 from sagaline._engine.processors.decisions import Decision
 from sagaline._engine.state import ReadState
 from sagaline._model.events import HeartbeatRecorded
@@ -11,8 +12,8 @@ from sagaline._model.records import Heartbeat
 def process(state: ReadState, beat: Heartbeat, now_ms: int) -> Decision:
     """Empty for an attempt that was given up, and for what is known: heartbeats are recorded a fifth of their time-out
     apart, unless they say something new."""
-    row = state.activity(beat.run_id, beat.step)
-    if row is None or row.attempt != beat.attempt:
+    row = attempt_of(state, beat)
+    if row is None:
         return []
     known, limits = row.watched, row.scheduled.limits
     if known is not None and known.beat_at:
