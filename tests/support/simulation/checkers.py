@@ -1,7 +1,5 @@
-"""Checks the raw log and the participant's books. Nothing of the engine's reading is used but the codec.
-
-Validity is written down here a second time, on purpose. The invariants are those of docs/guarantees.md.
-"""
+"""Checks the raw log and the participant's books. Nothing of the engine's reading is used but the codec. Validity is
+written down here a second time, on purpose. The invariants are those of docs/guarantees.md."""
 
 from __future__ import annotations
 
@@ -23,6 +21,7 @@ from simulation.deploy_checkers import OrderChecks
 from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
+from simulation.lock_checkers import LockChecks
 from simulation.talk_checkers import TalkChecks
 from simulation.will_checkers import WillChecks
 
@@ -42,6 +41,7 @@ class Watcher:
         self.answers = AnswerChecks(self.violations)
         self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
         self.wills = WillChecks(self.violations, self._all)
+        self.locks = LockChecks(self.violations, marks, self._all)
         self.cancels = CancelChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
         self.version_of: Callable[[], str] = lambda: ""
@@ -208,6 +208,7 @@ class Watcher:
         asked_by = run.owner(found.run_id, event.step) if isinstance(event, e.MessageSettled) else found.run_id
         self.talk.happened(found.run_id, event, again, asked_by)
         self.cancels.happened(found.run_id, found.workflow_id, event)
+        self.locks.happened(found.workflow_id, event)
         self._check_pause(record, run, event)
         match event:
             case e.RunStarted():

@@ -17,6 +17,7 @@ _MESSAGES = (
     "message between runs,message between runs refused,message refused,query,query that changes refused,signal,"
     "signal carried on,talked,talked on,update accepted,update asked again,update updated"
 )
+_LOCKS = "lock granted,lock held,lock deadlock"
 _CANCELLATIONS = (
     "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
 )
@@ -45,7 +46,7 @@ _NOT_YET = frozenset(
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
 MARKS = frozenset(
     [
-        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS, _RESETS)).split(","),
+        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS, _RESETS, _LOCKS)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

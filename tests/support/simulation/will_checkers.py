@@ -40,25 +40,25 @@ def _sent_by(run_id: str, run: Run, runs: Mapping[str, Run]) -> Iterator[str]:
     end = run.terminal
     if end is None or isinstance(end, e.RunContinued):
         return
-    for (left_by, step), is_inherited in _standing(run_id, run, runs).items():
+    for (left_by, step), is_inherited in standing(run_id, run, runs).items():
         if isinstance(end, e.RunReset) and end.fork.run_id == run_id and (is_inherited or step <= end.steps):
             continue  # its fork's
         yield f"will/{left_by}/{step}"
 
 
-def _standing(run_id: str, run: Run, runs: Mapping[str, Run]) -> _Standing:
+def standing(run_id: str, run: Run, runs: Mapping[str, Run]) -> _Standing:
     """What a run would send now. What it has inherited says the run before it."""
-    standing: _Standing = {}
+    stands: _Standing = {}
     for number, event in enumerate(run.events, 1):
         match event:
             case e.RunStarted() if event.continued_from in runs:
-                before = _standing(event.continued_from, runs[event.continued_from], runs)
-                standing = dict.fromkeys(before, True)
+                before = standing(event.continued_from, runs[event.continued_from], runs)
+                stands = dict.fromkeys(before, True)
             case e.WillLeft():
                 owner = "" if run.fork is None else run.fork.run_at(number)
-                standing[owner or run_id, event.step] = False
+                stands[owner or run_id, event.step] = False
             case e.WillWithdrawn():
-                standing.pop((event.run_id, event.step), None)
+                stands.pop((event.run_id, event.step), None)
             case _:
                 pass
-    return standing
+    return stands

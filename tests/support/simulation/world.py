@@ -21,7 +21,7 @@ from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, RetryRun
 from sagaline._payloads import Payloads
-from simulation import deploys, load
+from simulation import deploys, holders, load
 from simulation.blobs import SimBlobs
 from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher
@@ -68,7 +68,9 @@ class World:
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
-        registries = deploys.registries(lambda order: load.registry([*DEFINITIONS, order], deploys.ACTIVITIES))
+        registries = deploys.registries(
+            lambda order: load.registry([*DEFINITIONS, *holders.DEFINITIONS, order], deploys.ACTIVITIES)
+        )
         self.blobs = SimBlobs(self.broker, self._on_blob)
         self.loop.in_thread = self.blobs.in_thread
         self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
@@ -231,6 +233,9 @@ class World:
         if self.seed % 2:  # the other worlds are as they were before there were these
             draw = random.Random(f"with start {self.seed}")
             UpdatesWithStart(draw, self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
+        if self.seed % 3 == 0:
+            draw = random.Random(f"locks {self.seed}")
+            holders.Holders(draw, self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
         if "deploy" not in self.shape.without:
             self.deploys.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)
