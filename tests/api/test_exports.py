@@ -8,11 +8,11 @@ from sagaline import testing
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError
 DeadlockError Description ExternalHandle Failure FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput
-LockError LockHeld LockLost LockQueueFull LockTimeout LogUnavailable MemberIdInUse MessageError NamespaceNotFound
-OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError
-RunHandle RunParkedError RunSummary SagaLock SagaScope SagalineError Savepoint SideEffectError Signal SignalCall SignalHandler
-StateDirectoryInUse Status Token TopicMismatch UpdateError UpdateHandle UpdateHandler WithStart Worker WorkerOptions
-Workflow WorkflowInfo activity saga workflow
+LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout LockWaiter LogUnavailable MemberIdInUse
+MessageError NamespaceNotFound OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused
+RequestTimeout Retry RunError RunHandle RunParkedError RunSummary SagaLock SagaScope SagalineError Savepoint
+SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token TopicMismatch UpdateError
+UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 
 

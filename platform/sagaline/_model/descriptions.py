@@ -80,6 +80,8 @@ class RunDescription(msgspec.Struct, frozen=True):
     """What the run is a fork of."""
     reset_to: str = ""
     """The newest run that a reset has made of it."""
+    locks: tuple[str, ...] = ()
+    """Names of those that it holds or waits for."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

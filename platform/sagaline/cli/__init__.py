@@ -13,6 +13,7 @@ from sagaline.cli import (
     export,
     history,
     list_runs,
+    locks,
     patches,
     pause,
     query_run,
@@ -59,6 +60,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(resume.resume)
 app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
+app.add_typer(locks.app, name="locks")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.add_typer(topics.app, name="topics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sagaline.client.client import Client
 from sagaline.client.handle import RunHandle
+from sagaline.client.locks import LockDescription, LockWaiter
 from sagaline.client.resets import LaterStep, ResetPreview
 from sagaline.client.types import (
     Description,
@@ -29,6 +30,8 @@ __all__ = [
     "IdConflict",
     "IdReuse",
     "LaterStep",
+    "LockDescription",
+    "LockWaiter",
     "OnParked",
     "OpenStep",
     "PatchUse",

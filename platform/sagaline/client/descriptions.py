@@ -64,6 +64,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         signals_left=shown.signals_left or {},
         memo=memo,
         reset_to=shown.reset_to or None,
+        locks=shown.locks,
         reset_from=None if shown.reset is None else reset_of(shown.reset),
     )
 

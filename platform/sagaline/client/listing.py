@@ -10,6 +10,7 @@ from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.handle import DEFAULT_TIMEOUT
 from sagaline.client.link import Link
+from sagaline.client.locks import Locks
 from sagaline.client.patches import count_patches
 from sagaline.client.runs import list_runs
 from sagaline.client.types import PatchUse, RunSummary, Status
@@ -19,6 +20,11 @@ class Listing:
     """A part of ``Client``."""
 
     _link: Link
+
+    @property
+    def locks(self) -> Locks:
+        """The semantic locks that runs hold and wait for."""
+        return Locks(self._link)
 
     async def runs(
         self,

@@ -181,7 +181,8 @@ class Description(RunSummary):
     and that the code has not received; when the run has ended it never will, and ``signals_left`` says how many there
     were of each name (of the first 20 names). Of a run that continues as new they have gone on with it. ``memo`` is as
     it is now; one that cannot be opened here is told under the key "". ``reset_from`` says what a run that a reset has
-    begun is made of, ``reset_to`` is the newest run that was made of this one.
+    begun is made of, ``reset_to`` is the newest run that was made of this one. ``locks`` are names of those that it
+    holds or waits for (``client.locks.of`` says which, and who has them).
     """
 
     open_steps: int = 0
@@ -197,6 +198,7 @@ class Description(RunSummary):
     memo: dict[str, Any] = field(default_factory=dict[str, Any])
     reset_from: Reset | None = None
     reset_to: str | None = None
+    locks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

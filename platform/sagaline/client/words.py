@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sagaline._model.limits import cut
+from sagaline.client.locks import LockDescription
 from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
 
 _MESSAGE_BYTES = 300
@@ -25,6 +26,24 @@ def ago(at: datetime, now: datetime) -> str:
 def clock(at: datetime) -> str:
     """A time for a person, in UTC: ``2026-11-25 13:40:05 UTC``."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lock(lock: LockDescription, now: datetime) -> str:
+    """``lock account-7 is held by order-12 since 2026-11-25 13:40:05 UTC (3 min), fencing token 17``."""
+    if lock.held_by is None or lock.since is None:
+        return f"lock {lock.name} is free"
+    until = "" if lock.lease_until is None else f", its lease is over at {clock(lock.lease_until)}"
+    since = f"{clock(lock.since)} ({ago(lock.since, now)})"
+    return f"lock {lock.name} is held by {lock.held_by} since {since}, fencing token {lock.fencing_token}{until}"
+
+
+def lock_of_run(lock: LockDescription, workflow_id: str, now: datetime) -> str:
+    """Why a run waits, or what others may wait for it for."""
+    if lock.held_by == workflow_id and lock.since is not None:
+        return f"holds lock {lock.name} since {clock(lock.since)}; {len(lock.waiters)} wait for it"
+    held = "" if lock.held_by is None or lock.since is None else f", held by {lock.held_by} since {clock(lock.since)}"
+    place = next((n for n, waiter in enumerate(lock.waiters, 1) if waiter.workflow_id == workflow_id), 0)
+    return f"waits for lock {lock.name}{held}{f'; number {place} of {len(lock.waiters)}' if place else ''}"
 
 
 def step(open_step: OpenStep, now: datetime) -> str:

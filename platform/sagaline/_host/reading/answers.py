@@ -29,6 +29,7 @@ from sagaline._model.descriptions import (
 )
 from sagaline._model.failure import Failure
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
+from sagaline._model.locks import lock_name
 from sagaline._model.records import PARKED, ReadRun, Reply
 from sagaline._payloads import is_sealed
 
@@ -74,11 +75,20 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         paused_by=run.paused_by,
         memo=given.memo or None,
         search_attributes=given.search_attributes,
+        locks=_locks(run, state),
         reset=run.fork,
         reset_to=next(reversed(state.forks(run.run_id)), ""),
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
+
+
+def _locks(run: RunView, state: State) -> tuple[str, ...]:
+    """What gives them back stands until the run has ended, or has given them back itself."""
+    if run.closed or not run.wills:
+        return ()
+    names = (lock_name(will.row.target_id) for will in state.wills.of(run.run_id))
+    return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
