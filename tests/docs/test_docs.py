@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches check export replay".split()
-GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["topics", "apply"]]
+COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks check export replay".split()
+GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["locks", "show"], ["topics", "apply"]]
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,7 +28,7 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows"])
+@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks"])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))

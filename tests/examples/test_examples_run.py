@@ -11,6 +11,7 @@ SAID = {
     "subscription": r"all paid: 119.88 in 379 days",
     "ci_pipeline": r"what runs: {'staging': 'a1', 'production': 'a1'}",
     "data_processing": r"10000 items done, 0 failed",
+    "account_locks": "tried again, 3000.00 on the accounts",
     "infrastructure": "blog is taken down: ann says no: too dear",
     "approval": "approved=False by='nobody' reason='no answer in time'\nafter 13 days",
     "cluster_manager": "after 1439 looks in 29 runs",

@@ -17,7 +17,7 @@ from sagaline.cli.output import out, print_json, say, set_up_logging
 from sagaline.cli.shapes import plain
 from sagaline.client import LockDescription, words
 
-app = typer.Typer(help="Semantic locks: who has them, and who waits.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
