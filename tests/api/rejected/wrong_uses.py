@@ -219,3 +219,13 @@ async def kit(env: Environment) -> None:
     replay(7, fulfil)  # wrong
     replay("x.json", reserve)  # wrong
     (await env.start(fulfil, Order("1"))).export(path="x")  # wrong
+
+
+@saga
+async def holds_locks_wrongly() -> None:
+    workflow.lock(7)  # wrong
+    workflow.lock("a", until="then")  # wrong
+    workflow.lock("a", "5m")  # wrong
+    async with workflow.lock("a") as lock:
+        await lock.renew(lease=None, wait=True)  # wrong
+        print("".join(lock.fencing_token))  # wrong

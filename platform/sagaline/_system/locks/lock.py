@@ -81,6 +81,7 @@ class Lock:
         self._act()
         while not (await self._is_quiet(_SHORTLY_S, _MESSAGES) and await self._is_quiet(_IDLE_S, 1) and self._ends()):
             if self.messages >= _MESSAGES:
+                await workflow.wait_condition(lambda: not self.sends or self.messages >= 2 * _MESSAGES)
                 workflow.continue_as_new(self.table.state)
 
     async def _is_quiet(self, seconds: float, most: int) -> bool:
