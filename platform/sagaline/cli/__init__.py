@@ -22,6 +22,7 @@ from sagaline.cli import (
     result,
     resume,
     runs,
+    saga,
     show,
     signal_run,
     start,
@@ -61,6 +62,7 @@ app.command("resume")(resume.resume)
 app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
 app.add_typer(locks.app, name="locks")
+app.add_typer(saga.app, name="saga")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.add_typer(topics.app, name="topics")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sagaline.client.client import Client
 from sagaline.client.handle import RunHandle
+from sagaline.client.ledger import LedgerEntry, SagaLedger, SagaPart, StepRepair, UndoCall, UndoPreview
 from sagaline.client.locks import LockDescription, LockWaiter
 from sagaline.client.resets import LaterStep, ResetPreview
+from sagaline.client.run_saga import RunSaga
 from sagaline.client.types import (
     Description,
     Failure,
@@ -30,6 +32,7 @@ __all__ = [
     "IdConflict",
     "IdReuse",
     "LaterStep",
+    "LedgerEntry",
     "LockDescription",
     "LockWaiter",
     "OnParked",
@@ -38,8 +41,14 @@ __all__ = [
     "Reset",
     "ResetPreview",
     "RunHandle",
+    "RunSaga",
     "RunSummary",
+    "SagaLedger",
+    "SagaPart",
     "Status",
+    "StepRepair",
+    "UndoCall",
+    "UndoPreview",
     "UpdateHandle",
     "WithStart",
 ]

@@ -111,6 +111,7 @@ def _open_step(shown: wire.OpenStep) -> OpenStep:
         shown.queue or None,
         _time(shown.queued_at_ms or None),
         _time(shown.started_at_ms or None),
+        _time(shown.parked_at_ms or None),
     )
 
 

@@ -16,6 +16,7 @@ from sagaline.client.link import Link
 from sagaline.client.messages import ask_query, send_signal
 from sagaline.client.requests import new_id
 from sagaline.client.resets import ResetPreview, preview
+from sagaline.client.run_saga import RunSaga
 from sagaline.client.types import Description, HistoryEvent, OnParked
 from sagaline.client.updates import UpdateHandle, accepted, completed, prepare
 from sagaline.client.waiting import EndOfRun, Terms
@@ -80,6 +81,11 @@ class RunHandle(Generic[R]):
         request = self._link.reads.request(self.workflow_id, self.run_id, "history")
         found = await self._link.reads.read(request, checks.seconds(timeout))
         return await public_events(found.reply.records, self._link.payloads)
+
+    @property
+    def saga(self) -> RunSaga:
+        """Its ledger, what a cancellation would undo, and what a person says of parked steps."""
+        return RunSaga(self._link, self.workflow_id, self.run_id)
 
     async def export(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> bytes:
         """The run's history as the content of a JSON file, for ``sagaline replay`` and ``sagaline.testing.replay``.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sagaline._engine.decide import run_id_of
+from sagaline._model.activities import EDIT
 from sagaline._model.limits import PAYLOAD_BYTES
 from sagaline._model.records import QueryRun, SignalRun, StartRun, UpdateRun
 from sagaline._payloads import (
@@ -22,6 +23,8 @@ from sagaline._payloads import (
     memo_of,
     result_of,
     sent_message,
+    step_input,
+    step_result,
 )
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.handlers import HandlerDefinition
@@ -97,6 +100,16 @@ class ClientPayloads:
                 f"data elsewhere and pass a reference, or configure a store of blobs (docs/operations.md)."
             )
         return request
+
+    async def seal_repair(self, run_id: str, step: int, action: str, payload: bytes) -> bytes:
+        """What a person gives for a parked step, as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
+        if not payload or not self._sealer.touches(payload):
+            return payload
+        place = step_input(run_id, step) if action == EDIT else step_result(run_id, step)
+        try:
+            return await self._threads.run(self._sealer.seal, place, payload)
+        except BlobsUnavailable as error:
+            raise PayloadUnavailable(f"Expected the store of blobs to take the payload but {error}.") from error
 
     async def forget_message(self, request: SignalRun | QueryRun | UpdateRun) -> None:
         """It was answered: its run has a copy of its own, or does not need it."""

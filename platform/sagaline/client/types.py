@@ -120,6 +120,7 @@ class OpenStep:
     next attempt begins or the timer fires; None while an attempt is under way. ``queue`` is the task queue of an
     activity that workers of a queue run, ``queued_since`` when the attempt was sent there, and ``started_at`` when a
     worker said that it has begun it: None while it waits for one, and for attempts that have only just begun.
+    ``parked_at`` is set while the step waits for a person (``handle.saga``).
     """
 
     step: int
@@ -132,6 +133,7 @@ class OpenStep:
     queue: str | None = None
     queued_since: datetime | None = None
     started_at: datetime | None = None
+    parked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ def step(open_step: OpenStep, now: datetime) -> str:
         text += f", attempt {open_step.attempt}"
     if open_step.failure is not None:
         text += f" (before: {open_step.failure.type}: {cut(open_step.failure.message, _MESSAGE_BYTES)})"
+    if open_step.parked_at is not None:
+        return f"{text}, parked since {clock(open_step.parked_at)}: it waits for a person"
     if open_step.due_at is not None and open_step.due_at > now:
         text += f", next attempt in {ago(open_step.due_at, now)}"
     return text + _queue(open_step, now)
@@ -94,6 +96,12 @@ def parked(run: RunSummary, now: datetime) -> str:
     since = run.parked_at or run.changed_at
     if run.failure is not None:
         why = f"{run.failure.type}: {cut(run.failure.message, _MESSAGE_BYTES)}"
+    if run.failure is not None and run.failure.type == "StepParked":
+        return (
+            f"The run of {run.workflow_id!r} is parked since {clock(since)} ({ago(since, now)}): {why}. It goes on "
+            f"when a person says what becomes of that step: `sagaline saga ledger {run.workflow_id}`, then "
+            f"`sagaline saga retry|edit|done|skip {run.workflow_id}`."
+        )
     return (
         f"The run of {run.workflow_id!r} is parked since {clock(since)} ({ago(since, now)}): {why}. "
         f"It goes on when a worker with the right code comes, or with `sagaline runs retry {run.workflow_id}`; "

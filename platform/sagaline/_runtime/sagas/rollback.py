@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
+from sagaline._model.events import SagaBegan
 from sagaline._model.undo_order import batches, limit_of
 from sagaline._runtime.bugs import CompensationFailed
 from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
@@ -27,6 +28,8 @@ from sagaline.errors import ActivityError
 
 async def run(calls: Calls, scope: Scope, body: Callable[[], Coroutine[Any, Any, Any]]) -> bytes:
     """Runs a saga's body; on failure or cancellation rolls back, then lets the error out. Returns the result's JSON."""
+    if scope.parallel or scope.limit:
+        calls.commands.add(SagaBegan(scope.number, parallel=scope.parallel, limit=scope.limit))
     try:
         try:
             result = encode_result(calls.setup, calls.run.workflow, await body())
