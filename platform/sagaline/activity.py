@@ -12,21 +12,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
-from sagaline._model.activities import RETRIABLE
-from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import checks
-from sagaline._runtime.activities import ActivityInfo, ForwardStep
+from sagaline._runtime.activities import ActivityInfo, CompleteLater, ForwardStep, RunningAttempt
+from sagaline._runtime.attempt_options import (
+    FORWARD,
+    UNDO,
+    CallOptions,
+    DefinitionOptions,
+    UndoOptions,
+    attempt_options,
+    own_options,
+    require_known,
+)
 from sagaline._runtime.context import current_activity, current_instance, refuse_in_side_effect
-from sagaline._runtime.definitions import ActivityDefinition, ActivityOptions, Declaration
-from sagaline._runtime.durations import Duration
+from sagaline._runtime.definitions import LOOP, PROCESS, THREAD, ActivityDefinition, ActivityOptions, Declaration
 from sagaline._runtime.frames import caller
-from sagaline._runtime.retries import Retry, placed_milliseconds, policy_of
+from sagaline._runtime.heartbeats import decode_details, encode_details
+from sagaline._runtime.retries import Retry
 from sagaline._runtime.signatures import Signature
-from sagaline._runtime.step_classes import ClassOptions, class_of
 from sagaline.errors import ConfigurationError, SagalineError
 
 __all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]
@@ -35,10 +43,6 @@ P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
-
-
-_DEFAULT = Retry().policy()
-_WITHOUT_END = RetryPolicy(attempts=0)
 
 
 class Unsaid:
@@ -85,31 +89,18 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         return Activity(self._definition.bound(instance))
 
     def options(
-        self,
-        *,
-        timeout: Duration | None = None,
-        retry: Retry | None = None,
-        queue: str | None = None,
-        compensation: Activity[..., Any] | Unsaid | None = UNSAID,
-        **classes: Unpack[ClassOptions],
+        self, *, compensation: Activity[..., Any] | Unsaid | None = UNSAID, **options: Unpack[CallOptions]
     ) -> Activity[P, R]:
         """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``.
 
-        ``timeout`` bounds one attempt. ``queue`` is the task queue whose workers run it. What undoes it stays the same,
-        also when that is declared later, unless ``compensation`` is another activity, or None for none. ``read_only``,
-        ``irreversible``, ``pivot`` and ``retriable`` give the step another class. Raises ConfigurationError.
+        They are ``timeout``, ``start_timeout``, ``total_timeout``, ``heartbeat_timeout``, ``retry``, ``on_exhausted``
+        and ``queue``, as for ``@activity``. What undoes it stays the same, also when that is declared later, unless
+        ``compensation`` is another activity, or None for none. ``read_only``, ``irreversible``, ``pivot`` and
+        ``retriable`` give the step another class. Raises ConfigurationError.
         """
         place = caller()
-        changes: dict[str, Any] = {}
-        if timeout is not None:
-            changes["timeout_ms"] = placed_milliseconds(timeout, "timeout", place)
-        if retry is not None:
-            changes["retry"] = policy_of(retry, _WITHOUT_END, place)
-        if queue is not None:
-            changes["queue"] = checks.queue_name(queue, place)
-        if (kind := class_of(classes, place)) is not None:
-            changes["kind"] = kind
-        definition = self._definition.with_options(**changes)
+        require_known(options, CallOptions, "a call", place)
+        definition = replace(self._definition, options=attempt_options(options, self._definition.options, place))
         if not isinstance(compensation, Unsaid):
             definition = definition.undone_by(definition_of_undo(compensation, place))
         return Activity(definition)
@@ -119,38 +110,21 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
     @overload
     def compensation(self, fn: Callable[Q, S], /) -> Activity[Q, S]: ...
     @overload
-    def compensation(
-        self,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration = "60s",
-        retry: Retry | None = None,
-        queue: str | None = None,
-    ) -> _Decorator: ...
-    def compensation(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration = "60s",
-        retry: Retry | None = None,
-        queue: str | None = None,
-    ) -> Any:
+    def compensation(self, /, **options: Unpack[UndoOptions]) -> _Decorator: ...
+    def compensation(self, fn: Callable[..., Any] | None = None, /, **options: Unpack[UndoOptions]) -> Any:
         """Declares the activity that undoes this one when a saga rolls back.
 
         It takes the arguments of the step and, if it has one parameter more, the step's result, or None when
         the step's outcome is unknown (``activity.info().compensates.outcome``). It is retried without end
-        unless ``retry`` says otherwise. ``queue`` is the task queue whose workers run it; without one it runs where
-        the saga does, also when the step runs elsewhere. Raises ConfigurationError when its parameters do not fit.
+        unless ``retry`` says otherwise. The options are those of ``@activity``; without a ``queue`` it runs where the
+        saga does, also when the step runs elsewhere. Raises ConfigurationError when its parameters do not fit.
         """
-
         place = caller()
-        options = _options(timeout, policy_of(retry, _WITHOUT_END, place), queue, place)
+        require_known(options, UndoOptions, "a compensation", place)
+        declared = _Declared(options, UNDO, _Errors(), place)
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
-            definition = _define(undo, f"@{self.name}.compensation", name, options, _Errors())
+            definition = declared.define(undo, f"@{self.name}.compensation")
             return Activity(self._definition.link.declare(self._definition, definition))
 
         return declare if fn is None else declare(fn)
@@ -180,11 +154,6 @@ def definition_of_undo(undo: object, place: str) -> ActivityDefinition | None:
     return undo.definition  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
-def _options(timeout: Duration, retry: RetryPolicy, queue: str | None, place: str) -> ActivityOptions:
-    timeout_ms = placed_milliseconds(timeout, "timeout", place)
-    return ActivityOptions(timeout_ms, retry, "" if queue is None else checks.queue_name(queue, place))
-
-
 class _Errors(NamedTuple):
     """What an activity says of its errors."""
 
@@ -192,41 +161,58 @@ class _Errors(NamedTuple):
     retry_if: Callable[[Exception], bool] | None = None
 
 
-def _define(
-    fn: Callable[..., Any],
-    decorator: str,
-    name: str | None,
-    options: ActivityOptions,
-    errors: _Errors,
-) -> ActivityDefinition:
-    checks.require_function(fn, decorator)
-    place = checks.place_of(fn)
-    shown, is_method = checks.name_for(fn, name, place), checks.is_method(fn)
-    signature = Signature(fn, shown, is_method=is_method)
-    return ActivityDefinition(
-        shown,
-        fn,
-        signature,
-        inspect.iscoroutinefunction(fn),
-        options,
-        errors.refusals,
-        errors.retry_if,
-        is_method=is_method,
-    )
+class _Declared:
+    """The options of a declaration, checked where they stand."""
+
+    def __init__(self, options: UndoOptions, defaults: ActivityOptions, errors: _Errors, place: str) -> None:
+        self._name, self._errors, self._place = options.get("name"), errors, place
+        self._options = attempt_options(options, defaults, place)
+        self._in_process, self._type_limits = own_options(options, place)
+
+    def define(self, fn: Callable[..., Any], decorator: str) -> ActivityDefinition:
+        """The definition of a function."""
+        checks.require_function(fn, decorator)
+        place = checks.place_of(fn)
+        name, is_method = checks.name_for(fn, self._name, place), checks.is_method(fn)
+        is_async = inspect.iscoroutinefunction(fn)
+        if self._in_process:
+            _require_of_module(fn, is_async=is_async, is_method=is_method, place=place)
+        return ActivityDefinition(
+            name,
+            fn,
+            Signature(fn, name, is_method=is_method),
+            is_async,
+            self._options,
+            self._errors.refusals,
+            self._errors.retry_if,
+            is_method=is_method,
+            executor=PROCESS if self._in_process else LOOP if is_async else THREAD,
+            type_limits=self._type_limits,
+        )
+
+
+def _require_of_module(fn: Callable[..., Any], *, is_async: bool, is_method: bool, place: str) -> None:
+    """A process finds a function by its module and name. Raises ConfigurationError when it cannot find this one."""
+    if is_async or is_method or "<locals>" in fn.__qualname__:
+        what = "async" if is_async else "a method" if is_method else "inside another function"
+        raise ConfigurationError(
+            f'Expected an ordinary function of a module for executor="process", whose process imports it, but '
+            f"{fn.__qualname__} is {what} ({place})."
+        )
 
 
 class _Decorator:
     """``@activity(...)`` with its options, waiting for the function."""
 
-    def __init__(self, name: str | None, options: ActivityOptions, errors: _Errors) -> None:
-        self._name, self._options, self._errors = name, options, errors
+    def __init__(self, declared: _Declared) -> None:
+        self._declared = declared
 
     @overload
     def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> Activity[P, R]: ...
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Activity[P, R]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Activity[Any, Any]:
-        return Activity(_define(fn, "@activity", self._name, self._options, self._errors))
+        return Activity(self._declared.define(fn, "@activity"))
 
 
 class _ActivityNamespace:
@@ -237,61 +223,88 @@ class _ActivityNamespace:
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Activity[P, R]: ...
     @overload
-    def __call__(
-        self,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration = "60s",
-        retry: Retry | None = None,
-        queue: str | None = None,
-        refusals: Sequence[type[Exception]] = (),
-        retry_if: Callable[[Exception], bool] | None = None,
-        **classes: Unpack[ClassOptions],
-    ) -> _Decorator: ...
-    def __call__(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        timeout: Duration = "60s",
-        retry: Retry | None = None,
-        queue: str | None = None,
-        refusals: Sequence[type[Exception]] = (),
-        retry_if: Callable[[Exception], bool] | None = None,
-        **classes: Unpack[ClassOptions],
-    ) -> Any:
-        """Makes a function an activity.
+    def __call__(self, /, **options: Unpack[DefinitionOptions]) -> _Decorator: ...
+    def __call__(self, fn: Callable[..., Any] | None = None, /, **options: Unpack[DefinitionOptions]) -> Any:
+        """Makes a function an activity. An async function runs on the worker's event loop, an ordinary one in a thread.
 
-        ``timeout`` bounds one attempt. ``queue`` is the task queue whose workers run it (``Worker(queue="gpu")``);
-        without one it runs where its workflow does. ``refusals`` are errors by which the step says no and provably
-        leaves no effect: they are not retried, and a saga has nothing to compensate for that step. ``retry_if`` is
-        asked about every other error that its retry policy would retry: False ends the attempts. It runs in the worker
-        that has run the attempt, and a predicate that raises counts as True. An async function runs on the worker's
-        event loop, an ordinary one in a thread.
+        Options:
+            name: in history; by default the function's own.
+            timeout: how long one attempt may take, from when it begins; by default 60 s.
+            start_timeout: how long an attempt may wait for a slot, from when it is due; by default for ever.
+            total_timeout: how long all attempts and the waits between them may take; by default as long as they do.
+            heartbeat_timeout: how far apart an attempt's heartbeats (``activity.heartbeat``) may be.
+            retry: how attempts follow each other, a Retry.
+            on_exhausted: "fail", or "park": it waits for a person when it has failed for good.
+            queue: the task queue whose workers run it (``Worker(queue="gpu")``); by default it runs where its workflow
+                does.
+            executor: "process" for an ordinary function that computes for long: it runs in a process of its own.
+            concurrency, rate: how many attempts of it a worker runs at once, and begins in a time, such as "100/s".
+            read_only, irreversible, pivot, retriable: what the step is for a saga (docs/sagas.md); without one it is
+                undone by its compensation. A retriable one is retried without end.
+            refusals: errors by which the step says no and provably leaves no effect: they are not retried, and a saga
+                has nothing to compensate for that step.
+            retry_if: asked about every other error that its retry policy would retry: False ends the attempts. It runs
+                in the worker that has run the attempt, and a predicate that raises counts as True.
 
-        ``read_only``, ``irreversible``, ``pivot`` and ``retriable`` say what the step is for a saga (docs/sagas.md);
-        without one it is undone by its compensation. Raises ConfigurationError.
+        Raises ConfigurationError.
         """
         place = caller()
-        kind = class_of(classes, place) or ""
-        policy = policy_of(retry, _WITHOUT_END if kind == RETRIABLE else _DEFAULT, place)
-        options = replace(_options(timeout, policy, queue, place), kind=kind)
+        require_known(options, DefinitionOptions, "@activity", place)
         errors = _Errors(
-            checks.exception_classes(refusals, "refusals", place), checks.predicate(retry_if, "retry_if", place)
+            checks.exception_classes(options.get("refusals", ()), "refusals", place),
+            checks.predicate(options.get("retry_if"), "retry_if", place),
         )
-        decorator = _Decorator(name, options, errors)
+        decorator = _Decorator(_Declared(options, FORWARD, errors, place))
         return decorator if fn is None else decorator(fn)
 
     def info(self) -> ActivityInfo:
         """The running attempt: ids, attempt number, idempotency key, deadline. Raises SagalineError elsewhere."""
-        attempt = current_activity.get(None)
-        if attempt is None:
-            raise SagalineError(
-                "Expected activity.info() inside an activity that a worker runs but it was called outside."
-            )
-        return attempt()
+        return _running("activity.info()").info()
+
+    def heartbeat(self, *details: Any) -> None:
+        """Says that the attempt is alive, and how far it has come: the next attempt is given the details of the last
+        heartbeat. Call it as often as you like: few are recorded.
+
+        ``details``: values that JSON can carry, 16,000 bytes in all; without any, those of before stay. Raises
+        InvalidInput, PayloadTooLarge, and SagalineError outside of an activity.
+        """
+        _running("activity.heartbeat()").heartbeat(encode_details(details) if details else None)
+
+    def heartbeat_details(self, kind: type[S], /) -> S | None:
+        """What an attempt before this one said last, as a value of the type; None when none has said anything.
+
+        Of a heartbeat with several details the type is a tuple: ``heartbeat_details(tuple[int, str])``. Raises
+        InvalidInput when they are of another type, and SagalineError outside of an activity.
+        """
+        data = _running("activity.heartbeat_details()").details
+        return None if data is None else decode_details(data, kind)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True when the attempt should stop: it is cancelled, its time is over, or nobody waits for it any more. Raises
+        SagalineError outside of an activity."""
+        return _running("activity.is_cancelled").is_cancelled
+
+    def shielded(self) -> AbstractContextManager[None]:
+        """In a thread: ``with activity.shielded():`` keeps cancellation out of a block; it comes at its end. Async code
+        has ``asyncio.shield``. Raises SagalineError elsewhere."""
+        return _running("activity.shielded()").shielded()
+
+    def complete_later(self) -> NoReturn:
+        """Ends the function, whose outcome somebody outside gives by ``activity.info().token``: see
+        ``Client.complete_activity``. The attempt's time-outs go on. Write it where the function would return.
+
+        Raises SagalineError outside of an activity.
+        """
+        _running("activity.complete_later()")
+        raise CompleteLater
+
+
+def _running(what: str) -> RunningAttempt:
+    attempt = current_activity.get(None)
+    if attempt is None:
+        raise SagalineError(f"Expected {what} inside an activity that a worker runs but it was called outside.")
+    return attempt
 
 
 activity = _ActivityNamespace()

@@ -143,6 +143,7 @@ class Worker:
             cached_instances=0 if replays else HostOptions.cached_instances,
             concurrent_activities=options.concurrent_activities,
             activity_threads=options.activity_threads,
+            activity_processes=options.activity_processes or os.cpu_count() or 1,
             stop_grace_s=seconds(options.stop_grace, least_ms=0),
             retention_ms=milliseconds(options.retention),
             sweep_s=min(10.0, seconds(options.retention)),

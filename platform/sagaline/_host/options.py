@@ -27,6 +27,8 @@ class HostOptions:
     """Attempts that run at once."""
     activity_threads: int = 16
     """Threads for activities that are ordinary functions."""
+    activity_processes: int = 2
+    """Processes for activities with ``executor="process"``."""
     stop_grace_s: float = 10.0
     """What running activities get when the worker stops."""
 

@@ -12,6 +12,7 @@ from sagaline.errors import ConfigurationError
 _WHOLE_NUMBERS = (
     ("concurrent_activities", 1, 1_000_000),
     ("activity_threads", 1, 10_000),
+    ("activity_processes", 0, 1_000),
     ("standbys", 0, 100),
     ("memory_mb", 32, 10_000_000),
 )
@@ -29,6 +30,9 @@ class WorkerOptions:
     """Attempts of async activities that run at once."""
     activity_threads: int = 16
     """Threads for activities that are ordinary functions: so many attempts of those run at once."""
+    activity_processes: int = 0
+    """Processes for activities with ``executor="process"``: so many attempts of those run at once. 0: as many as the
+    machine has processors."""
     stop_grace: Duration = "10s"
     """How long running activities get when the worker stops; may be 0."""
     retention: Duration = "7d"

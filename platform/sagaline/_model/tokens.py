@@ -37,3 +37,26 @@ def parse(token_id: str) -> Token | None:
 def message_of(run_id: str, signal: str) -> str:
     """The id under which the resolution of a token counts once, whoever sends it."""
     return f"{signal}/{run_id}"
+
+
+_ATTEMPT = re.compile(r"attempt-([0-9a-f]{32})-([0-9]{1,9})-([0-9]{1,10})-(.+)", re.DOTALL)
+
+
+class AttemptToken(NamedTuple):
+    """An attempt of an activity whose outcome may come from outside."""
+
+    workflow_id: str
+    run_id: str
+    step: int
+    attempt: int
+
+    @property
+    def id(self) -> str:
+        """The token as others know it."""
+        return f"attempt-{self.run_id}-{self.step}-{self.attempt}-{self.workflow_id}"
+
+
+def parse_attempt(token_id: str) -> AttemptToken | None:
+    """The attempt that a token is of; None when it is none."""
+    match = _ATTEMPT.fullmatch(token_id)
+    return None if match is None else AttemptToken(match[4], match[1], int(match[2]), int(match[3]))

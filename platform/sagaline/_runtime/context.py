@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
 
-from sagaline._runtime.activities import ActivityInfo
+from sagaline._runtime.activities import RunningAttempt
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.frames import caller
 from sagaline._runtime.loop import DeterministicLoop
@@ -14,8 +13,8 @@ from sagaline.errors import SagalineError
 
 _running_loop = asyncio._get_running_loop
 
-current_activity: contextvars.ContextVar[Callable[[], ActivityInfo]] = contextvars.ContextVar("sagaline_activity")
-"""Says what the running attempt is. Few ask, so it is put together when they do."""
+current_activity: contextvars.ContextVar[RunningAttempt] = contextvars.ContextVar("sagaline_activity")
+"""The running attempt."""
 
 
 outside_of: contextvars.ContextVar[Calls | None] = contextvars.ContextVar("sagaline_outside", default=None)

@@ -12,6 +12,7 @@ from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
 from sagaline._runtime.handlers import NO_HANDLERS, Handlers
+from sagaline._runtime.rates import TypeLimits
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
@@ -26,6 +27,10 @@ class ActivityOptions:
     limits: AttemptLimits | None = None
     kind: str = ""
     """What it is for a saga: "" when a compensation undoes it, if it has one; else a word of ``_model.activities``."""
+
+
+LOOP, THREAD, PROCESS = "loop", "thread", "process"
+"""Where an activity runs."""
 
 
 class CompensationLink:
@@ -66,6 +71,8 @@ class ActivityDefinition:
     retry_if: Callable[[Exception], bool] | None = None
     is_method: bool = False
     receiver: object | None = None
+    executor: str = LOOP
+    type_limits: TypeLimits | None = None
     link: CompensationLink = field(default_factory=CompensationLink)
 
     @property

@@ -24,8 +24,8 @@ class Retry:
 
     ``attempts`` counts all of them; 0 means without end. The wait begins at ``first_interval``, grows by
     ``coefficient`` up to ``maximum_interval`` (by default a minute, or the first interval where that is longer), and
-    is shortened by up to a tenth so that runs that failed together do not come back together. Errors in
-    ``non_retryable`` end the attempts at once: classes with all their subclasses, or names that are the type of the
+    is shortened by up to ``jitter`` of it, a tenth, so that runs that failed together do not come back together. Errors
+    in ``non_retryable`` end the attempts at once: classes with all their subclasses, or names that are the type of the
     failure exactly.
 
     Raises ConfigurationError, with the place of the call, when it makes no sense.
@@ -36,6 +36,7 @@ class Retry:
     coefficient: float = 2.0
     maximum_interval: Duration | None = None
     non_retryable: Sequence[str | type[BaseException]] = ()
+    jitter: float = 0.1
 
     def __post_init__(self) -> None:
         place = caller()
@@ -56,10 +57,21 @@ class Retry:
             checks.error_names(self.non_retryable, error_name, place),
         )
         object.__setattr__(self, "_policy", policy)
+        object.__setattr__(self, "_jitter", _percent(self.jitter, place))
 
     def policy(self) -> RetryPolicy:
         """The policy as data."""
         return cast("RetryPolicy", self.__dict__["_policy"])
+
+    def jitter_percent(self) -> int:
+        """How many percent of a wait are left to chance."""
+        return cast("int", self.__dict__["_jitter"])
+
+
+def _percent(value: object, place: str) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return round(value * 100)
+    raise ConfigurationError(f"Expected jitter to be a number from 0 to 1 but got {checks.shown(value)} ({place}).")
 
 
 def _coefficient(value: object, place: str) -> float:
@@ -77,12 +89,3 @@ def placed_milliseconds(duration: Duration, what: str, place: str) -> int:
         return milliseconds(duration, what)
     except ConfigurationError as error:
         raise ConfigurationError(f"{str(error)[:-1]} ({place}).") from error
-
-
-def policy_of(retry: object, default: RetryPolicy, place: str) -> RetryPolicy:
-    """The policy as data. Raises ConfigurationError when ``retry`` is none."""
-    if retry is None:
-        return default
-    if not isinstance(retry, Retry):
-        raise ConfigurationError(f"Expected retry to be a Retry(...) but got {checks.shown(retry)} ({place}).")
-    return retry.policy()

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar
 from sagaline._runtime.activities import ActivityInfo
 from sagaline._runtime.checks import place_of, shown
 from sagaline._runtime.context import current_activity
-from sagaline._runtime.definitions import ActivityDefinition, Registry
+from sagaline._runtime.definitions import LOOP, THREAD, ActivityDefinition, Registry
 from sagaline.errors import ConfigurationError
 
 R = TypeVar("R")
@@ -133,12 +133,14 @@ class StandIns:
             return play(part, args, kwargs)
 
         functools.update_wrapper(played, part.fn)  # errors name the user's file and line
-        self._registry.activities[name] = replace(part.definition, fn=played, is_async=is_async)
+        self._registry.activities[name] = replace(
+            part.definition, fn=played, is_async=is_async, executor=LOOP if is_async else THREAD
+        )
 
     # One attempt
 
     def _begin(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call[Any], Fault | None]:
-        definition, info = part.definition, current_activity.get()()
+        definition, info = part.definition, current_activity.get().info()
         names = [parameter.name for parameter in definition.signature.parameters]
         call: Call[Any] = Call(definition.name, {**dict(zip(names, args, strict=False)), **kwargs}, info)
         with self._lock:

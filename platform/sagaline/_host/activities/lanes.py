@@ -1,25 +1,122 @@
-"""Which attempts run and which wait: two queues, of those that run on the loop and of those that need a thread."""
+"""Which attempts run and which wait: a queue of those that run on the loop, of those that need
+a thread, and of those that need a process."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
 
-from sagaline._host.activities.attempts import Attempt, Place
+from sagaline._engine.tables.activities import ActivityRow
+from sagaline._runtime.definitions import ActivityDefinition
+from sagaline._runtime.rates import TypeLimits
+
+Place = tuple[str, int]
+"""A partition of a namespace: a process may work for several."""
 
 
-class Lane:
-    """At most ``limit`` attempts run, the others wait in the order they came.
+class TypeSlots:
+    """The limits of one kind of activity in this worker. ``next_s``: when the next attempt may begin, by its rate; a
+    tenth of a second's attempts may come at once."""
+
+    def __init__(self, limits: TypeLimits) -> None:
+        self.limits = limits
+        self.running = 0
+        self._due_s = 0.0
+        self._slack_s = max(0.0, 0.1 - limits.interval_s)
+
+    def wait_s(self, now_s: float) -> float | None:
+        """How long until another attempt may begin: 0 for now, None for when one has ended."""
+        if self.limits.concurrency and self.running >= self.limits.concurrency:
+            return None
+        return max(0.0, self._due_s - self._slack_s - now_s)
+
+    def begin(self, now_s: float) -> None:
+        """An attempt begins."""
+        self.running += 1
+        self._due_s = max(now_s, self._due_s) + self.limits.interval_s
+
+    def end(self) -> None:
+        """Its code has ended."""
+        self.running -= 1
+
+
+class Waiter(Protocol):
+    """An attempt, as its lane sees it. ``looks``: it was found to go on after its end."""
+
+    definition: ActivityDefinition
+    slots: TypeSlots | None
+    looks: int
+    place: Place
+
+
+A = TypeVar("A", bound=Waiter)
+
+
+class Waiting(Generic[A]):
+    """Attempts that wait: kinds of activities take turns, those of one kind go in the order they came."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, dict[A, None]] = {}  # by name, the one whose turn it is first
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[A]:
+        for queue in self._queues.values():
+            yield from queue
+
+    def before(self, attempt: A) -> int:
+        """How many of its kind are before it."""
+        return list(self._queues.get(attempt.definition.name, ())).index(attempt)
+
+    def add(self, attempt: A) -> None:
+        """It waits."""
+        self._queues.setdefault(attempt.definition.name, {})[attempt] = None
+        self._count += 1
+
+    def discard(self, attempt: A) -> None:
+        """It waits no more."""
+        name = attempt.definition.name
+        queue = self._queues.get(name)
+        if queue is not None and attempt in queue:
+            del queue[attempt]
+            self._count -= 1
+            if not queue:
+                del self._queues[name]
+
+    def next(self, now_s: float) -> tuple[A | None, float | None]:
+        """The attempt that begins next; or when to look again, if a rate holds all of them back."""
+        soonest: float | None = None
+        for name, queue in self._queues.items():
+            attempt = next(iter(queue))
+            wait_s = 0.0 if attempt.slots is None else attempt.slots.wait_s(now_s)
+            if wait_s == 0.0:
+                self.discard(attempt)
+                if queue:
+                    self._queues[name] = self._queues.pop(name)
+                return attempt, None
+            if wait_s is not None and (soonest is None or wait_s < soonest):
+                soonest = wait_s
+        return None, soonest
+
+
+class Lane(Generic[A]):
+    """At most ``limit`` attempts run, the others wait.
 
     An attempt runs until its code has ended: one that was reported as timed out and goes on (a straggler) still has
     its slot.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.running: set[Attempt] = set()
-        self.waiting: dict[Attempt, None] = {}  # in order
+    def __init__(self, name: str, limit: int) -> None:
+        self.name, self.limit = name, limit
+        self.running: set[A] = set()
+        self.waiting: Waiting[A] = Waiting()
         self.left: set[Place] = set()
         """Places with attempts that stand in the store alone, because nothing could begin here."""
+        self.wakes_at: asyncio.TimerHandle | None = None
+        """When a rate lets another attempt begin."""
 
     @property
     def has_room(self) -> bool:
@@ -27,7 +124,7 @@ class Lane:
         return len(self.running) < self.limit
 
     @property
-    def overdue(self) -> list[Attempt]:
+    def overdue(self) -> list[A]:
         """The stragglers."""
         return [attempt for attempt in self.running if attempt.looks]
 
@@ -36,13 +133,23 @@ class Lane:
         """True when nothing can begin because stragglers have all slots."""
         return not self.has_room and all(attempt.looks for attempt in self.running)
 
-    def next(self) -> Attempt | None:
-        """The attempt that begins next; None when there is none, or no room for it."""
-        if not self.waiting or not self.has_room:
-            return None
-        attempt = next(iter(self.waiting))
-        del self.waiting[attempt]
-        return attempt
+    def why(self, attempt: A) -> str:
+        """What an attempt waits for, for the reader."""
+        limits = None if attempt.slots is None else attempt.slots.limits
+        before = self.waiting.before(attempt)
+        place = f", {before} of its kind before it" if before else ""
+        name = attempt.definition.name
+        if not self.has_room:
+            return f"a slot: all {self.limit} {self.name} of the worker are taken{place}"
+        if limits is not None and attempt.slots is not None and attempt.slots.wait_s(0.0) is None:
+            return f"a slot: at most {limits.concurrency} of {name} run at once{place}"
+        return f"its turn: at most {limits.rate} of {name} begin{place}" if limits and limits.rate else f"a slot{place}"
+
+
+class HasInput(Protocol):
+    """An attempt, as its worker's load sees it."""
+
+    row: ActivityRow
 
 
 class Load:
@@ -54,12 +161,12 @@ class Load:
         self._room = asyncio.Event()
         self._awaited = False
 
-    def add(self, attempt: Attempt) -> None:
+    def add(self, attempt: HasInput) -> None:
         """It is open."""
         self._count += 1
         self._bytes += len(attempt.row.scheduled.input)
 
-    def remove(self, attempt: Attempt) -> None:
+    def remove(self, attempt: HasInput) -> None:
         """It is no more."""
         self._count -= 1
         self._bytes -= len(attempt.row.scheduled.input)

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable
 
 from sagaline._engine.tables.activities import ActivityRow
-from sagaline._host.activities.attempts import Attempt, Outcome, Place, cancelled
+from sagaline._host.activities.attempts import Attempt
+from sagaline._host.activities.lanes import Place
+from sagaline._host.activities.outcomes import Outcome, cancelled
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, Heartbeat
 
@@ -42,12 +44,20 @@ class Reports:
         if not self._scheduled:
             self._schedule()
 
-    def add(self, place: Place, run_id: str, row: ActivityRow, outcome: Outcome, next_delay_ms: int = -1) -> None:
+    def add(
+        self, place: Place, run_id: str, row: ActivityRow, outcome: bytes | Failure, next_delay_ms: int = -1
+    ) -> None:
         """The outcome of an attempt, to be reported, and how long the next is to wait; -1: as the policy says."""
         result, failure = (None, outcome) if isinstance(outcome, Failure) else (outcome, None)
         self._results.setdefault(place, []).append(
             ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure, next_delay_ms)
         )
+        if not self._scheduled:
+            self._schedule()
+
+    def beat(self, place: Place, beat: Heartbeat) -> None:
+        """What an attempt says while it runs, to be reported."""
+        self._results.setdefault(place, []).append(beat)
         if not self._scheduled:
             self._schedule()
 

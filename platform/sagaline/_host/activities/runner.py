@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from itertools import islice
-from typing import NamedTuple
 
 from sagaline._engine.effects import StartActivity
+from sagaline._engine.processors.time_outs import attempt_timeout
 from sagaline._host import crash_points
-from sagaline._host.activities.attempts import (
-    Attempt,
-    Key,
-    Outcome,
-    Performer,
-    Place,
-    cancelled,
-    timed_out,
-    unknown,
-)
-from sagaline._host.activities.lanes import Lane, Load
+from sagaline._host.activities.attempts import Attempt, Key
+from sagaline._host.activities.heartbeats import Heartbeats
+from sagaline._host.activities.lanes import Load, Place
+from sagaline._host.activities.outcomes import LATER, Outcome, cancelled, unknown
+from sagaline._host.activities.performer import Performer
 from sagaline._host.activities.reports import Deadlines, Report, Reports
-from sagaline._host.activities.stragglers import Stragglers, stack
+from sagaline._host.activities.slots import Occupancy, Slots
+from sagaline._host.activities.stragglers import Stragglers
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
-from sagaline._model.failure import CANCELLED, TIMEOUT
+from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
 from sagaline._runtime.definitions import Registry
 
 __all__ = ["ActivityRunner", "Key", "Occupancy", "Place"]
 
-_log = logging.getLogger("sagaline.activities")
 _CANCEL_GRACE_S = 5.0
-_STACKS_SHOWN = 20
-
-
-class Occupancy(NamedTuple):
-    """Slots of one sort. ``overdue``: attempts that were reported as timed out or stopped, and whose code goes on."""
-
-    limit: int
-    running: int
-    waiting: int
-    overdue: int
 
 
 class ActivityRunner:
@@ -66,16 +48,16 @@ class ActivityRunner:
         take_up: Callable[[Place], None],
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._registry, self._take_up = registry, take_up
+        self._registry = registry
         self._attempts: dict[Key, Attempt] = {}
-        self._lanes = {True: Lane(options.concurrent_activities), False: Lane(options.activity_threads)}  # by is_async
+        self._slots = Slots(options, self._launch, take_up)
         self.load = Load(4 * options.concurrent_activities, options.activity_bytes)
         """What is open: when it is full, no more work should be taken in."""
-        self._reports = Reports(loop, self._settle, self._fill, report)
-        self._performer = Performer(options, pools, self._reports.ended)
+        self._reports = Reports(loop, self._settle, self._slots.fill, report)
+        self._heartbeats = Heartbeats(loop, options, self._reports.beat, self._give_up)
+        self._performer = Performer(options, pools, self._heartbeats, self._reports.ended)
         self._deadlines = Deadlines(loop, self._on_deadline, self._reports.ended)
         self._stragglers = Stragglers(loop, self._on_overdue)
-        self._draining = False
 
     # Starting and stopping attempts
 
@@ -94,20 +76,20 @@ class ActivityRunner:
             why = cancelled("its worker stopped while it was being cancelled")
             self._reports.add(place, effect.run_id, row, why if row.cancel_requested else unknown(row))
             return
-        lane = self._lanes[definition.is_async]
+        lane = self._slots.lanes[definition.executor]
         has_room = len(lane.running) < lane.limit
         if not has_room and lane.is_stuck:
             lane.left.add(place)
             return
-        attempt = self._attempts[key] = Attempt(key, row, definition)
+        attempt = self._attempts[key] = Attempt(key, row, definition, lane)
         self.load.add(attempt)
-        if has_room and not self._draining:
-            self._launch(attempt, lane)
+        if has_room and definition.type_limits is None and not self._slots.is_closed:
+            self._launch(attempt)
         else:
-            lane.waiting[attempt] = None
+            self._slots.wait(attempt)
 
     def cancel(self, place: Place, run_id: str, step: int) -> None:
-        """Stops an attempt; its outcome is reported. A thread cannot be stopped: it has its grace to end."""
+        """Stops an attempt; its outcome is reported. It has its grace to end."""
         attempt = self._attempts.get((place, run_id, step))
         if attempt is None or attempt.stopped_by:
             return
@@ -116,7 +98,8 @@ class ActivityRunner:
             self._finish(attempt, cancelled("it was cancelled before it began"))
             return
         self._deadlines.bring_forward(attempt, _CANCEL_GRACE_S)
-        _stop(attempt)
+        attempt.stop()
+        self._stragglers.nudge(attempt)
 
     def expire(self, run_id: str, step: int) -> None:
         """An attempt's time is over now, as at its deadline: for tests, which do not wait for it."""
@@ -143,13 +126,13 @@ class ActivityRunner:
         """The partition is another worker's: its attempts are stopped and not reported."""
         for attempt in [attempt for attempt in self._attempts.values() if attempt.place == place]:
             self._forget(attempt)
-        for lane in self._lanes.values():
+        for lane in self._slots.lanes.values():
             lane.left.discard(place)
         self._reports.drop(place)
 
     async def drain(self, grace_s: float) -> None:
         """Starts nothing more and waits for what runs, for a bounded time; then stops it."""
-        self._draining = True
+        self._slots.is_closed = True
         tasks = [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
@@ -157,84 +140,74 @@ class ActivityRunner:
 
     def close(self) -> None:
         """Stops everything, unreported: it is attempted again elsewhere. What goes on nevertheless is left behind."""
-        self._draining = True
+        self._slots.is_closed = True
         for attempt in list(self._attempts.values()):
             self._forget(attempt)
         self._performer.close()
-        for lane in self._lanes.values():
-            for attempt in lane.running:
-                if attempt.timer is not None:
-                    attempt.timer.cancel()
-                if attempt.code is not None:
-                    attempt.code.abandoned = True
-                if attempt.task is not None:
-                    attempt.task.cancel()
+        self._slots.close()
 
     # What others look at
+
+    def newest(self, place: Place, run_id: str, step: int) -> Attempt | None:
+        """The attempt of a step that waits or runs here. One that has begun has a task."""
+        return self._attempts.get((place, run_id, step))
 
     def is_running(self, place: Place, run_id: str, step: int) -> bool:
         """True when the newest attempt of a step has begun and was not reported."""
         attempt = self._attempts.get((place, run_id, step))
         return attempt is not None and attempt.task is not None
 
-    def has_begun(self, place: Place, run_id: str, step: int) -> bool:
-        """True when the newest attempt of a step has a slot."""
-        attempt = self._attempts.get((place, run_id, step))
-        return attempt is not None and attempt.task is not None
-
     @property
     def occupancy(self) -> dict[str, Occupancy]:
-        """Slots for async activities ("tasks") and for ordinary functions ("threads")."""
-        names = {"tasks": self._lanes[True], "threads": self._lanes[False]}
-        return {
-            name: Occupancy(lane.limit, len(lane.running), len(lane.waiting), len(lane.overdue))
-            for name, lane in names.items()
-        }
+        """Slots for async activities ("tasks"), for ordinary functions ("threads"), and for those in processes."""
+        return self._slots.occupancy
 
     # One attempt
 
-    def _launch(self, attempt: Attempt, lane: Lane) -> None:
-        lane.running.add(attempt)
+    def _launch(self, attempt: Attempt) -> None:
+        attempt.lane.running.add(attempt)
         self._performer.begin(attempt)
         self._deadlines.start(attempt)
+        if attempt.row.watched is not None:
+            self._heartbeats.begin(attempt)
 
     def _on_deadline(self, attempt: Attempt) -> None:
         if attempt.stopped_by:
             self._finish(attempt, cancelled("it was cancelled, and did not end then"))
         else:
-            attempt.stopped_by = TIMEOUT
-            self._finish(attempt, timed_out(attempt))
-        _stop(attempt)
+            self._give_up(attempt, attempt_timeout(attempt.row))
+            return
+        attempt.stop()
+        self._stragglers.watch(attempt)
+
+    def _give_up(self, attempt: Attempt, failure: Failure) -> None:
+        """Its time is over."""
+        attempt.stopped_by = TIMEOUT
+        self._finish(attempt, failure)
+        attempt.stop()
         self._stragglers.watch(attempt)
 
     def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         """Its code has ended."""
         if crash_points.armed:
             crash_points.reach("after-activity")
-        self._lanes[attempt.definition.is_async].running.discard(attempt)
+        self._slots.free(attempt)
         attempt.task = None
         if attempt.timer is not None:
             attempt.timer.cancel()
         self._finish(attempt, outcome)
 
-    def _fill(self) -> None:
-        """Slots may be free again."""
-        for lane in self._lanes.values():
-            while lane.waiting and not self._draining and (following := lane.next()) is not None:
-                self._launch(following, lane)
-            if lane.left and lane.has_room and not lane.waiting:
-                left, lane.left = lane.left, set()
-                for place in left:
-                    self._take_up(place)
-
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         if not attempt.reported:
             self._close(attempt)
-            self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome, attempt.next_delay_ms)
+            if attempt.unsaid is not None or outcome is LATER:
+                self._heartbeats.finish(attempt, outcome)
+            if isinstance(outcome, bytes | Failure):
+                self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome, attempt.next_delay_ms)
 
     def _forget(self, attempt: Attempt) -> None:
         self._close(attempt)
-        _stop(attempt)
+        attempt.stop()
         if attempt.task is not None:
             self._stragglers.watch(attempt)
 
@@ -244,32 +217,15 @@ class ActivityRunner:
             attempt.reported = True
             del self._attempts[attempt.key]
             self.load.remove(attempt)
-            if waiting := self._lanes[attempt.definition.is_async].waiting:
-                waiting.pop(attempt, None)
+            if attempt.beats is not None:
+                attempt.beats.close()
+            if attempt.lane.waiting:
+                attempt.lane.waiting.discard(attempt)
 
     def _on_overdue(self, attempt: Attempt) -> None:
         """Its time is over and its code goes on: when that is so with all of a lane, it is said."""
-        is_async = attempt.definition.is_async
-        lane = self._lanes[is_async]
-        if not lane.is_stuck:
-            return
-        what, others = ("async activities", "ordinary functions")[:: 1 if is_async else -1]
-        stacks = "\n".join(f"{running}:\n{stack(running)}" for running in islice(lane.running, _STACKS_SHOWN))
-        _log.critical(
-            "All %d slots for activities that are %s are taken by attempts that do not end after their time-out. No "
-            "other of them can run here until one ends; %d wait. Workflows and %s go on. Give what these attempts wait "
-            "for a time-out, then restart this worker.\n%s",
-            lane.limit,
-            what,
-            len(lane.waiting),
-            others,
-            stacks,
-        )
-        for waiting in list(lane.waiting):
-            lane.left.add(waiting.place)
-            self._close(waiting)
-
-
-def _stop(attempt: Attempt) -> None:
-    if attempt.definition.is_async and attempt.task is not None:
-        attempt.task.cancel()
+        lane = attempt.lane
+        if self._slots.say_if_stuck(lane):
+            for waiting in list(lane.waiting):
+                lane.left.add(waiting.place)
+                self._close(waiting)

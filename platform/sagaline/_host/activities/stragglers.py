@@ -13,6 +13,7 @@ from typing import Any
 from sagaline._host.activities.attempts import Attempt
 from sagaline._host.stacks import frame_of, stack_of
 from sagaline._model.limits import STACK_BYTES, cut_start
+from sagaline._runtime.definitions import LOOP, THREAD
 
 _log = logging.getLogger("sagaline.activities")
 FIRST_LOOK_S = 1.0
@@ -20,6 +21,7 @@ _GROWTH = 5
 _CANCELLATIONS = 3
 _LOOKS = 5
 _AWAITS = 20
+_NUDGES, _NUDGE_S = 200, 0.05
 
 
 class Stragglers:
@@ -34,18 +36,24 @@ class Stragglers:
         if attempt.timer is not None:
             attempt.timer.cancel()
         now_s = self._loop.time()
-        over_s = now_s if attempt.definition.is_async else max(now_s, attempt.deadline_s)
+        over_s = now_s if attempt.definition.executor != THREAD else max(now_s, attempt.deadline_s)
         attempt.timer = self._loop.call_at(over_s + FIRST_LOOK_S, self._look, attempt)
+        self.nudge(attempt)
+
+    def nudge(self, attempt: Attempt, times: int = _NUDGES) -> None:
+        """That this thread wants to run makes the attempt's thread notice that it is cancelled."""
+        if times and attempt.guard is not None and attempt.guard.is_on_its_way:
+            self._loop.call_later(_NUDGE_S, self.nudge, attempt, times - 1)
 
     def _look(self, attempt: Attempt) -> None:
         if attempt.task is None or attempt.task.done():
             return
         overdue_s = FIRST_LOOK_S * sum(_GROWTH**look for look in range(attempt.looks + 1))
-        kind = "task" if attempt.definition.is_async else "thread"
+        kind = {LOOP: "task", THREAD: "thread"}.get(attempt.definition.executor, "process")
         _log.warning("%s goes on %.0f s after its end, and keeps its %s:\n%s", attempt, overdue_s, kind, stack(attempt))
         attempt.looks += 1
-        if attempt.definition.is_async and attempt.looks <= _CANCELLATIONS:
-            attempt.task.cancel()
+        if attempt.looks <= _CANCELLATIONS:
+            attempt.stop()
         if attempt.looks < _LOOKS:
             attempt.timer = self._loop.call_later(FIRST_LOOK_S * _GROWTH**attempt.looks, self._look, attempt)
         if attempt.looks == 1:

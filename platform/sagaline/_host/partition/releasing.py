@@ -100,7 +100,12 @@ class Attempts:
 
     def has_begun(self, run_id: str, step: int) -> bool:
         """True when an attempt of it runs here."""
-        return self._activities.has_begun(self._place, run_id, step)
+        return self._activities.is_running(self._place, run_id, step)
+
+    def waits_for(self, run_id: str, step: int) -> str:
+        """What an attempt of it waits for here, for the reader; empty when none does."""
+        attempt = self._activities.newest(self._place, run_id, step)
+        return attempt.lane.why(attempt) if attempt is not None and attempt.task is None else ""
 
     async def room(self) -> None:
         """Waits until there is room for more."""

@@ -29,7 +29,7 @@ async def test_a_thread_that_outlives_its_time_is_busy_and_seen(
         assert made.runner.occupancy["threads"] == runner.Occupancy(2, 1, 0, 1)
         assert "hangs of 'w' (run r, step 1, attempt 1) goes on" in caplog.text
         assert "in hangs" in caplog.text  # its stack
-        assert not made.runner._lanes[False].is_stuck
+        assert not made.runner._slots.lanes["thread"].is_stuck
         gates.threads.set()
         await eventually(lambda: made.runner.occupancy["threads"].running == 0)
         assert len(made.results) == 1  # the late result is dropped
@@ -84,7 +84,7 @@ async def test_when_all_threads_hang_it_is_said_and_all_else_goes_on(
         await eventually(lambda: not made.runner.load.is_full)
         said = [record for record in caplog.records if record.levelno == logging.CRITICAL]
         assert len(said) == 1
-        assert "All 2 slots for activities that are ordinary functions" in said[0].getMessage()
+        assert "All 2 threads for activities" in said[0].getMessage()
         assert said[0].getMessage().count("in hangs") == 2
         assert failed_types(made) == ["Timeout"] * 2
         for _ in range(20):
@@ -97,7 +97,7 @@ async def test_when_all_threads_hang_it_is_said_and_all_else_goes_on(
         assert made.taken_up == []
         gates.threads.set()
         await eventually(lambda: made.taken_up == [PLACE])
-        assert not made.runner._lanes[False].is_stuck
+        assert not made.runner._slots.lanes["thread"].is_stuck
 
 
 async def test_an_attempt_of_a_left_step_is_started_again_when_it_is_taken_up(quick_looks: None) -> None:
