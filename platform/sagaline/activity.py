@@ -11,11 +11,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Generic, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from sagaline._runtime import checks
 from sagaline._runtime.activities import ActivityInfo, CompleteLater, ForwardStep, RunningAttempt
@@ -26,15 +25,14 @@ from sagaline._runtime.attempt_options import (
     DefinitionOptions,
     UndoOptions,
     attempt_options,
-    own_options,
     require_known,
 )
 from sagaline._runtime.context import current_activity, current_instance, refuse_in_side_effect
-from sagaline._runtime.definitions import LOOP, PROCESS, THREAD, ActivityDefinition, ActivityOptions, Declaration
+from sagaline._runtime.declared import Declared, Errors
+from sagaline._runtime.definitions import ActivityDefinition, Declaration
 from sagaline._runtime.frames import caller
 from sagaline._runtime.heartbeats import decode_details, encode_details
 from sagaline._runtime.retries import Retry
-from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError, SagalineError
 
 __all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]
@@ -121,7 +119,7 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         """
         place = caller()
         require_known(options, UndoOptions, "a compensation", place)
-        declared = _Declared(options, UNDO, _Errors(), place)
+        declared = Declared(options, UNDO, Errors(), place)
 
         def declare(undo: Callable[..., Any]) -> Activity[Any, Any]:
             definition = declared.define(undo, f"@{self.name}.compensation")
@@ -154,57 +152,10 @@ def definition_of_undo(undo: object, place: str) -> ActivityDefinition | None:
     return undo.definition  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
-class _Errors(NamedTuple):
-    """What an activity says of its errors."""
-
-    refusals: tuple[type[Exception], ...] = ()
-    retry_if: Callable[[Exception], bool] | None = None
-
-
-class _Declared:
-    """The options of a declaration, checked where they stand."""
-
-    def __init__(self, options: UndoOptions, defaults: ActivityOptions, errors: _Errors, place: str) -> None:
-        self._name, self._errors, self._place = options.get("name"), errors, place
-        self._options = attempt_options(options, defaults, place)
-        self._in_process, self._type_limits = own_options(options, place)
-
-    def define(self, fn: Callable[..., Any], decorator: str) -> ActivityDefinition:
-        """The definition of a function."""
-        checks.require_function(fn, decorator)
-        place = checks.place_of(fn)
-        name, is_method = checks.name_for(fn, self._name, place), checks.is_method(fn)
-        is_async = inspect.iscoroutinefunction(fn)
-        if self._in_process:
-            _require_of_module(fn, is_async=is_async, is_method=is_method, place=place)
-        return ActivityDefinition(
-            name,
-            fn,
-            Signature(fn, name, is_method=is_method),
-            is_async,
-            self._options,
-            self._errors.refusals,
-            self._errors.retry_if,
-            is_method=is_method,
-            executor=PROCESS if self._in_process else LOOP if is_async else THREAD,
-            type_limits=self._type_limits,
-        )
-
-
-def _require_of_module(fn: Callable[..., Any], *, is_async: bool, is_method: bool, place: str) -> None:
-    """A process finds a function by its module and name. Raises ConfigurationError when it cannot find this one."""
-    if is_async or is_method or "<locals>" in fn.__qualname__:
-        what = "async" if is_async else "a method" if is_method else "inside another function"
-        raise ConfigurationError(
-            f'Expected an ordinary function of a module for executor="process", whose process imports it, but '
-            f"{fn.__qualname__} is {what} ({place})."
-        )
-
-
 class _Decorator:
     """``@activity(...)`` with its options, waiting for the function."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         self._declared = declared
 
     @overload
@@ -250,11 +201,11 @@ class _ActivityNamespace:
         """
         place = caller()
         require_known(options, DefinitionOptions, "@activity", place)
-        errors = _Errors(
+        errors = Errors(
             checks.exception_classes(options.get("refusals", ()), "refusals", place),
             checks.predicate(options.get("retry_if"), "retry_if", place),
         )
-        decorator = _Decorator(_Declared(options, FORWARD, errors, place))
+        decorator = _Decorator(Declared(options, FORWARD, errors, place))
         return decorator if fn is None else decorator(fn)
 
     def info(self) -> ActivityInfo:
