@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks check export replay".split()
-GROUPS = [["runs", "parked"], ["runs", "retry"], ["runs", "release"], ["locks", "show"], ["topics", "apply"]]
+GROUPS = [
+    ["runs", "parked"],
+    ["runs", "retry"],
+    ["runs", "release"],
+    ["locks", "show"],
+    *(["saga", one] for one in "ledger graph preview retry edit done skip".split()),
+    ["topics", "apply"],
+]
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,12 +35,18 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks"])
+@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks", "sagas"])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_tests_that_the_page_of_sagas_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "docs/sagas.md").read_text("utf-8"))
+    assert len(named) >= 15
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_every_block_of_the_page_of_messages_runs(tmp_path: Path) -> None:
