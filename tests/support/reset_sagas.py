@@ -116,7 +116,15 @@ async def asks() -> list[Any]:
     return [await token.result(), str(uuid), str(workflow.uuid4()), run_id, workflow.info().run_id]
 
 
-WORKFLOWS: list[Workflow[Any, Any] | type[Any]] = [Order, parent, ship, gives_up, trip, tour, listens, asks]
+@workflow
+async def asks_late() -> int:
+    await asyncio.sleep(5)
+    token = workflow.token(int)
+    KEYS.append(("token", token.id))
+    return await token.result()
+
+
+WORKFLOWS: list[Workflow[Any, Any] | type[Any]] = [Order, parent, ship, gives_up, trip, tour, listens, asks, asks_late]
 
 
 ACTIVITIES: list[Activity[Any, Any]] = [first, price, book]

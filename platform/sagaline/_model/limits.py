@@ -98,6 +98,8 @@ WILLS = 200
 """Signals that a run leaves behind for when it has ended, with those of the runs that it goes on from."""
 WILL_BYTES = 2_000
 """The arguments of one."""
+TOKENS = 1_000_000
+"""Tokens of a run; those that a run makes behind a reset are numbered from there."""
 RESETS = 50
 """Runs of which one has the beginning of its history, each reset of the one before."""
 RESET_EVENTS = 20_000

@@ -63,7 +63,7 @@ class Holders:
     def begin(self, within_s: float) -> None:
         """Plans them."""
         draw = self._draw
-        for number in range(draw.choice([3, 6, 10])):
+        for number in range(draw.choice([3, 5, 7])):
             workflow_id, at = f"holder-{number}", draw.uniform(0, within_s * 0.25)
             names = draw.sample(["a", "b", "c"], draw.choice([1, 2, 2, 2, 3]))
             shown = ",".join(f'"{name}"' for name in names)

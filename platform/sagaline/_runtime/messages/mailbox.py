@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from sagaline._model.events import UpdateCompleted
+from sagaline._model.limits import TOKENS
 from sagaline._runtime.commands import Commands
 from sagaline._runtime.endings import failure_from
 from sagaline._runtime.handlers import HandlerDefinition
@@ -139,8 +140,9 @@ class Mailbox:
         return value
 
     def next_token(self) -> int:
-        """The number of a new token."""
-        self._tokens += 1
+        """The number of a new token. What resolves one that the run before a reset has made behind that event reaches
+        the run that the reset has begun, too: there no token of its own has that number."""
+        self._tokens = max(self._tokens, len(self._loop.run.copied) * TOKENS) + 1
         return self._tokens
 
     def waiting(self, name: str) -> int:

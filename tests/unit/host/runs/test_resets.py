@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from reset_sagas import KEYS, WRONG, Order, asks, environment, keys_of, listens, note, point_behind
+from reset_sagas import KEYS, WRONG, Order, asks, asks_late, environment, keys_of, listens, note, point_behind
 
 from sagaline import RequestRefused, Status
 from sagaline._host.runs import forking
@@ -135,6 +135,24 @@ async def test_tokens_and_chance_are_those_of_before_up_to_the_event(env: Enviro
     last = await new.reset(2, "why", drop_signals=True)
     await env.client.complete_token(token, 6)
     assert (await last.result())[0] == 6
+
+
+@pytest.mark.parametrize("resolved_before", [False, True])
+async def test_what_resolves_a_token_of_behind_the_event_is_not_taken_for_the_new_runs_own(
+    env: Environment, resolved_before: bool
+) -> None:
+    handle = await env.client.start(asks_late, id="a")
+    await env.advance(6)
+    (before,) = keys_of("token")
+    if resolved_before:
+        await env.client.complete_token(before, 1)
+    new = await handle.reset(2, "why")
+    await env.advance(6)
+    if not resolved_before:
+        await env.client.complete_token(before, 1)
+    (token,) = keys_of("token") - {before}
+    await env.client.complete_token(token, 2)
+    assert await new.result() == 2
 
 
 async def test_what_comes_again_fits_into_a_record(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
