@@ -37,6 +37,7 @@ from sagaline.handlers import (
     UpdateHandler,
 )
 from sagaline.other_runs import OtherRuns
+from sagaline.scheduled import Scheduled
 from sagaline.workflow_info import WorkflowInfo
 
 __all__ = ["ChildHandle", "ExternalHandle", "Workflow", "WorkflowInfo", "workflow"]
@@ -66,7 +67,7 @@ class _ReplaySilentLogger(logging.LoggerAdapter[logging.Logger]):
         return f"[{run.workflow_id}] {msg}", kwargs
 
 
-class _WorkflowNamespace(OtherRuns, AboutRun):
+class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
     """``workflow``: the decorator, and what workflow code may ask."""
 
     logger: logging.LoggerAdapter[logging.Logger] = _ReplaySilentLogger(logging.getLogger("sagaline.workflow"), {})

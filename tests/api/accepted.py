@@ -11,8 +11,11 @@ from uuid import UUID
 from sagaline import (
     ActivityError,
     ApplicationError,
+    Calendar,
     Client,
+    Cron,
     Description,
+    Every,
     Failure,
     HistoryEvent,
     OpenStep,
@@ -21,6 +24,8 @@ from sagaline import (
     RunHandle,
     RunSummary,
     SagaScope,
+    ScheduleDescription,
+    ScheduleSummary,
     Signal,
     Status,
     Token,
@@ -247,6 +252,8 @@ async def whole(order: Order) -> tuple[int, float]:
     await workflow.wait_condition(lambda: [1], timeout="1h")
     workflow.logger.info("%s", "sold", extra={"sku": "A"})
     assert_type(workflow.info().workflow_id, str)
+    assert_type(workflow.last_result(Order), Order | None)
+    assert_type(workflow.due_time(), datetime | None)
     workflow.logger.info("half way")
     return both[0], workflow.random().random()
 
@@ -279,5 +286,15 @@ async def use() -> None:
         assert_type(await client.runs("parked", workflow="fulfil", timeout="10s"), list[RunSummary])
         assert_type(await client.patches(workflow="fulfil", timeout=5), list[PatchUse])
         await handle.cancel("changed my mind", timeout=10)
+        hourly = Every("1h", offset=timedelta(minutes=5))
+        await client.schedules.create("a", fulfil, Order("1"), spec=hourly, overlap="skip", jitter="1m")
+        await client.schedules.create("b", fulfil, Order("1"), True, spec=[hourly, Calendar(hour=[9, 18], day="L")])
+        await client.schedules.create("c", plain, spec=Cron("0 2 * * *", zone="Europe/Berlin"), if_exists="update")
+        await client.schedules.create("d", "fulfil", {"id": "1"}, spec=hourly, end_at=datetime.now(UTC), timeout=5)
+        assert_type(await client.schedules.list(), list[ScheduleSummary])
+        assert_type(await client.schedules.describe("a"), ScheduleDescription)
+        assert_type(await client.schedules.trigger("a", overlap="allow_all"), str)
+        assert_type(await client.schedules.backfill("a", datetime.now(UTC), datetime.now(UTC)), int)
+        await client.schedules.update("a", spec=hourly, args=[Order("2")], exclude=["2026-12-25"])
         await handle.terminate()
         await (await client.start_by_name("fulfil", {"id": "1"}, id="x")).retry()

@@ -6,11 +6,12 @@ import sagaline
 from sagaline import testing
 
 NAMES = """
-Activity ActivityError ActivityInfo ApplicationError ChildError ChildHandle Client ClientClosed ConfigurationError
-DeadlockError Description ExternalHandle Failure FailureError ForwardStep HistoryEvent InvalidInput InvalidOutput
-LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout LockWaiter LogUnavailable MemberIdInUse
-MessageError NamespaceNotFound OpenStep PatchUse PayloadTooLarge PayloadUnavailable QueryHandler RequestRefused
-RequestTimeout Retry RunError RunHandle RunParkedError RunSummary SagaLock SagaScope SagalineError Savepoint
+Activity ActivityError ActivityInfo ApplicationError Calendar ChildError ChildHandle Client ClientClosed
+ConfigurationError Cron DeadlockError Description Every ExternalHandle Failure FailureError ForwardStep
+HistoryEvent InvalidInput InvalidOutput LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout
+LockWaiter LogUnavailable MemberIdInUse MessageError NamespaceNotFound OpenStep PatchUse PayloadTooLarge
+PayloadUnavailable QueryHandler RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError RunSummary
+SagaLock SagaScope SagalineError Savepoint ScheduleDescription ScheduleSummary ScheduledRun Schedules
 SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token TopicMismatch UpdateError
 UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()

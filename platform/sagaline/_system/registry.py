@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sagaline._system.locks.lock import Lock
+from sagaline._system.schedules.firing import Firing
+from sagaline._system.schedules.schedule import Schedule
 
-SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (Lock,)
+SYSTEM_WORKFLOWS: tuple[type[Any], ...] = (
+    Firing,
+    Lock,
+    Schedule,
+)
 """One line an entity."""

@@ -23,6 +23,7 @@ from sagaline.cli import (
     resume,
     runs,
     saga,
+    schedule,
     show,
     signal_run,
     start,
@@ -63,6 +64,7 @@ app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
 app.add_typer(locks.app, name="locks")
 app.add_typer(saga.app, name="saga")
+app.add_typer(schedule.app, name="schedule")
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.add_typer(topics.app, name="topics")

@@ -50,6 +50,7 @@ CODES: tuple[tuple[type[SagalineError], int], ...] = (
 """The first that an error is an instance of counts."""
 _REFUSALS = {
     "WorkflowNotFound": NOT_FOUND,
+    "ScheduleNotFound": NOT_FOUND,
     "InvalidInput": USAGE,
     "UnknownWorkflow": USAGE,
     "PayloadTooLarge": USAGE,

@@ -8,6 +8,8 @@ from sagaline.client.ledger import LedgerEntry, SagaLedger, SagaPart, StepRepair
 from sagaline.client.locks import LockDescription, LockWaiter
 from sagaline.client.resets import LaterStep, ResetPreview
 from sagaline.client.run_saga import RunSaga
+from sagaline.client.schedule_types import Calendar, Cron, Every, ScheduleDescription, ScheduledRun, ScheduleSummary
+from sagaline.client.schedules import Schedules
 from sagaline.client.types import (
     Description,
     Failure,
@@ -25,8 +27,11 @@ from sagaline.client.updates import UpdateHandle
 from sagaline.client.with_start import WithStart
 
 __all__ = [
+    "Calendar",
     "Client",
+    "Cron",
     "Description",
+    "Every",
     "Failure",
     "HistoryEvent",
     "IdConflict",
@@ -45,6 +50,10 @@ __all__ = [
     "RunSummary",
     "SagaLedger",
     "SagaPart",
+    "ScheduleDescription",
+    "ScheduleSummary",
+    "ScheduledRun",
+    "Schedules",
     "Status",
     "StepRepair",
     "UndoCall",

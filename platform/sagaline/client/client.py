@@ -22,6 +22,7 @@ from sagaline.client.listing import Listing
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
+from sagaline.client.schedules import Schedules
 from sagaline.client.starting import begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.tokens import rejection_of, resolve, value_of
@@ -263,6 +264,11 @@ class Client(Listing, UpdatesWithStart):
     ) -> None:
         """The same with a failure: the run gets an ApplicationError with this message and type."""
         await resolve(self._link, token_id, rejection_of(message, type), checks.seconds(timeout))
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules: workflows that begin at due times."""
+        return Schedules(self._link)
 
     def handle(self, workflow_id: str, run_id: str | None = None) -> RunHandle[Any]:
         """A run by its ids, whoever started it; without a ``run_id`` the newest of the workflow id. Nothing is sent:

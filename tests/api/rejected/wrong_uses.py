@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagaline import Client, Retry, Signal, Worker, activity, saga, workflow
+from sagaline import Client, Cron, Every, Retry, Signal, Worker, activity, saga, workflow
 from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step, replay
 
 
@@ -182,6 +182,20 @@ async def use(client: Client) -> None:
     client.handle(7)  # wrong
     print((await handle.describe()).epoch)  # wrong
     await client.runs(workflow=fulfil)  # wrong
+
+
+async def schedules(client: Client) -> None:
+    await client.schedules.create("a", fulfil, "1", spec=Every("1h"))  # wrong
+    await client.schedules.create("a", fulfil, Order("1"))  # wrong
+    await client.schedules.create("a", fulfil, Order("1"), spec="0 2 * * *")  # wrong
+    await client.schedules.create("a", fulfil, Order("1"), spec=Every("1h"), overlap="sometimes")  # wrong
+    await client.schedules.update("a", workflow=fulfil)  # wrong
+    await client.schedules.trigger("a", overlap="never")  # wrong
+    await client.schedules.backfill("a", "2026-01-01", "2026-01-02")  # wrong
+    Cron(7)  # wrong
+    Every("1h", every="2h")  # wrong
+    last: str = workflow.last_result(int)  # wrong
+    print(last)
 
 
 async def effects() -> None:
