@@ -19,6 +19,7 @@ GROUPS = [
     ["runs", "release"],
     ["locks", "show"],
     *(["saga", one] for one in "ledger graph preview retry edit done skip".split()),
+    ["schedule", "create"],  # the others: tests/unit/cli/test_schedule.py
     ["topics", "apply"],
 ]
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks", "sagas"])
+@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks", "sagas", "schedules"])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))
