@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagaline import ActivityError, ApplicationError, ChildError, Retry, activity, saga, workflow
-from sagaline._runtime.definitions import ActivityDefinition, Registry, WorkflowDefinition
+from sagaline._runtime.definitions import ActivityDefinition, Registry, WorkflowDefinition, definition_of
+from sagaline._system.registry import SYSTEM_WORKFLOWS
 
 Plan = list[Any]
 RETRY = Retry(attempts=3, first_interval="50ms", maximum_interval="1s")
 DONE, UNDONE = "done", "undone"
+SYSTEM = [found for one in SYSTEM_WORKFLOWS if isinstance(found := definition_of(one), WorkflowDefinition)]
 
 
 class Refused(Exception):
@@ -155,7 +157,8 @@ async def undoing(plan: Plan, again: int = 0) -> int:
 
 def registry(others: Sequence[WorkflowDefinition], activities: Sequence[ActivityDefinition]) -> Registry:
     """What every worker knows."""
-    return Registry([plain.definition, waiting.definition, undoing.definition, *others], [act.definition, *activities])
+    workflows = [plain.definition, waiting.definition, undoing.definition, *others]
+    return Registry(workflows, [act.definition, *activities], SYSTEM)
 
 
 _WHATS = ["ok", "ok", "ok", "flaky", "fail", "refuse", "late"]

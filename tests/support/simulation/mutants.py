@@ -38,6 +38,7 @@ from simulation import mutants_of_locks as _mutants_of_locks  # noqa: F401  # re
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
 from simulation import mutants_of_retention as _mutants_of_retention  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
+from simulation import mutants_of_schedules as _mutants_of_schedules  # noqa: F401
 from simulation.mutant_registry import MUTANTS, Patch, applied, mutant
 
 __all__ = ["MUTANTS", "applied"]

@@ -36,9 +36,7 @@ _NOT_YET = frozenset(
             "ActivityRepaired",
             "SagaBegan",
             "SagaEnded",
-            "AttributesGiven",
             "MemoChanged",
-            "SearchAttributesChanged",
         ),
         *("HeartbeatRecorded", "OutcomeReceived"),
     )

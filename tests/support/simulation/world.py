@@ -25,12 +25,13 @@ from simulation import deploys, holders, load
 from simulation.blobs import SimBlobs
 from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher
+from simulation.clients import begin_clients
 from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
+from simulation.schedule_checkers import ScheduleChecks
 from simulation.starts import Starts
-from simulation.talk import DEFINITIONS, Talks
-from simulation.with_start import UpdatesWithStart
+from simulation.talk import DEFINITIONS
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -77,6 +78,7 @@ class World:
         self.retention_ms = self.draw.choice([15_000, 15_000, 10**12])
         surely_kept_s = self.retention_ms / 1_000 - 2 * self._clock_error_ms / 1_000
         self.watcher = Watcher(load.books, self.marks, self.loop.time, surely_kept_s)
+        self.schedules = ScheduleChecks(self.marks)
         self.broker.on_landed = self._on_landed
         copies = self.draw.random() < 0.5
         standbys = self.draw.choice([0, 0, 0, 1, 2])
@@ -119,6 +121,7 @@ class World:
             f"{record.topic}@{record.offset} names a blob that is missing: {blob}" for blob in self.blobs.lacks(record)
         ]
         self.watcher.landed(record)
+        self.schedules.landed(record)
 
     # What happens
 
@@ -199,6 +202,7 @@ class World:
         try:
             self.loop.run_until_complete(main)
             violations = self.errors + self.watcher.finish() + compare(self.broker, self.draw, self._owners())
+            violations += self.schedules.finish()
             left = self.blobs.kept.keys() - self.blobs.deleted
             violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in left]
         except RuntimeError as error:
@@ -229,13 +233,7 @@ class World:
         for worker in self.workers:
             worker.start()
         self.starts.begin(self.shape.runs, FAULTS_S)
-        Talks(random.Random(self.seed), self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
-        if self.seed % 2:  # the other worlds are as they were before there were these
-            draw = random.Random(f"with start {self.seed}")
-            UpdatesWithStart(draw, self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
-        if self.seed % 6 == 1:
-            draw = random.Random(f"locks {self.seed}")
-            holders.Holders(draw, self.broker, "repeats" not in self.shape.without).begin(FAULTS_S)
+        begin_clients(self.seed, self.broker, "repeats" not in self.shape.without, FAULTS_S)
         if "deploy" not in self.shape.without:
             self.deploys.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)

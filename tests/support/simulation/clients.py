@@ -1,0 +1,23 @@
+"""Clients beside those that start plain runs. Each draws of its own, so that others draw as they did before there were
+these."""
+
+from __future__ import annotations
+
+import random
+
+from simulation.broker import Broker
+from simulation.holders import Holders
+from simulation.schedules import Schedules
+from simulation.talk import Talks
+from simulation.with_start import UpdatesWithStart
+
+
+def begin_clients(seed: int, broker: Broker, repeats: bool, within_s: float) -> None:
+    """Plans what they ask for; most of them are in some worlds alone."""
+    Talks(random.Random(seed), broker, repeats).begin(within_s)
+    if seed % 2:
+        UpdatesWithStart(random.Random(f"with start {seed}"), broker, repeats).begin(within_s)
+    if seed % 6 == 1:
+        Holders(random.Random(f"locks {seed}"), broker, repeats).begin(within_s)
+    if seed % 8 == 2:
+        Schedules(random.Random(f"schedules {seed}"), broker, repeats).begin(within_s)
