@@ -102,7 +102,7 @@ def _kind_by(decorator: Value | None, evaluator: Evaluator) -> Kind:
             return Kind.ACTIVITY
         return Kind.HANDLER if decorator.name in _HANDLERS else Kind.PLAIN
     if isinstance(decorator, Member):
-        if decorator.name == "compensation" and is_step(decorator.function, evaluator):
+        if decorator.name in ("compensation", "fallback") and is_step(decorator.function, evaluator):
             return Kind.COMPENSATION
         if decorator.name == "validator" and kind_of(decorator.function, evaluator) is Kind.HANDLER:
             return Kind.HANDLER

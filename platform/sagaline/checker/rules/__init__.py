@@ -21,6 +21,8 @@ from sagaline.checker.rules import (
     sgl304_asking,
     sgl401_uncompensated,
     sgl402_undone_by_hand,
+    sgl403_behind_the_pivot,
+    sgl404_unsaid,
 )
 from sagaline.checker.rules.rule import Rule
 
@@ -45,4 +47,6 @@ RULES: tuple[Rule, ...] = (
     sgl304_asking.RULE,
     sgl401_uncompensated.RULE,
     sgl402_undone_by_hand.RULE,
+    sgl403_behind_the_pivot.RULE,
+    sgl404_unsaid.RULE,
 )
