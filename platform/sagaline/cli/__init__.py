@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sagaline.cli import (
+    activity_outcomes,
     cancel,
     check,
     demo,
@@ -62,6 +63,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(resume.resume)
 app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
+app.add_typer(activity_outcomes.app, name="activity")
 app.add_typer(locks.app, name="locks")
 app.add_typer(saga.app, name="saga")
 app.add_typer(schedule.app, name="schedule")

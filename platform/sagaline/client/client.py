@@ -16,6 +16,7 @@ from sagaline._log import Log, open_log
 from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
+from sagaline.client.attempts import OutcomesOfActivities
 from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
 from sagaline.client.link import Link
 from sagaline.client.listing import Listing
@@ -44,7 +45,7 @@ D = TypeVar("D")
 R = TypeVar("R")
 
 
-class Client(Listing, UpdatesWithStart):
+class Client(Listing, UpdatesWithStart, OutcomesOfActivities):
     """A connection to a namespace. Use ``await Client.connect(url)``; close it, or use it as a context manager.
 
     One client serves a whole program; its methods are called from the event loop on which it was connected.

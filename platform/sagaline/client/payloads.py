@@ -111,6 +111,15 @@ class ClientPayloads:
         except BlobsUnavailable as error:
             raise PayloadUnavailable(f"Expected the store of blobs to take the payload but {error}.") from error
 
+    async def sealed(self, place: Place, payload: bytes) -> bytes:
+        """A payload of a run as it is sent. Raises PayloadTooLarge, PayloadUnavailable."""
+        if not self._sealer.touches(payload):
+            return payload
+        try:
+            return await self._threads.run(self._sealer.seal, place, payload)
+        except BlobsUnavailable as error:
+            raise PayloadUnavailable(f"Expected the store of blobs to take the result but {error}.") from error
+
     async def forget_message(self, request: SignalRun | QueryRun | UpdateRun) -> None:
         """It was answered: its run has a copy of its own, or does not need it."""
         await self._forget(run_id_of(request))
