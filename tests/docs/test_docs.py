@@ -14,6 +14,8 @@ import pytest
 
 COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks check export replay".split()
 GROUPS = [
+    ["activity", "complete"],
+    ["activity", "fail"],
     ["runs", "parked"],
     ["runs", "retry"],
     ["runs", "release"],
@@ -36,7 +38,7 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["versioning", "long-lives", "workflows", "locks", "sagas", "schedules"])
+@pytest.mark.parametrize("page", ["activities", "versioning", "long-lives", "workflows", "locks", "sagas", "schedules"])
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))

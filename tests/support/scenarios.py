@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 import asyncio_zoo
+import attempt_matrix
 import cancel_matrix
 import closing_edge
 import closing_updates
@@ -88,6 +89,8 @@ def _same(number: int, name: str, code: Code, scenario: Scenario) -> OnLogs:
 
 def _all() -> list[OnLogs]:
     found = [_same(1, "asyncio zoo", asyncio_zoo.CODE, asyncio_zoo.scenario)]
+    resumed = returns(attempt_matrix.RESUMED)
+    found.append(OnLogs(3, "an attempt resumes", attempt_matrix.IMPORT, attempt_matrix.resumes, resumed))
     for case in cancel_matrix.CASES:
         if case.on_any_clock:
             found.append(_same(4, f"cancel {case.name}", cancel_matrix.CODE, cancel_matrix.scenario_of(case)))
