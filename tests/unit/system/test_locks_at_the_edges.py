@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lock_sagas import NAME, WORKFLOWS, circle, state, transfer, tries, undo, use, waits
+from lock_sagas import NAME, WORKFLOWS, brief, circle, state, transfer, tries, undo, use, waits
 
 from sagaline import (
     ConfigurationError,
@@ -112,3 +112,19 @@ async def test_a_run_holds_so_many_at_most(sagaline_env: MakeEnvironment) -> Non
     async with sagaline_env(workflows=[greedy], activities=[]) as env:
         with pytest.raises(RunError, match="at most 50 locks"):
             await env.execute(greedy)
+
+
+async def test_a_request_that_comes_again_long_after_it_was_given_back_leaves_the_lock_with_nobody(
+    sagaline_env: MakeEnvironment,
+) -> None:
+    """Its message is known for as long as the lock's run is kept; then the token, which is used, says so."""
+    async with sagaline_env(workflows=WORKFLOWS, activities=[use, undo]) as env:
+        first = await env.client.start(brief, 1.0, id="first")
+        await env.advance("5s")  # it has left its block, and goes on
+        request = f"{first.run_id}-1-first"
+        again = {"request": request, "chain": first.run_id}
+        await env.client.handle(f"sagaline.lock/{NAME}").signal("acquire", again)
+        await env.advance("1s")
+        assert (await first.describe()).status == Status.RUNNING
+        assert (await state(env)).holder is None
+        assert await env.client.execute(tries, "1s", id="second") == "True"

@@ -19,7 +19,7 @@ _AT_ONCE = 100
 _SHORTLY_S = 5
 _IDLE_S = 86_400
 _AGAIN_S = 10
-_GONE = ("WorkflowNotFound", "RunEnded")
+_GONE, _USED = ("WorkflowNotFound", "RunEnded"), "TokenUsed"
 
 
 @system_workflow("lock", retention="1h")
@@ -31,6 +31,7 @@ class Lock:
         name = workflow.info().workflow_id.removeprefix(f"{LOCK}/")
         self.table = LockTable(name, state or LockState())
         self.table.repeat_grants()
+        self.repeated = {said.to for said in self.table.said}
         self.messages = 0
         self.sends: set[asyncio.Task[None]] = set()
         self.gate = asyncio.Semaphore(_AT_ONCE)
@@ -137,7 +138,8 @@ class Lock:
             pass
 
     async def _answer(self, request: str, answer: Answer) -> None:
-        """A run that is not there any more has not got the lock, and need not be waited for."""
+        """A run that is not there any more has not got the lock; nor has one that was answered before, for its request
+        has come a second time, when the first was forgotten."""
         token = parse(request)
         if token is None:
             self._took_back(request)
@@ -146,10 +148,10 @@ class Lock:
             try:
                 await workflow.external(token.workflow_id, token.run_id).signal(token.signal, {"value": answer})
             except MessageError as error:
-                if error.type in _GONE:
+                if error.type in _GONE or (error.type == _USED and request not in self.repeated):
                     self._took_back(request)
                     return
-                if error.type != "TokenUsed":  # else a grant of the run before has arrived
+                if error.type != _USED:  # else the grant of the run before this one has arrived
                     await asyncio.sleep(_AGAIN_S)
                     continue
             self.table.arrived(request)
