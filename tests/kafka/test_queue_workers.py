@@ -113,11 +113,11 @@ async def test_runs_go_on_while_workers_of_their_queue_come_and_go(kafka_url: st
     gate.set()
     async with running(kafka_url, [alone], [step]) as (_, client):
         results = [asyncio.create_task(client.execute(alone, n, id=f"r-{n}", timeout="120s")) for n in range(1, 60)]
-        for _ in range(3):
+        for turn in range(3):
             async with Worker(kafka_url, queue="gpu", activities=[step]) as worker:
                 await worker.ready()
                 async with Worker(kafka_url, queue="gpu", activities=[step]) as other:
                     await other.ready()
-                    more = await client.execute(alone, 1_000, timeout="120s")
+                    more = await client.execute(alone, 1_000, id=f"m-{turn}", timeout="120s")
                     assert more == 1_000
         assert await asyncio.gather(*results) == list(range(1, 60))

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from sagaline._log import TopicPlan, open_log
+from sagaline._runtime.checks import queue_name
 from sagaline.cli import options
 from sagaline.cli.output import CONFLICT, err, out, print_json, set_up_logging
 
@@ -29,6 +30,9 @@ def apply(
     replication: Annotated[
         int | None, typer.Option(help="Replicas of new topics; by default 3, or all brokers.")
     ] = None,
+    queue: Annotated[
+        list[str] | None, typer.Option(help="Also the topics of this task queue; may be given again.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be done.")] = False,
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
@@ -39,7 +43,7 @@ def apply(
     Example: `sagaline topics apply --log kafka://broker:9092/orders --partitions 16`
     """
     set_up_logging(verbose=False)
-    plans = asyncio.run(_apply(options.find_log(log), partitions, replication, dry_run))
+    plans = asyncio.run(_apply(options.find_log(log), partitions, replication, _names(queue), dry_run))
     if as_json:
         print_json([asdict(plan) for plan in plans])
     else:
@@ -48,9 +52,15 @@ def apply(
         raise typer.Exit(CONFLICT)
 
 
-async def _apply(url: str, partitions: int | None, replication: int | None, dry_run: bool) -> Sequence[TopicPlan]:
+def _names(queues: list[str] | None) -> list[str]:
+    return [queue_name(name, "--queue") for name in queues or ()]
+
+
+async def _apply(
+    url: str, partitions: int | None, replication: int | None, queues: list[str], dry_run: bool
+) -> Sequence[TopicPlan]:
     log = open_log(url)
-    plans = await log.plan_topics(partitions, replication)
+    plans = await log.plan_topics(partitions, replication, queues)
     if not dry_run and not any(plan.problems for plan in plans):
         await log.apply_topics(plans)
     await log.close()

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
 from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
-from sagaline._log.topics import COMMANDS, TOPICS
+from sagaline._log.topics import COMMANDS, TOPICS, queue_specs
 from sagaline.errors import LogUnavailable
 
 _TIMEOUT_S = 20.0
@@ -22,9 +22,11 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
     asked: Any = admin  # its own annotations are partial
     try:
         cluster = asked.list_topics(timeout=_TIMEOUT_S)
+        prefix = f"{namespace}."
+        there = [name.removeprefix(prefix) for name in cluster.topics if name.startswith(prefix)]
         topics = {
             spec.name: cluster.topics[f"{namespace}.{spec.name}"]
-            for spec in TOPICS
+            for spec in (*TOPICS, *queue_specs(there, ()))
             if f"{namespace}.{spec.name}" in cluster.topics and cluster.topics[f"{namespace}.{spec.name}"].error is None
         }
         allowed = _allowed(asked, [f"{namespace}.{name}" for name in topics])
