@@ -36,6 +36,7 @@ from simulation import mutants_of_blobs as _mutants_of_blobs  # noqa: F401  # re
 from simulation import mutants_of_code as _mutants_of_code  # noqa: F401  # registers them
 from simulation import mutants_of_locks as _mutants_of_locks  # noqa: F401  # registers them
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
+from simulation import mutants_of_queues as _mutants_of_queues  # noqa: F401  # registers them
 from simulation import mutants_of_retention as _mutants_of_retention  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
 from simulation import mutants_of_schedules as _mutants_of_schedules  # noqa: F401

@@ -22,6 +22,7 @@ _CANCELLATIONS = (
     "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
 )
 _RESETS = "reset of a fork,reset of an ended run,reset of an open run,came again after a reset"
+_QUEUES = "queue worker died,remote attempt,task cancelled"
 _DEPLOYS = (
     "deploy v1,deploy v2,deploy v3,deploy v4,deploy bad,parked by v1,parked by v2,parked by v3,parked by v4,"
     "parked by bad,resumed by good code,order without: ended by v1,order without: ended by v2,"
@@ -31,7 +32,6 @@ _DEPLOYS = (
 _NOT_YET = frozenset(
     (
         *(
-            "ActivityDispatched",
             "ActivityParked",
             "ActivityRepaired",
             "SagaBegan",
@@ -44,7 +44,7 @@ _NOT_YET = frozenset(
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
 MARKS = frozenset(
     [
-        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _CANCELLATIONS, _RESETS, _LOCKS)).split(","),
+        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _QUEUES, _CANCELLATIONS, _RESETS, _LOCKS)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

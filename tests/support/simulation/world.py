@@ -29,6 +29,7 @@ from simulation.clients import begin_clients
 from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
+from simulation.queue_workers import QueueWorkers
 from simulation.schedule_checkers import ScheduleChecks
 from simulation.starts import Starts
 from simulation.talk import DEFINITIONS
@@ -80,8 +81,7 @@ class World:
         self.watcher = Watcher(load.books, self.marks, self.loop.time, surely_kept_s)
         self.schedules = ScheduleChecks(self.marks)
         self.broker.on_landed = self._on_landed
-        copies = self.draw.random() < 0.5
-        standbys = self.draw.choice([0, 0, 0, 1, 2])
+        copies, standbys = self.draw.random() < 0.5, self.draw.choice([0, 0, 0, 1, 2])
         surroundings = Surroundings(
             self.loop,
             self.broker,
@@ -95,6 +95,7 @@ class World:
             self.errors,
         )
         self.workers = [Worker(surroundings, f"worker-{number}") for number in range(self.draw.choice([1, 2, 3]))]
+        self.queue = QueueWorkers(seed, self.broker, next(iter(registries.values())), self.payloads, FAULTS_S)
         self.starts = Starts(self.draw, self.broker, self.payloads, self.watcher, "repeats" not in shape.without)
         self.watcher.version_of = lambda: self.broker.version
         self.deploys = deploys.Deploys(random.Random(seed), self.broker, self.workers, self.watcher.orders)
@@ -208,9 +209,9 @@ class World:
         except RuntimeError as error:
             violations = [*self.errors, f"{error}"]
         finally:
-            for worker in self.workers:
-                worker.process.on_crash = lambda: None
-                worker.process.kill()
+            for process in [*(worker.process for worker in self.workers), *self.queue.processes]:
+                process.on_crash = lambda: None
+                process.kill()
             self.loop.close()
             crash_points.disarm()
             noting.stop()

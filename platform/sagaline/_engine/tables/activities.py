@@ -86,6 +86,13 @@ class ActivityRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """When there is something to do about it: the next attempt, or giving up the one that is queued. 0: never."""
         return self.retry_at if self.queued is None else self.queued.due_at
 
+    def timers(self) -> tuple[int, ...]:
+        """All times that it stands with in the index, each once."""
+        due_at = self.due_at
+        if self.watched is None:
+            return (due_at,) if due_at else ()
+        return tuple(dict.fromkeys((due_at, *self.deadlines()) if due_at else self.deadlines()))
+
 
 class StartActivity(Effect, frozen=True, gc=False):
     """Run an attempt of an activity, now or at ``row.retry_at``."""
@@ -181,31 +188,30 @@ class Activities:
             self._new[name] = row
             self._remember(name, row)
         else:
-            if (before := self.get(run.run_id, step)) is not None:
-                self._drop_timers(run, before)
+            before = self.get(run.run_id, step)
             self._write((run.run_id, step), row)
-        if row.retry_at:
-            self._timers.put(row.retry_at, run.workflow_id, run.run_id, step)
-        if row.watched is not None:
-            self._set_deadlines(run, row)
+            self._set_timers(run, row, before)
+        if row.attempt == 1 and row.watched is not None:
+            self._set_timers(run, row, None)
         self._changes.call_for(StartActivity(run.run_id, row))
 
     def change(self, run: RunRow, before: ActivityRow, row: ActivityRow) -> None:
         """An attempt stands otherwise: ``row`` comes in place of ``before``."""
-        step = row.scheduled.step
-        self._drop_timers(run, before)
-        self._write((run.run_id, step), row)
-        if row.due_at:
-            self._set_timer(run, row, row.due_at)
-        self._set_deadlines(run, row)
+        self._write((run.run_id, row.scheduled.step), row)
+        self._set_timers(run, row, before)
 
-    def _set_deadlines(self, run: RunRow, row: ActivityRow) -> None:
-        for due_at in row.deadlines():
-            self._set_timer(run, row, due_at)
-
-    def _set_timer(self, run: RunRow, row: ActivityRow, due_at: int) -> None:
-        self._timers.put(due_at, run.workflow_id, run.run_id, row.scheduled.step)
-        self._changes.call_for(SetTimer(due_at, run.workflow_id, run.run_id, row.scheduled.step))
+    def _set_timers(self, run: RunRow, row: ActivityRow, before: ActivityRow | None) -> None:
+        """Those of ``row`` in place of those of ``before``. One that both have stays: a timer's key is written once and
+        deleted once."""
+        step, old, new = row.scheduled.step, () if before is None else before.timers(), row.timers()
+        for due_at in old:
+            if due_at not in new:
+                self._timers.drop(due_at, run.run_id, step)
+        for due_at in new:
+            if due_at not in old:
+                self._timers.put(due_at, run.workflow_id, run.run_id, step)
+                if due_at != row.retry_at:  # of that StartActivity tells
+                    self._changes.call_for(SetTimer(due_at, run.workflow_id, run.run_id, step))
 
     def cancel(self, run: RunRow, row: ActivityRow) -> None:
         """An activity is to be stopped, and its outcome recorded all the same."""
@@ -237,9 +243,7 @@ class Activities:
             run.parked_steps -= 1
 
     def _drop_timers(self, run: RunRow, row: ActivityRow) -> None:
-        if row.due_at:
-            self._timers.drop(row.due_at, run.run_id, row.scheduled.step)
-        for due_at in row.deadlines():
+        for due_at in row.timers():
             self._timers.drop(due_at, run.run_id, row.scheduled.step)
 
     def write_new(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from sagaline._host.partition.guard import describe
 from sagaline._host.publishing.backoff import wait_s
 from sagaline._log import RESULTS, Log
 from sagaline._model.codec import encode
@@ -49,7 +50,10 @@ class Results:
                 self._idle.set()
             on_sent()
 
-        self._log.publish(RESULTS, None, key, value, on_done)
+        try:
+            self._log.publish(RESULTS, None, key, value, on_done)
+        except Exception as error:  # it is not to, but nothing may be lost by that
+            self._loop.call_soon(on_done, f"{type(error).__name__}: {describe(error)}")
 
     async def sent(self, limit_s: float) -> None:
         """Waits until all is in the log, for so long at most."""
