@@ -49,6 +49,7 @@ Payments().pay.options(compensation=len)  # wrong
 activity(retry_if=lambda: True)  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[len])  # wrong
 Worker("memory://x", workflows=[Payments().pay])  # wrong
+Worker("memory://x", queue=1, activities=[])  # wrong
 Worker("memory://x", workflows=[pay_by_method], activities=[pay_by_method])  # wrong
 
 
