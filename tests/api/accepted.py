@@ -230,7 +230,6 @@ async def send(client: Client) -> None:
     await client.reject_token("t", "no", type="No", timeout="5s")
     await client.handle("b").signal(approved, Order("1"), timeout=None)
     Worker("memory://x", workflows=[Basket, Shipping, receives])
-    Worker("memory://x", queue="gpu", activities=[reserve])
 
 
 @workflow(name="named")
