@@ -30,6 +30,7 @@ from sagaline.workflow import workflow
 
 _LONGEST_SLEEP_MS = 86_400_000  # new rules of a time zone count within a day
 _AT_ONCE = 100
+_CLOCKS_MS = 60_000  # a client whose clock is ahead may mean "until now"
 _LOST = "lost"
 _SURELY_BEGUN = 10  # after so many runs of the schedule
 Ts = TypeVarTuple("Ts")
@@ -112,11 +113,12 @@ class Schedule:
     def backfill(self, start_ms: int, end_ms: int, overlap: str) -> int:
         """Due times of the past are offered once more: how many there are."""
         state = self._state
-        if not start_ms <= end_ms <= _now_ms():
+        if not start_ms <= end_ms <= _now_ms() + _CLOCKS_MS:
             raise ApplicationError("Expected start and end in this order, and in the past.", type="InvalidRange")
         if len(state.backfills) >= model.BACKFILLS:
             message = f"Expected at most {model.BACKFILLS} backfills at a time: wait for those that are under way."
             raise ApplicationError(message, type="TooManyBackfills")
+        end_ms = min(end_ms, _now_ms())
         all_of_it = partial(count, state.definition, start_ms - 1, end_ms, model.BACKFILL_TIMES)
         if (found := workflow.side_effect(all_of_it)) > model.BACKFILL_TIMES:
             raise ApplicationError(
