@@ -38,7 +38,7 @@ _NOT_YET = frozenset(
             "SagaEnded",
             "MemoChanged",
         ),
-        *("HeartbeatRecorded", "OutcomeReceived"),
+        *("OutcomeReceived"),
     )
 )
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
