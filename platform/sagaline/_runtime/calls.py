@@ -89,6 +89,11 @@ class Calls(Protocol):
         """Calls an activity and waits for its outcome. Raises ActivityError when it has failed for good."""
         ...
 
+    @property
+    def is_over(self) -> bool:
+        """True when the workflow's function has returned or raised: other tasks run until the activation is quiet."""
+        ...
+
     def schedule(
         self,
         activity: ActivityDefinition,

@@ -74,6 +74,11 @@ class RunLoop(DeterministicLoop):
         """True while history is replayed."""
         return self.commands.is_replaying
 
+    @property
+    def is_over(self) -> bool:
+        """True when the main task has ended."""
+        return self.main is not None and self.main.done()
+
     def live_tasks(self, scope: Scope) -> list[asyncio.Task[Any]]:
         """Tasks of a scope other than the calling one, in order of creation; of the run's own scope all are."""
         here, of = asyncio.current_task(self), self.sagas.of
@@ -112,7 +117,7 @@ class RunLoop(DeterministicLoop):
         place = None if scope is None or compensates is not None else pivots.place_of(scope, activity)
         undo = activity.link.definition
         number, options = self.table.next_number(), activity.options
-        limits = pivots.limits_of(scope, options, compensates is not None)
+        limits = pivots.limits_of(scope, options, compensates is not None and undo is None)
         self.commands.add(
             events.ActivityScheduled(
                 number,
@@ -186,13 +191,12 @@ class RunLoop(DeterministicLoop):
         self._ready.append(handle)
 
     def cancel_main(self, reason: str) -> None:
-        """Cancels the main task, unless a saga is undoing its steps, or its pivot is done or under way. Nothing of a
+        """Cancels the main task, unless a saga is undoing its steps, or a pivot is done or under way. Nothing of a
         task that is cancelled before it has begun exists, so one that inherits something to undo begins first."""
         main = self.main
         if main is None or self.phase != FORWARD:
             return
-        scope = self.sagas.of(main.context)
-        if scope is not None and any(one.is_open and one.keeps_on for one in scope.outward()):
+        if self.sagas.keep_on:
             self.sagas.held_cancel = reason
             return
         coroutine = main.get_coro()

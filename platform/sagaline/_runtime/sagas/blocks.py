@@ -18,7 +18,7 @@ from sagaline.errors import SagalineError
 async def enter(calls: Calls, parallel: bool | None, limit: int, strict: bool) -> Scope:
     """Begins a scope in the running task. ``parallel`` None: as the scope around it."""
     parent = calls.sagas.here()
-    if calls.phase == ROLLING_BACK:  # a branch on its way out: it is closed there
+    if calls.phase == ROLLING_BACK or calls.is_over:  # a branch on its way out: it is closed there
         await calls.create_future()
     number = calls.table.next_number()
     if parent is not None:
@@ -41,8 +41,8 @@ async def leave(calls: Calls, error: BaseException | None) -> None:
         return
     if isinstance(error, Evicted) or calls.commands.closed or not _rolls_back(calls, scope, error):
         return
-    check_not_crossed(scope, error)
     async with shielded():
+        await check_not_crossed(calls, scope, error)
         scope.phase = ROLLING_BACK
         await branches.stop(calls, scope)
         await rollback.undo(calls, scope)
@@ -67,40 +67,48 @@ def _rolls_back(calls: Calls, scope: Scope, error: BaseException) -> bool:
             "Expected a scope to have ended before its workflow continues as new but it has steps that may have to be "
             "undone. Leave the `async with saga():` first, or make the workflow a @saga."
         )
+    if kind == BUG and not any(one.phase == ROLLING_BACK for one in scope.outward()):
+        calls.broken = calls.broken or error  # also of a task that nobody waits for: the scope would never end
     return kind not in (BUG, CONTINUED)
 
 
 def _end(calls: Calls, scope: Scope, outcome: str) -> None:
+    """Those in it that it has closed while it rolled back have ended with it."""
     scope.phase = outcome
-    calls.sagas.open.pop(scope.number, None)
+    for inner in list(calls.sagas.open.values()):
+        if inner is scope or (outcome == COMPENSATED and inner.is_within(scope)):
+            inner.phase = outcome
+            del calls.sagas.open[inner.number]
     calls.commands.add(events.SagaEnded(scope.number, outcome))
     calls.release_cancel()
 
 
-async def all_ended(calls: Calls) -> None:
+async def all_ended(calls: Calls, stops: bool = False) -> None:
     """A run does not end while a scope of it is open: it would be half done. One that is cancelled meanwhile has its
-    scopes undone."""
+    scopes undone; with ``stops`` those of every other too. What is behind its pivot, or at it, goes on."""
     cancelled: asyncio.CancelledError | None = None
+    asked: set[Scope] = set()
+
+    def to_stop() -> list[Scope]:
+        return [one for one in calls.sagas.open.values() if stops and one not in asked and not one.is_kept]
+
     while calls.sagas.open:
+        for scope in to_stop():
+            asked.add(scope)
+            if scope.task is not None:
+                scope.task.cancel("the run ends")
         try:
-            await calls.wait_condition(lambda: not calls.sagas.open)
+            await calls.wait_condition(lambda: not calls.sagas.open or to_stop())
         except asyncio.CancelledError as error:
-            cancelled = error
-            _cancel_all(calls)
+            cancelled, stops = error, True
     if cancelled is not None:
         raise cancelled
 
 
 async def stop_all(calls: Calls, error: BaseException) -> None:
-    """The same for a run that fails or is cancelled: what its open scopes have done is undone."""
+    """The same for a run that does not end well: what its open scopes have done is undone. One that goes on as another
+    waits for them."""
     if calls.sagas.open and not isinstance(error, Evicted) and not calls.commands.closed:
-        if meaning(error, calls.cancel_reason is not None, calls.run.workflow.failure_types) in (BUG, CONTINUED):
-            return
-        _cancel_all(calls)
-        await all_ended(calls)
-
-
-def _cancel_all(calls: Calls) -> None:
-    for scope in list(calls.sagas.open.values()):
-        if scope.task is not None:
-            scope.task.cancel("the run ends")
+        kind = meaning(error, calls.cancel_reason is not None, calls.run.workflow.failure_types)
+        if kind != BUG:
+            await all_ended(calls, stops=kind != CONTINUED)

@@ -43,7 +43,7 @@ def place_of(scope: Scope, activity: ActivityDefinition) -> SagaStep | None:
 
 def limits_of(scope: Scope | None, options: ActivityOptions, undoes: bool) -> AttemptLimits | None:
     """How a step fails: what must be done, which is a pivot unless it says no, what comes behind it and what undoes
-    others, waits for a person instead."""
+    others, waits for a person instead. ``undoes``: it is the last that can undo another, without a fallback."""
     kind = options.kind
     behind = scope is not None and bool(scope.pivot) and kind != READ_ONLY
     return until_done(options.limits) if undoes or behind or kind in (PIVOT, RETRIABLE) else options.limits
@@ -70,11 +70,15 @@ async def outcome(calls: Calls, step: Step) -> Any:
     return result
 
 
-def check_not_crossed(scope: Scope, error: BaseException) -> None:
-    """Raises SagaOrder when a failure would roll back what cannot be undone."""
+async def check_not_crossed(calls: Calls, scope: Scope, error: BaseException) -> None:
+    """Raises SagaOrder when a failure would roll back what cannot be undone, which parks the run. A pivot that is under
+    way beside the failure is waited for. Contract: the task is shielded."""
+    while scope.pivots_open:
+        await calls.wait_condition(lambda: not scope.pivots_open)
     if scope.pivot:
         failure = failure_of(error)
-        raise SagaOrder(
+        calls.broken = SagaOrder(
             f"Expected no failure behind the pivot {scope.pivot}, where nothing rolls back, but the code lets one out: "
             f"{failure.type}: {failure.message}. Catch it there, or make what fails a step that is retried."
-        ) from error
+        )
+        raise calls.broken from error

@@ -43,8 +43,8 @@ async def run(calls: Calls, scope: Scope, body: Callable[[], Coroutine[Any, Any,
     except BaseException as error:
         if not _is_undone(calls, error):
             raise
-        check_not_crossed(scope, error)
         calls.phase = scope.phase = ROLLING_BACK
+        await check_not_crossed(calls, scope, error)
         if BRANCHES_END in calls.run.flags:
             await branches.stop(calls, scope)
         else:

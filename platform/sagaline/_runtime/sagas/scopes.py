@@ -67,6 +67,11 @@ class Scope:
         return bool(self.pivot) or self.pivots_open > 0
 
     @property
+    def is_kept(self) -> bool:
+        """The same of one that is open around it."""
+        return any(one.is_open and one.keeps_on for one in self.outward())
+
+    @property
     def is_open(self) -> bool:
         """True until it has ended."""
         return self.phase not in (COMMITTED, COMPENSATED)
@@ -93,6 +98,12 @@ class Sagas:
         self.open: dict[int, Scope] = {}
         self.held_cancel: str | None = None
         self._stopping = 0
+
+    @property
+    def keep_on(self) -> bool:
+        """True when the run may not be cancelled: one of its scopes, in whichever task, may not."""
+        root = self.root
+        return (root is not None and root.keeps_on) or any(scope.keeps_on for scope in self.open.values())
 
     def here(self) -> Scope | None:
         """The scope that a step which is called now belongs to; None in a workflow that is no saga."""

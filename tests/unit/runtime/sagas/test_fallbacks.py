@@ -33,6 +33,7 @@ def test_a_fallback_takes_the_place_of_a_compensation_that_failed_for_good() -> 
     script.done(1)
     assert names(script.fails(2)) == ["unbook"]
     assert script.commands[0].compensation == "call_them"  # type: ignore[union-attr]
+    assert script.commands[0].limits is None, "when it has failed for good its fallback is called"  # type: ignore[union-attr]
     assert names(script.fails(3)) == ["call_them"]
     assert script.commands[0].input == b'["a","ok"]'  # type: ignore[union-attr]
     assert script.commands[0].limits.on_exhausted == "park"  # type: ignore[union-attr]
