@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagaline._model import activities
 from sagaline._model import events as e
 from simulation.load import DONE, Books
 
@@ -50,6 +51,7 @@ class ChainBooks:
         self._before = {run.terminal.run_id: run_id for run_id, run in runs if isinstance(run.terminal, e.RunContinued)}
         self._before |= {run_id: run.fork.run_id for run_id, run in runs if run.fork is not None}
         self._undone = {place for run_id, run in runs for place in _undone(run_id, run)}
+        self._by_hand = {place for run_id, run in runs for place in _by_hand(run_id, run)}
         self._newest: dict[tuple[str, int], str] = {}
         """By owner and step: the newest run that has it, of those that resets have made of one another."""
         for run_id, run in sorted(runs, key=lambda one: 0 if one[1].fork is None else one[1].fork.at):
@@ -78,24 +80,39 @@ class ChainBooks:
             entry = self._books.entries.get(f"{owner}/{step}")
             outcome = run.outcomes.get(step)
             is_undone = (owner, step) in self._undone
-            if isinstance(outcome, e.ActivityCompleted) and not is_undone and entry != DONE:
+            is_told = (owner, step) in self._by_hand
+            if isinstance(outcome, e.ActivityCompleted) and not is_undone and entry != DONE and not is_told:
                 self._violations.append(f"{run.workflow_id} step {step} is completed but the books say {entry}")
-            if rolled_back and entry == DONE:
+            can_be_undone = scheduled.compensation is not None and (scheduled.saga is None or not scheduled.saga.kind)
+            if rolled_back and can_be_undone and entry == DONE and not is_told:
                 self._violations.append(f"{run.workflow_id} was rolled back but step {step} stands in the books")
 
     def _check_order(self, run_id: str, run: Run) -> None:
         undone = _undone(run_id, run)
         self._marks["undone for an earlier run"] += any(of_run != run_id for of_run, _ in undone)
-        places = [(self._place(of_run), step) for of_run, step in undone]
+        own = {run.owner(run_id, step) for step in run.scheduled} | {run_id}
+        places = [(self._place(of_run), 0 if of_run in own else step) for of_run, step in undone]
         if places != sorted(places, reverse=True) or len(set(undone)) != len(undone):
             self._violations.append(f"{run.workflow_id} compensated in the order {undone}")
 
 
+def undoes(run_id: str, run: Run, call: e.ActivityScheduled) -> tuple[str, int]:
+    """The run and step that a call undoes; of one that undoes none, its own."""
+    if call.compensates is None:
+        return run.owner(run_id, call.step), call.step
+    return call.compensates_run or run.owner(run_id, call.compensates), call.compensates
+
+
 def _undone(run_id: str, run: Run) -> list[tuple[str, int]]:
-    """The run and step of what a run has compensated, in order."""
-    calls = [call for _, call in sorted(run.scheduled.items())]
-    return [
-        (call.compensates_run or run.owner(run_id, call.compensates), call.compensates)
-        for call in calls
-        if call.compensates is not None
-    ]
+    """The run and step of what a run has compensated, in order; what a fallback undoes once."""
+    calls = [call for _, call in sorted(run.scheduled.items()) if call.compensates is not None]
+    failed = {undoes(run_id, run, call) for call in calls if isinstance(run.outcomes.get(call.step), e.ActivityFailed)}
+    places = [undoes(run_id, run, call) for call in calls]
+    return list(dict.fromkeys(places)) if failed >= {place for place in places if places.count(place) > 1} else places
+
+
+def _by_hand(run_id: str, run: Run) -> Iterator[tuple[str, int]]:
+    """The run and step of what a person has done, undone or skipped: the participant has not heard of it."""
+    for event in run.events:
+        if isinstance(event, e.ActivityRepaired) and event.action in (activities.DONE, activities.SKIP):
+            yield undoes(run_id, run, run.scheduled[event.step])

@@ -18,11 +18,14 @@ from simulation.attempt_checkers import AttemptChecks
 from simulation.book_checkers import ChainBooks, Run
 from simulation.broker import INJECTED
 from simulation.cancel_checkers import CancelChecks
+from simulation.child_checkers import check_child
 from simulation.deploy_checkers import OrderChecks
 from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
 from simulation.lock_checkers import LockChecks
+from simulation.parking_checkers import ParkingChecks
+from simulation.saga_checkers import check_scopes
 from simulation.talk_checkers import TalkChecks
 from simulation.will_checkers import WillChecks
 
@@ -44,6 +47,7 @@ class Watcher:
         self.wills = WillChecks(self.violations, self._all)
         self.locks = LockChecks(self.violations, marks, self._all)
         self.cancels = CancelChecks(self.violations, marks)
+        self.parking = ParkingChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
         self.version_of: Callable[[], str] = lambda: ""
         self._versions: dict[int, str] = {}  # by partition: that of its owner's code
@@ -100,7 +104,7 @@ class Watcher:
             found = decode(record.value)
         except UnreadableRecord:
             return
-        for checks in (self.talk, self.cancels, self.wills, self.forks):
+        for checks in (self.talk, self.cancels, self.wills, self.forks, self.parking):
             checks.asked(found)
         if isinstance(found, StartRun):
             self._asked_at_s[found.request_id] = self._now_s()
@@ -141,9 +145,8 @@ class Watcher:
             if isinstance(found, HistoryKey) and found.first_event_id == 1:
                 run = self.runs.pop((record.partition, found.run_id))
                 self._retired.append((found.run_id, run))
-                self.talk.retired(found.run_id)
-                self.cancels.retired(found.run_id)
-                self.answers.retired(found.run_id)
+                for checks in (self.talk, self.cancels, self.parking, self.answers):
+                    checks.retired(found.run_id)
                 if run.terminal is None:
                     self._fail(record, f"{run.workflow_id} was retired before its end")
 
@@ -181,6 +184,7 @@ class Watcher:
         self.forks.copied(run_id, run, fork, self.known())
         self.talk.copied(run_id, run, self.known())
         self.cancels.copied(run_id, run.events)
+        self.parking.copied(run_id, run.workflow_id, run.events)
         self.books.scheduled |= {(run_id, step) for step in run.scheduled}
         started = run.events[0]
         if started.reply_to:
@@ -211,6 +215,7 @@ class Watcher:
         self.attempts.happened(found.run_id, event)
         self.cancels.happened(found.run_id, found.workflow_id, event)
         self.locks.happened(found.workflow_id, event)
+        self.parking.happened(found.run_id, found.workflow_id, event)
         self._check_pause(record, run, event)
         match event:
             case e.RunStarted():
@@ -224,7 +229,8 @@ class Watcher:
             case e.ChildRequested():
                 run.children[event.step] = None
             case e.ChildEnded():
-                self._on_child(record, run, found.run_id, event)
+                self.marks["child ended"] += 1
+                self.violations += check_child(found.run_id, run, event, self._all())
             case e.ActivityScheduled() | e.ActivityCompleted() | e.ActivityFailed():
                 self._on_step(record, run, found.run_id, event)
             case e.TimerStarted():
@@ -242,6 +248,7 @@ class Watcher:
         if isinstance(event, TERMINAL):
             run.terminal, run.ended_at_s = event, self._now_s()
             self.talk.ended(found.run_id)
+            self.parking.ended(found.run_id, run.workflow_id, event)
             self.ids.ended(run.workflow_id, event)
 
     def _on_step(self, record: Record, run: Run, run_id: str, event: Any) -> None:
@@ -251,18 +258,6 @@ class Watcher:
         if event.step in run.outcomes or event.step not in run.scheduled:
             self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")
         run.outcomes[event.step] = event
-
-    def _on_child(self, record: Record, run: Run, run_id: str, event: e.ChildEnded) -> None:
-        """A child's end reaches its parent once, and not before it is durable."""
-        self.marks["child ended"] += 1
-        if run.children.get(event.step, event) is not None:
-            self._fail(record, f"a second or unasked end of child {event.step} of {run.workflow_id}")
-        run.children[event.step] = event
-        asked_by = run.owner(run_id, event.step)
-        ends = [child.terminal for _, child in self._all() if child.parent == (asked_by, event.step)]
-        goes_on = (e.RunContinued, e.RunReset)
-        if event.status != "refused" and not any(end and not isinstance(end, goes_on) for end in ends):
-            self._fail(record, f"the end of child {event.step} of {run.workflow_id} was told before it was durable")
 
     def _on_reply(self, record: Record) -> None:
         assert record.value is not None
@@ -287,7 +282,7 @@ class Watcher:
 
     def finish(self) -> list[str]:
         """Everything that must hold after a quiet period."""
-        for checks in (self.ids, self.forks, self.talk, self.cancels, self.wills):
+        for checks in (self.ids, self.forks, self.talk, self.cancels, self.wills, self.parking):
             checks.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         self.answers.finish()
@@ -297,4 +292,5 @@ class Watcher:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
                 books.check(run_id, run)
+                self.violations += check_scopes(run_id, run, self.books.entries, self.marks)
         return self.violations + self.books.violations

@@ -7,16 +7,20 @@ import random
 
 from simulation.broker import Broker
 from simulation.holders import Holders
+from simulation.parking_checkers import ParkingChecks
+from simulation.persons import Persons
 from simulation.schedules import Schedules
 from simulation.talk import Talks
 from simulation.with_start import UpdatesWithStart
 
 
-def begin_clients(seed: int, broker: Broker, repeats: bool, within_s: float) -> None:
+def begin_clients(seed: int, broker: Broker, parking: ParkingChecks, repeats: bool, within_s: float) -> None:
     """Plans what they ask for; most of them are in some worlds alone."""
     Talks(random.Random(seed), broker, repeats).begin(within_s)
     if seed % 2:
         UpdatesWithStart(random.Random(f"with start {seed}"), broker, repeats).begin(within_s)
+    else:
+        Persons(random.Random(f"sagas {seed}"), broker, parking, repeats).begin(within_s)
     if seed % 6 == 1:
         Holders(random.Random(f"locks {seed}"), broker, repeats).begin(within_s)
     if seed % 8 == 2:

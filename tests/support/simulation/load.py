@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from sagaline import Activity, ActivityError, ApplicationError, ChildError, Retry, activity, saga, workflow
@@ -30,6 +30,7 @@ class Books:
         self.draw = draw
         self.entries: dict[str, str] = {}
         self.executions: Counter[str] = Counter()
+        self.given: dict[tuple[str, int], tuple[object, ...]] = {}  # by key and attempt
         self.violations: list[str] = []
         self.has_queue = False
         self.on_begin: Callable[[str, int, int], None] = lambda run_id, step, attempt: None
@@ -37,11 +38,14 @@ class Books:
         self.forward: dict[str, set[int]] = {}  # steps that are calls of ``act``, by run
         self.told: dict[tuple[str, int, int], bytes | None] = {}  # what an attempt is told, by run, step and number
 
-    def begin(self) -> None:
-        """An attempt begins: its intent must be durable."""
+    def begin(self, *given: object) -> None:
+        """An attempt begins: its intent must be durable, and what it is given is what an attempt of its number was
+        given before."""
         info = activity.info()
         self.executions[info.idempotency_key] += 1
         self.on_begin(info.run_id, info.step, info.attempt)
+        if self.given.setdefault((info.idempotency_key, info.attempt), given) != given:
+            self.violations.append(f"attempt {info.attempt} of {info.idempotency_key} was made with other arguments")
         if (info.run_id, info.step) not in self.scheduled:
             self.violations.append(f"{info.idempotency_key} was attempted before its intent was durable")
 
@@ -111,9 +115,13 @@ def _thrown() -> int:
     return books.draw.randrange(3)
 
 
+MORE: dict[str, Callable[..., Coroutine[Any, Any, int]]] = {}
+"""Kinds of steps that other modules have, by name."""
+
+
 async def perform(plan: Plan) -> int:
     """Steps of a plan: ["act", what], ["try", what], ["sleep", ms], ["dice"], ["all", plans], ["within", ms, plan],
-    ["child", is_saga, again, plan], ["leave", policy, plan], ["stop", policy, ms]."""
+    ["child", is_saga, again, plan], ["leave", policy, plan], ["stop", policy, ms]; and those of MORE."""
     count = 0
     for kind, *args in plan:
         if kind == "act":
@@ -138,6 +146,8 @@ async def perform(plan: Plan) -> int:
                     count += await perform(args[1])
             except TimeoutError:
                 count += 10
+        else:
+            count += await MORE[kind](*args)
         count += 1
     return count
 

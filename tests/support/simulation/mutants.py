@@ -39,6 +39,7 @@ from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401
 from simulation import mutants_of_queues as _mutants_of_queues  # noqa: F401  # registers them
 from simulation import mutants_of_retention as _mutants_of_retention  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them
+from simulation import mutants_of_sagas as _mutants_of_sagas  # noqa: F401  # registers them
 from simulation import mutants_of_schedules as _mutants_of_schedules  # noqa: F401
 from simulation.mutant_registry import MUTANTS, Patch, applied, mutant
 

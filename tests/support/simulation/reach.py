@@ -21,6 +21,12 @@ _LOCKS = "lock granted,lock held,lock deadlock"
 _CANCELLATIONS = (
     "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
 )
+_SAGAS = (
+    "scope committed,scope compensated,scope rolled back by the saga around it,savepoint rolled back to,undone beside another,"
+    "undone by a fallback,pivot done,pivot says no,cancellation held back by a pivot,"
+    "a compensation is parked,a pivot is parked,a retriable is parked,a repair is refused,"
+    "repaired: retry,repaired: edit,repaired: done,repaired: skip"
+)
 _RESETS = "reset of a fork,reset of an ended run,reset of an open run,came again after a reset"
 _QUEUES = "queue worker died,remote attempt,task cancelled"
 _DEPLOYS = (
@@ -29,22 +35,12 @@ _DEPLOYS = (
     "order patched: ended by v2,order patched: ended by v3,order deprecated: ended by v2,order deprecated: ended by v3,"
     "order deprecated: ended by v4,order plain: ended by v3,order plain: ended by v4"
 )
-_NOT_YET = frozenset(
-    (
-        *(
-            "ActivityParked",
-            "ActivityRepaired",
-            "SagaBegan",
-            "SagaEnded",
-            "MemoChanged",
-        ),
-        *("OutcomeReceived"),
-    )
-)
+_NOT_YET = frozenset({"MemoChanged", "OutcomeReceived"})
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
 MARKS = frozenset(
     [
-        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _QUEUES, _CANCELLATIONS, _RESETS, _LOCKS)).split(","),
+        *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _QUEUES, _CANCELLATIONS, _RESETS)).split(","),
+        *",".join((_LOCKS, _SAGAS)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

@@ -21,7 +21,7 @@ from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, RetryRun
 from sagaline._payloads import Payloads
-from simulation import deploys, holders, load
+from simulation import deploys, holders, load, sagas, talk
 from simulation.blobs import SimBlobs
 from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher
@@ -32,7 +32,6 @@ from simulation.loop import OUTSIDE, Process, VirtualLoop, current
 from simulation.queue_workers import QueueWorkers
 from simulation.schedule_checkers import ScheduleChecks
 from simulation.starts import Starts
-from simulation.talk import DEFINITIONS
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -70,9 +69,9 @@ class World:
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
-        registries = deploys.registries(
-            lambda order: load.registry([*DEFINITIONS, *holders.DEFINITIONS, order], deploys.ACTIVITIES)
-        )
+        workflows = [*talk.DEFINITIONS, *holders.DEFINITIONS, *sagas.DEFINITIONS]
+        activities = [*deploys.ACTIVITIES, *sagas.ACTIVITIES]
+        registries = deploys.registries(lambda order: load.registry([*workflows, order], activities))
         self.blobs = SimBlobs(self.broker, self._on_blob)
         self.loop.in_thread = self.blobs.in_thread
         self.payloads = Payloads(blobs=self.draw.choice([None, self.blobs]), threshold_bytes=60)
@@ -234,7 +233,7 @@ class World:
         for worker in self.workers:
             worker.start()
         self.starts.begin(self.shape.runs, FAULTS_S)
-        begin_clients(self.seed, self.broker, "repeats" not in self.shape.without, FAULTS_S)
+        begin_clients(self.seed, self.broker, self.watcher.parking, "repeats" not in self.shape.without, FAULTS_S)
         if "deploy" not in self.shape.without:
             self.deploys.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)

@@ -1,0 +1,49 @@
+"""Rollbacks and repairs, broken on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sagaline._engine.appliers import activity_repaired
+from sagaline._engine.parking import attempt_again
+from sagaline._runtime.sagas import blocks, rollback
+from sagaline._runtime.sagas.scopes import Sagas
+from sagaline._runtime.steps import Step
+from simulation.mutant_registry import Patch, mutant
+
+
+@mutant
+def attempts_what_was_repaired_under_its_old_number() -> list[Patch]:
+    def again(state: Any, run: Any, row: Any, payload: bytes) -> None:
+        attempt_again(state, run, msgspec.structs.replace(row, attempt=row.attempt - 1), payload)
+
+    return [(activity_repaired, "attempt_again", again)]
+
+
+@mutant
+def forgets_the_steps_of_parts_that_ended_well() -> list[Patch]:
+    return [(Step, "is_of", lambda self, scope: self.scope is scope)]
+
+
+@mutant
+def cancels_a_run_at_its_pivot() -> list[Patch]:
+    return [(Sagas, "keep_on", property(lambda self: False))]
+
+
+@mutant
+def undoes_in_the_order_of_start() -> list[Patch]:
+    return [(rollback, "batches", lambda steps: [[step] for step in steps])]
+
+
+@mutant
+def undoes_everything_beside_each_other() -> list[Patch]:
+    return [(rollback, "batches", lambda steps: [steps[::-1]] if steps else [])]
+
+
+@mutant
+def ends_while_parts_are_open() -> list[Patch]:
+    async def nothing(*args: Any, **options: Any) -> None: ...
+
+    return [(blocks, "all_ended", nothing)]
