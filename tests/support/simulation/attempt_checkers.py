@@ -17,11 +17,7 @@ class AttemptChecks:
 
     def happened(self, run_id: str, event: Any) -> None:
         """It is in the log."""
-        if isinstance(event, e.ActivityScheduled):
-            self._books.scheduled.add((run_id, event.step))
-            if event.activity == "act":
-                self._books.forward.setdefault(run_id, set()).add(event.step)
-        elif isinstance(event, e.HeartbeatRecorded):
+        if isinstance(event, e.HeartbeatRecorded):
             self._told[run_id, event.step] = event.details
         elif isinstance(event, e.ActivityAttemptFailed):
             details = self._told.get((run_id, event.step))

@@ -42,7 +42,8 @@ class Watcher:
         self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
         self.ids = Ids(self.violations)
-        self.answers, self.attempts = AnswerChecks(self.violations), AttemptChecks(books, self.violations)
+        self.answers = AnswerChecks(self.violations)
+        self.attempts = AttemptChecks(books, self.violations)
         self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
         self.wills = WillChecks(self.violations, self._all)
         self.locks = LockChecks(self.violations, marks, self._all)
@@ -254,6 +255,9 @@ class Watcher:
     def _on_step(self, record: Record, run: Run, run_id: str, event: Any) -> None:
         if isinstance(event, e.ActivityScheduled):
             run.scheduled[event.step] = event
+            self.books.scheduled.add((run_id, event.step))
+            if event.activity == "act":
+                self.books.forward.setdefault(run_id, set()).add(event.step)
             return
         if event.step in run.outcomes or event.step not in run.scheduled:
             self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")
