@@ -43,7 +43,8 @@ class WorkflowTask(asyncio.Task[Any]):
 
     def __init__(self, coro: Coroutine[Any, Any, Any], loop: DeterministicLoop, number: int, **options: Any) -> None:
         self._hash = number
-        self.context = options["context"] = options.get("context") or contextvars.copy_context()
+        context = options.get("context")  # an empty one is false
+        self.context = options["context"] = contextvars.copy_context() if context is None else context
         super().__init__(coro, loop=loop, **options)
 
     def cancel(self, msg: Any | None = None) -> bool:

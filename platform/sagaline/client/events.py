@@ -22,6 +22,7 @@ from sagaline._model.events import (
     SearchAttributesChanged,
     SignalReceived,
     SignalsHandled,
+    WillsInherited,
 )
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.forks import Fork
@@ -98,6 +99,11 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
             details[name] = msgspec.structs.asdict(value)
         elif isinstance(value, Fork):
             details[name] = fork_details(value)
+        elif isinstance(event, WillsInherited) and name == "wills":  # what each says was shown when it was left
+            details[name] = [
+                {"run_id": will.run_id, "step": will.step, "target_id": will.target_id, "signal": will.signal}
+                for will in event.wills
+            ]
         else:
             details[name] = value
     return details

@@ -14,6 +14,7 @@ from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import History
+from sagaline._model.wills import Will
 from sagaline._payloads import NO_CODECS
 from sagaline.cli.shapes import plain
 from sagaline.client.events import public_events
@@ -29,6 +30,7 @@ SAMPLES: dict[Any, Any] = {
     Failure: FAILURE,
     RetryPolicy: RetryPolicy(),
     tuple[int, ...]: (1, 2),
+    tuple[Will, ...]: (Will("run", 1, "lock", "release", b"[]"),),
     tuple[SearchAttribute, ...]: (SearchAttribute("due", "datetime", "2026-11-29T10:00:00.000000+00:00"),),
     events.Fork: events.Fork(
         ("run-1",), (5,), 1_764_000_000_000, "request", "a bad deploy", "ann@laptop", False, 0, ""

@@ -79,7 +79,7 @@ async def test_replay_passes_the_code_that_made_it_and_names_what_differs(export
     with pytest.raises(ConfigurationError, match="Expected a history of patient but it is of run-1"):
         replay(exported, patient)
     other = type(fulfil)(
-        forgetful.definition.__class__("fulfil", forgetful.definition.fn, forgetful.definition.signature, False)
+        forgetful.definition.__class__("fulfil", forgetful.definition.fn, forgetful.definition.signature, None)
     )
     with pytest.raises(ReplayMismatch, match="KeyError: '1'") as caught:
         replay(exported, other)

@@ -20,7 +20,7 @@ from sagaline._host.runs.chains import next_events
 from sagaline._host.runs.forking import copies
 from sagaline._host.runs.hurried import RUNS_AT_ONCE, hurried, is_hurried
 from sagaline._host.runs.instances import Instances
-from sagaline._host.runs.logged import log_failed, log_parked
+from sagaline._host.runs.logged import log_failed, log_parked, log_parked_steps
 from sagaline._host.runs.sealing import seal_commands, sealed_of
 from sagaline._host.runs.stalled import stalled
 from sagaline._host.runs.weights import weight
@@ -96,6 +96,8 @@ class Activations:
                 return
         events = emitter.events
         jobs = [event for event in events if type(event) in JOBS]
+        if len(jobs) < len(events):
+            log_parked_steps(run, events)
         if run.closed_at is not None:
             self._instances.forget(run.run_id)
         elif len(jobs) < len(events) and not run.rests and any(type(event) is RunUnpaused for event in events):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sagaline._log.port import Record
@@ -30,6 +31,10 @@ CREATE TABLE IF NOT EXISTS committed (
 """
 
 
+_BUSY_S = 30
+"""How long a lock of the file is waited for."""
+
+
 def connect(path: Path, create: bool = False) -> sqlite3.Connection:
     """A connection as all threads here use it. Raises LogUnavailable.
 
@@ -40,12 +45,12 @@ def connect(path: Path, create: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
             uri=True,
-            timeout=30,
+            timeout=_BUSY_S,
             isolation_level=None,
             check_same_thread=False,
         )
         if create:
-            connection.execute("PRAGMA journal_mode=WAL")  # a property of the file
+            _make_wal(connection)
             connection.executescript(_SCHEMA)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_autocheckpoint=4000")
@@ -54,6 +59,20 @@ def connect(path: Path, create: bool = False) -> sqlite3.Connection:
             connection.close()
         raise LogUnavailable(f"Expected a log in the SQLite file {path} but it cannot be used: {error}.") from error
     return connection
+
+
+def _make_wal(connection: sqlite3.Connection) -> None:
+    """It is a property of the file. Two processes that make it at the same time are refused at once, whatever the time
+    that a connection waits for locks."""
+    deadline_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.01)
 
 
 def read_records(
