@@ -131,9 +131,11 @@ class ActivityRunner:
         self._reports.drop(place)
 
     async def drain(self, grace_s: float) -> None:
-        """Starts nothing more and waits for what runs, for a bounded time; then stops it."""
+        """Starts nothing more and waits for what runs, for a bounded time; then stops it. What was stopped a moment
+        ago, unheard, may clean up too: it ends a process that it has begun, or closes a connection."""
         self._slots.is_closed = True
-        tasks = [attempt.task for attempt in self._attempts.values() if attempt.task is not None]
+        attempts = {*self._attempts.values(), *self._slots.cleaning_up()}
+        tasks = [attempt.task for attempt in attempts if attempt.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
             await asyncio.sleep(0)

@@ -98,6 +98,10 @@ class Slots:
             for name, lane in names.items()
         }
 
+    def cleaning_up(self) -> list[Attempt]:
+        """Attempts on the loop that nobody hears any more, and whose code has only just been told to stop."""
+        return [attempt for attempt in self.lanes[LOOP].running if attempt.reported and not attempt.looks]
+
     def say_if_stuck(self, lane: Lane[Attempt]) -> bool:
         """Whether all slots are taken by attempts whose time is over and whose code goes on: it is said."""
         if not lane.is_stuck:
