@@ -18,6 +18,8 @@ class ActivityResult(msgspec.Struct, frozen=True, gc=False):
     failure: Failure | None = None
     next_delay_ms: int = -1
     """How long the next attempt waits; negative: as the retry policy says."""
+    details: bytes | None = None
+    """What an attempt that has failed has said last, JSON: the next one is told."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):

@@ -189,7 +189,7 @@ def test_records_nest_so_deep_and_no_deeper() -> None:
     for length in (DEPTH, 900, 5_000):
         with pytest.raises(Unencodable, match="64 deep"):
             encode(result(chain(length)))
-    end = b"\0\x01"  # no cause, and no delay of the next attempt
+    end = b"\0\x01\0"  # no cause, no delay of the next attempt, no details
     one_more = deepest.removesuffix(end)
     level = b"\x02" + b"\x00" * 6  # a cause without texts, not retryable, not clean
     for length in (1, 1_000, 100_000):

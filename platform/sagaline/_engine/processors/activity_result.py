@@ -11,7 +11,13 @@ from sagaline._engine.processors.time_outs import total_timeout
 from sagaline._engine.state import ReadState
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._model.activities import PARK, RETRIABLE
-from sagaline._model.events import ActivityAttemptFailed, ActivityCompleted, ActivityFailed, ActivityParked
+from sagaline._model.events import (
+    ActivityAttemptFailed,
+    ActivityCompleted,
+    ActivityFailed,
+    ActivityParked,
+    HeartbeatRecorded,
+)
 from sagaline._model.failure import Failure
 from sagaline._model.records import ActivityResult, Heartbeat
 
@@ -36,7 +42,10 @@ def process(state: ReadState, result: ActivityResult, now_ms: int) -> Decision:
     if _retries(row, failure):
         wait_ms = result.next_delay_ms if result.next_delay_ms >= 0 else _interval_ms(row, result.run_id)
         if (too_late := total_timeout(row, now_ms + wait_ms, failure)) is None:
-            return [ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)]
+            failed = ActivityAttemptFailed(result.step, result.attempt, failure, now_ms + wait_ms)
+            if result.details is None:
+                return [failed]
+            return [HeartbeatRecorded(result.step, result.attempt, result.details), failed]
         failure = too_late
     if failure.clean and result.attempt > 1:  # an earlier attempt failed otherwise: who knows what it did
         failure = msgspec.structs.replace(failure, clean=False)

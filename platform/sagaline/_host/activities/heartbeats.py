@@ -1,7 +1,7 @@
 """Heartbeats of attempts that run here: heard at once, recorded when 80 % of their time-out have passed.
 
 The silence of an attempt is noticed here, to the millisecond; that of one whose worker is gone by the run's owner
-(``_engine/processors/activity_due.py``). What an attempt has said is reported before its failure, in the same record.
+(``_engine/processors/activity_due.py``). What an attempt has said last is reported with its failure.
 """
 
 from __future__ import annotations
@@ -106,24 +106,31 @@ class Heartbeats:
         else:
             self._give_up(attempt, heartbeat_timeout(attempt.row))
 
-    def finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        """The outcome is about to be reported, or the activity goes on without code."""
+    def finish(self, attempt: Attempt, outcome: Outcome) -> bytes | None:
+        """The outcome is about to be reported, or the activity goes on without code. Returns what goes with a failure:
+        a heartbeat of its own could come behind it."""
         if outcome is LATER:
             self._say(attempt, attempt.begun_ms + attempt.row.scheduled.timeout_ms)
         elif attempt.unsaid is not None and isinstance(outcome, Failure) and outcome.retryable:
-            self._say(attempt)
+            return self._taken(attempt)
+        return None
 
     def _say(self, attempt: Attempt, awaited_until: int = 0) -> None:
-        row, details, attempt.unsaid = attempt.row, attempt.unsaid, None
+        row, details = attempt.row, self._taken(attempt)
         step = row.scheduled.step
-        try:
-            if details is not None:
-                details = self._sealer.seal(step_details(attempt.run_id, step), details)
-        except SagalineError as error:
-            _log.warning("The heartbeat of %s is recorded without its details: %s", attempt, error)
-            details = None
         beat = Heartbeat(row.workflow_id, attempt.run_id, step, row.attempt, details, "", self._clock(), awaited_until)
         self._report(attempt.place, beat)
+
+    def _taken(self, attempt: Attempt) -> bytes | None:
+        """What the attempt has said and nobody has been told yet, sealed."""
+        details, attempt.unsaid = attempt.unsaid, None
+        if details is None:
+            return None
+        try:
+            return self._sealer.seal(step_details(attempt.run_id, attempt.row.scheduled.step), details)
+        except SagalineError as error:
+            _log.warning("The heartbeat of %s is recorded without its details: %s", attempt, error)
+            return None
 
 
 def _interval_s(attempt: Attempt) -> float:

@@ -45,12 +45,20 @@ class Reports:
             self._schedule()
 
     def add(
-        self, place: Place, run_id: str, row: ActivityRow, outcome: bytes | Failure, next_delay_ms: int = -1
+        self,
+        place: Place,
+        run_id: str,
+        row: ActivityRow,
+        outcome: bytes | Failure,
+        next_delay_ms: int = -1,
+        details: bytes | None = None,
     ) -> None:
-        """The outcome of an attempt, to be reported, and how long the next is to wait; -1: as the policy says."""
+        """The outcome of an attempt, to be reported, how long the next is to wait (-1: as the policy says), and what it
+        is told."""
         result, failure = (None, outcome) if isinstance(outcome, Failure) else (outcome, None)
+        step = row.scheduled.step
         self._results.setdefault(place, []).append(
-            ActivityResult(row.workflow_id, run_id, row.scheduled.step, row.attempt, result, failure, next_delay_ms)
+            ActivityResult(row.workflow_id, run_id, step, row.attempt, result, failure, next_delay_ms, details)
         )
         if not self._scheduled:
             self._schedule()

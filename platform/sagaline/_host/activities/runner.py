@@ -202,10 +202,12 @@ class ActivityRunner:
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         if not attempt.reported:
             self._close(attempt)
+            details = None
             if attempt.unsaid is not None or outcome is LATER:
-                self._heartbeats.finish(attempt, outcome)
+                details = self._heartbeats.finish(attempt, outcome)
             if isinstance(outcome, bytes | Failure):
-                self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome, attempt.next_delay_ms)
+                said = (attempt.next_delay_ms, details)
+                self._reports.add(attempt.place, attempt.run_id, attempt.row, outcome, *said)
 
     def _forget(self, attempt: Attempt) -> None:
         self._close(attempt)

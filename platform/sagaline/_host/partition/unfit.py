@@ -82,15 +82,24 @@ def bounded_result(result: ActivityResult) -> ActivityResult:
         )
     if result.failure is not None:
         delay_ms = min(result.next_delay_ms, limits.DURATION_MS)
-        return msgspec.structs.replace(result, failure=bounded_failure(result.failure), next_delay_ms=delay_ms)
+        return msgspec.structs.replace(
+            result,
+            failure=bounded_failure(result.failure),
+            next_delay_ms=delay_ms,
+            details=_bounded_details(result.details),
+        )
     return result
 
 
 def bounded_heartbeat(beat: Heartbeat) -> Heartbeat:
     """The heartbeat, without details that are too large: that it is one counts all the same."""
-    if beat.details is None or len(beat.details) <= 2 * limits.HEARTBEAT_BYTES:
-        return beat
-    return msgspec.structs.replace(beat, details=None)
+    details = _bounded_details(beat.details)
+    return beat if details is beat.details else msgspec.structs.replace(beat, details=details)
+
+
+def _bounded_details(details: bytes | None) -> bytes | None:
+    """Those that are too large are left out."""
+    return None if details is not None and len(details) > 2 * limits.HEARTBEAT_BYTES else details
 
 
 def _bounded_outcome(request: SettleActivity) -> SettleActivity:

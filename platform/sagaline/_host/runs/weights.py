@@ -85,8 +85,12 @@ def _result(event: events.ActivityCompleted | events.RunCompleted) -> int:
     return len(event.result)
 
 
-def _outcome(result: ActivityResult | ChildReport | events.ChildEnded) -> int:
+def _outcome(result: ChildReport | events.ChildEnded) -> int:
     return len(result.result or b"") + _failure(result.failure)
+
+
+def _attempt(result: ActivityResult) -> int:
+    return len(result.result or b"") + len(result.details or b"") + _failure(result.failure)
 
 
 def _reason(
@@ -206,7 +210,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.ActivityScheduled: _scheduled,
     events.ActivityCompleted: _result,
     events.RunCompleted: _result,
-    ActivityResult: _outcome,
+    ActivityResult: _attempt,
     Heartbeat: _beat,
     SettleActivity: _settled,
     events.HeartbeatRecorded: _beat,
