@@ -14,6 +14,7 @@ from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
 from sagaline._model.records import Claim, History, Positions, Refusals, Reply, StartRun
 from simulation.answer_checkers import AnswerChecks
+from simulation.attempt_checkers import AttemptChecks
 from simulation.book_checkers import ChainBooks, Run
 from simulation.broker import INJECTED
 from simulation.cancel_checkers import CancelChecks
@@ -41,7 +42,7 @@ class Watcher:
         self._asked_at_s: dict[str, float] = {}  # by request: when its start was written last
         self.violations: list[str] = []
         self.ids = Ids(self.violations)
-        self.answers = AnswerChecks(self.violations)
+        self.answers, self.attempts = AnswerChecks(self.violations), AttemptChecks(books, self.violations)
         self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
         self.wills = WillChecks(self.violations, self._all)
         self.locks = LockChecks(self.violations, marks, self._all)
@@ -211,6 +212,7 @@ class Watcher:
         self.marks[type(event).__name__] += 1
         asked_by = run.owner(found.run_id, event.step) if isinstance(event, e.MessageSettled) else found.run_id
         self.talk.happened(found.run_id, event, again, asked_by)
+        self.attempts.happened(found.run_id, event)
         self.cancels.happened(found.run_id, found.workflow_id, event)
         self.locks.happened(found.workflow_id, event)
         self.parking.happened(found.run_id, found.workflow_id, event)
@@ -252,7 +254,6 @@ class Watcher:
     def _on_step(self, record: Record, run: Run, run_id: str, event: Any) -> None:
         if isinstance(event, e.ActivityScheduled):
             run.scheduled[event.step] = event
-            self.books.scheduled.add((run_id, event.step))
             return
         if event.step in run.outcomes or event.step not in run.scheduled:
             self._fail(record, f"a second or unasked outcome of step {event.step} of {run.workflow_id}")

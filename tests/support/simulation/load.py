@@ -35,6 +35,8 @@ class Books:
         self.has_queue = False
         self.on_begin: Callable[[str, int, int], None] = lambda run_id, step, attempt: None
         self.scheduled: set[tuple[str, int]] = set()  # intents that are durable, kept by the checker
+        self.forward: dict[str, set[int]] = {}  # steps that are calls of ``act``, by run
+        self.told: dict[tuple[str, int, int], bytes | None] = {}  # what an attempt is told, by run, step and number
 
     def begin(self, *given: object) -> None:
         """An attempt begins: its intent must be durable, and what it is given is what an attempt of its number was
@@ -47,6 +49,13 @@ class Books:
         if (info.run_id, info.step) not in self.scheduled:
             self.violations.append(f"{info.idempotency_key} was attempted before its intent was durable")
 
+    def listen(self) -> None:
+        """What the attempt is told of the one before it is what that one has said last."""
+        info = activity.info()
+        place = (info.run_id, info.step, info.attempt)
+        if place in self.told and info.heartbeat_details != (100 * (info.attempt - 1) + 2,):
+            self.violations.append(f"{info.idempotency_key}, attempt {info.attempt}, is told {info.heartbeat_details}")
+
     def do(self, key: str) -> None:
         """The effect; nothing when it was done or undone before."""
         self.entries.setdefault(key, DONE)
@@ -56,6 +65,11 @@ class Books:
         self.entries[key] = UNDONE
 
 
+def last_details(attempt: int) -> bytes:
+    """What an attempt that raises has said last."""
+    return b"[%d]" % (100 * attempt + 2)
+
+
 books = Books(random.Random(0))
 
 
@@ -63,6 +77,9 @@ books = Books(random.Random(0))
 async def act(what: str) -> str:
     info = activity.info()
     books.begin()
+    books.listen()
+    for beat in (1, 2):
+        activity.heartbeat(100 * info.attempt + beat)
     await asyncio.sleep(books.draw.choice([0, 0.001, 0.05]))
     if what == "refuse":
         raise Refused(what)

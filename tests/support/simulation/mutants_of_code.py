@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagaline._host.activities.heartbeats import Heartbeats
 from sagaline._host.partition.resumption import Resumption
 from sagaline._runtime.patches import Patches
 from sagaline._runtime.replay import Replay
@@ -33,6 +34,11 @@ def follows_a_history_that_does_not_match() -> list[Patch]:
         self.unwritten = []
 
     return [(Replay, "_match", match)]
+
+
+@mutant
+def forgets_the_last_heartbeat_of_an_attempt_that_fails() -> list[Patch]:
+    return [(Heartbeats, "finish", lambda self, attempt, outcome: None)]
 
 
 @mutant

@@ -35,7 +35,7 @@ _DEPLOYS = (
     "order patched: ended by v2,order patched: ended by v3,order deprecated: ended by v2,order deprecated: ended by v3,"
     "order deprecated: ended by v4,order plain: ended by v3,order plain: ended by v4"
 )
-_NOT_YET = frozenset({"MemoChanged", "HeartbeatRecorded", "OutcomeReceived"})
+_NOT_YET = frozenset({"MemoChanged", "OutcomeReceived"})
 """Events that no simulated run has; whoever brings one into the simulation takes it from here."""
 MARKS = frozenset(
     [
