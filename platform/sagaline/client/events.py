@@ -13,12 +13,14 @@ import msgspec
 from sagaline._engine.beginnings import decoded, points
 from sagaline._host.runs.sealing import place_of
 from sagaline._model.events import (
+    AttemptLimits,
     Event,
     RunCancelled,
     RunCompleted,
     RunFailed,
     RunReplaced,
     RunTerminated,
+    SagaStep,
     SearchAttributesChanged,
     SignalReceived,
     SignalsHandled,
@@ -36,6 +38,7 @@ _OPTIONAL = frozenset(
     {
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
         *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input", "memo"),
+        "queue",
     }
 )
 """Left out where they say nothing."""
@@ -99,6 +102,8 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
             details[name] = msgspec.structs.asdict(value)
         elif isinstance(value, Fork):
             details[name] = fork_details(value)
+        elif isinstance(value, AttemptLimits | SagaStep):
+            details[name] = _said(value)
         elif isinstance(event, WillsInherited) and name == "wills":  # what each says was shown when it was left
             details[name] = [
                 {"run_id": will.run_id, "step": will.step, "target_id": will.target_id, "signal": will.signal}
@@ -107,6 +112,15 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
         else:
             details[name] = value
     return details
+
+
+def _said(value: AttemptLimits | SagaStep) -> dict[str, Any]:
+    """What a part of an event says, without what it leaves open; times in seconds."""
+    said = {name: part for name, part in msgspec.structs.asdict(value).items() if part}
+    return {
+        f"{name[:-3]}_s" if name.endswith("_ms") else name: part / 1_000 if name.endswith("_ms") else part
+        for name, part in said.items()
+    }
 
 
 def fork_details(fork: Fork) -> dict[str, Any]:

@@ -30,6 +30,8 @@ SAMPLES: dict[Any, Any] = {
     Failure: FAILURE,
     RetryPolicy: RetryPolicy(),
     tuple[int, ...]: (1, 2),
+    events.AttemptLimits | None: events.AttemptLimits(5_000, on_exhausted="park"),
+    events.SagaStep | None: events.SagaStep(2, "pivot"),
     tuple[Will, ...]: (Will("run", 1, "lock", "release", b"[]"),),
     tuple[SearchAttribute, ...]: (SearchAttribute("due", "datetime", "2026-11-29T10:00:00.000000+00:00"),),
     events.Fork: events.Fork(
