@@ -19,6 +19,7 @@ import closing_updates
 import counted_updates
 import fan_outs
 import paused_runs
+import saga_gauntlet
 import ten_in_flight
 import versioning_walk
 from three_modes import NORMAL, Code, Outcome, Run, Scenario, run_in
@@ -116,6 +117,9 @@ def _all() -> list[OnLogs]:
         OnLogs(9, one.name, ten.code_of(one), ten.scenario_of(one), ten.check_of(one), partial(ten.kills_of, one))
         for one in ten.SCENARIOS
     ]
+    for name, plan, repairs, expected in saga_gauntlet.ON_LOGS:
+        played = saga_gauntlet.scenario_of(plan, repairs)
+        found.append(OnLogs(10, name, saga_gauntlet.CODE, played, returns(expected)))
     same = as_normal(paused_runs.CODE, paused_runs.scenario)
 
     def check_pause(number: int, run: Run) -> None:

@@ -37,7 +37,7 @@ def place_of(scope: Scope, activity: ActivityDefinition) -> SagaStep | None:
                 f"({caller()}). Give it a compensation, or say read_only, irreversible, pivot or retriable."
             )
         if undo is None:
-            return None
+            return SagaStep(scope.number, RETRIABLE) if scope.pivot else None
     return SagaStep(scope.number, kind, not kind and takes_result(activity))
 
 

@@ -73,7 +73,7 @@ def test_each_step_says_in_history_what_it_is_for_the_saga() -> None:
         ("fetch", None, None),
         ("pay", e.SagaStep(0, PIVOT), "park"),
         ("ship", e.SagaStep(0, RETRIABLE), "park"),
-        ("fetch", None, "park"),
+        ("fetch", e.SagaStep(0, RETRIABLE), "park"),
     ], "what comes behind the pivot must be done"
     assert names(script.commands) == ["RunCompleted"]
     script.check_replay()

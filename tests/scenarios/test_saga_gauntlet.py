@@ -1,0 +1,47 @@
+"""Scenario 10 in each mode: every armed step is compensated once by key, or the saga waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from saga_gauntlet import CODE, STEPS, WAYS, Plan, scenario_of
+from three_modes import in_each_mode
+
+ALL = ["a", "b", "c", "d", "f", "p"]
+
+
+def ends(plan: Plan, repairs: str = "") -> Any:
+    return in_each_mode(CODE, scenario_of(plan, repairs))["normal"].returned
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_fails_and_all_that_was_done_is_undone_once(way: str, name: str) -> None:
+    if way == "cancelled" and name in ("b", "c"):
+        name = "b"  # what runs beside it is done by then
+    status, stands, undone = ends({name: way})
+    assert status == ("cancelled" if way == "cancelled" else "compensated")
+    assert stands == []
+    before = {"a": [], "b": ["a", "c"], "c": ["a"], "d": ["a", "b", "c"]}[name]
+    assert set(before) <= set(undone)
+    assert (name in undone) == (way != "declined"), "one that may have been done is undone, one that said no is not"
+
+
+@pytest.mark.parametrize(
+    ("plan", "repairs", "expected"),
+    [
+        ({}, "", ["completed", ALL, []]),
+        ({"p": "declined"}, "", ["compensated", [], ["a", "b", "c", "d"]]),
+        ({"p": "parks"}, "retry", ["completed", ALL, []]),
+        ({"p": "parks"}, "skip", ["compensated", ["p"], ["a", "b", "c", "d"]]),
+        ({"f": "parks"}, "retry", ["completed", ALL, []]),
+        ({"f": "declined"}, "done", ["completed", ["a", "b", "c", "d", "p"], []]),
+        ({"a": "undo thrice", "p": "declined"}, "", ["compensated", [], ["a", "b", "c", "d"]]),
+        ({"b": "undo parks", "p": "declined"}, "retry", ["compensated", [], ["a", "b", "c", "d"]]),
+        ({"b": "undo never", "p": "declined"}, "skip", ["compensated", [], ["a", "b", "c", "d"]]),
+        ({"b": "undo never", "p": "declined"}, "done", ["compensated", [], ["a", "b", "c", "d"]]),
+    ],
+)
+def test_pivots_and_compensations(plan: Plan, repairs: str, expected: list[Any]) -> None:
+    assert ends(plan, repairs) == expected
