@@ -196,7 +196,8 @@ class TalkChecks:
         """A message of another run is on record: it was sent, comes once, and behind those that were sent before."""
         place = (event.sender_run_id, event.sender_step)
         sent = self._sent.get(place)
-        if sent is None or place in self._arrived:
+        received_by = self._arrived.get(place)
+        if sent is None or not (received_by is None or received_by in self._retired):
             self._violations.append(f"message {place} arrived twice, or was never sent")
             return
         self._arrived[place] = run_id
