@@ -14,7 +14,7 @@ from sagaline._engine.tables.outbox import BY_KEY, OutboxRow
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.codec import encode
 from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
-from sagaline._model.ids import compensation_key, idempotency_key
+from sagaline._model.ids import step_keys
 from sagaline._model.limits import NAME_BYTES, cut
 from sagaline._model.tasks import TASKS, CancelTask, Task, cancel_topic, task_id, task_topic
 
@@ -94,13 +94,7 @@ def is_settled(state: State, row: OutboxRow) -> bool:
 
 def _task(run: RunRow, row: ActivityRow) -> Task:
     scheduled = row.scheduled
-    asked_by = row.asked_by or run.run_id
-    key, forward_key = idempotency_key(asked_by, scheduled.step), ""
-    if scheduled.compensates is not None:
-        of_run = scheduled.compensates_run or asked_by
-        forward_key = idempotency_key(of_run, scheduled.compensates)
-        if scheduled.compensates_run:
-            key = compensation_key(of_run, scheduled.compensates)
+    key, forward_key = step_keys(scheduled, row.asked_by or run.run_id)
     limits, watched = scheduled.limits, row.watched
     return Task(
         workflow_id=run.workflow_id,

@@ -6,6 +6,8 @@ import hashlib
 from functools import lru_cache
 from typing import Protocol
 
+from sagaline._model.activities import ActivityScheduled
+
 
 class StartRequest(Protocol):
     """What the id of a run is made of."""
@@ -70,3 +72,13 @@ def idempotency_key(run_id: str, step: int) -> str:
 def compensation_key(run_id: str, step: int) -> str:
     """The key of the compensation of a step that a later run of its chain undoes: the same whichever run that is."""
     return f"{run_id}/{step}/compensation"
+
+
+def step_keys(scheduled: ActivityScheduled, asked_by: str) -> tuple[str, str]:
+    """The idempotency key that every attempt of a step is given, and that of the step that it undoes, or "".
+    ``asked_by``: the run that the step's keys are made of."""
+    if scheduled.compensates is None:
+        return idempotency_key(asked_by, scheduled.step), ""
+    of_run, undone = scheduled.compensates_run or asked_by, scheduled.compensates
+    own = compensation_key(of_run, undone) if scheduled.compensates_run else idempotency_key(asked_by, scheduled.step)
+    return own, idempotency_key(of_run, undone)

@@ -11,7 +11,7 @@ from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host.activities.lanes import Lane, Place, TypeSlots
 from sagaline._host.activities.threads import ThreadGuard
 from sagaline._host.activities.user_code import UserCode
-from sagaline._model.ids import compensation_key, idempotency_key
+from sagaline._model.ids import step_keys
 from sagaline._model.tokens import AttemptToken
 from sagaline._runtime.activities import ActivityInfo, ForwardStep
 from sagaline._runtime.definitions import ActivityDefinition
@@ -113,13 +113,8 @@ class Attempt:
     def info(self) -> ActivityInfo:
         """What its code may ask about it."""
         row, scheduled, run_id = self.row, self.row.scheduled, self.run_id
-        asked_by = row.asked_by or run_id
-        forward, key = None, idempotency_key(asked_by, scheduled.step)
-        if scheduled.compensates is not None:
-            of_run = scheduled.compensates_run or asked_by
-            forward = ForwardStep(idempotency_key(of_run, scheduled.compensates), scheduled.outcome or "unknown")
-            if scheduled.compensates_run:
-                key = compensation_key(of_run, scheduled.compensates)
+        key, forward_key = step_keys(scheduled, row.asked_by or run_id)
+        forward = ForwardStep(forward_key, scheduled.outcome or "unknown") if forward_key else None
         ends_ms = self.begun_ms + scheduled.timeout_ms
         if row.watched is not None and scheduled.limits is not None and scheduled.limits.total_timeout_ms:
             ends_ms = min(ends_ms, row.watched.scheduled_at + scheduled.limits.total_timeout_ms)
