@@ -16,9 +16,8 @@ from sagaline.cli.live import waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import out, print_json, say, set_up_logging
 from sagaline.cli.shapes import STYLES, plain
-from sagaline.cli.values import ARG_HELP, INPUT_HELP, SEARCH_HELP, arguments_of, named_values
+from sagaline.cli.values import ARG_HELP, INPUT_HELP, SEARCH_HELP, arguments_of, named_values, time_of
 from sagaline.client import Cron, Every, ScheduleDescription, Schedules, words
-from sagaline.errors import InvalidInput
 
 R = TypeVar("R")
 app = typer.Typer(help="Schedules: make, show and change them.", no_args_is_help=True)
@@ -208,15 +207,7 @@ def delete(
 
 
 def _time(text: str, option: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = datetime.min
-    if time.tzinfo is None:
-        raise InvalidInput(
-            f"Expected {option} to be a time with a zone, such as 2026-11-01T00:00:00Z, but got {text!r}."
-        )
-    return time
+    return time_of(text, f"{option} to be a time with a zone, such as 2026-11-01T00:00:00Z,")
 
 
 def _print(schedule: ScheduleDescription) -> None:

@@ -33,19 +33,22 @@ def named_values(texts: list[str] | None, option: str) -> dict[str, Any]:
         if not equals or not name:
             raise InvalidInput(f"Expected {option} NAME=JSON but got {text!r}.")
         if name.endswith(_DATETIME):
-            values[name.removesuffix(_DATETIME)] = _time(value, option)
+            values[name.removesuffix(_DATETIME)] = time_of(
+                value, f"{option} NAME:datetime=2026-11-29T10:00:00Z, with a zone,"
+            )
         else:
             values[name] = value_of(value, option)
     return values
 
 
-def _time(text: str, option: str) -> datetime:
+def time_of(text: str, expected: str) -> datetime:
+    """A time with a zone. Raises InvalidInput, which says what was ``expected``."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = datetime.min
     if time.tzinfo is None:
-        raise InvalidInput(f"Expected {option} NAME:datetime=2026-11-29T10:00:00Z, with a zone, but got {text!r}.")
+        raise InvalidInput(f"Expected {expected} but got {text!r}.")
     return time
 
 
