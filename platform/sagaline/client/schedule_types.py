@@ -134,11 +134,9 @@ def _field(name: str, value: Any) -> str:
     return value
 
 
-class ChangeOptions(TypedDict, total=False):
-    """What may be changed of a schedule; see ``ScheduleOptions``."""
+class _Behaviour(TypedDict, total=False):
+    """What a schedule is made with, and what may be changed of it."""
 
-    spec: Spec | Sequence[Spec]
-    args: Sequence[Any]
     overlap: Overlap
     catch_up: Duration
     jitter: Duration
@@ -152,7 +150,14 @@ class ChangeOptions(TypedDict, total=False):
     timeout: Duration | None
 
 
-class ScheduleOptions(TypedDict, total=False):
+class ChangeOptions(_Behaviour, total=False):
+    """What may be changed of a schedule; see ``ScheduleOptions``."""
+
+    spec: Spec | Sequence[Spec]
+    args: Sequence[Any]
+
+
+class ScheduleOptions(_Behaviour, total=False):
     """How a schedule behaves.
 
     ``spec``: when it is due; of several, each due time once. ``overlap``: see Overlap; by default "skip".
@@ -167,20 +172,9 @@ class ScheduleOptions(TypedDict, total=False):
     """
 
     spec: Required[Spec | Sequence[Spec]]
-    overlap: Overlap
-    catch_up: Duration
-    jitter: Duration
-    start_at: datetime | None
-    end_at: datetime | None
-    exclude: Sequence[date | str]
-    pause_on_failure: bool
-    run_timeout: Duration | None
-    memo: Mapping[str, Any] | None
-    search_attributes: Mapping[str, SearchValue] | None
     paused: bool
     note: str
     if_exists: Literal["fail", "update", "keep"]
-    timeout: Duration | None
 
 
 @dataclass(frozen=True)
