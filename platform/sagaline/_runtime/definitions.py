@@ -100,10 +100,6 @@ class ActivityDefinition:
             link.declare(self, undo)
         return replace(self, link=link)
 
-    def with_options(self, **changes: Any) -> ActivityDefinition:
-        """The same activity with other defaults."""
-        return replace(self, options=replace(self.options, **changes))
-
 
 @dataclass(frozen=True)
 class SagaOptions:
