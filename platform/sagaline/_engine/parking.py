@@ -8,7 +8,7 @@ from sagaline._engine import task_queues
 from sagaline._engine.state import State
 from sagaline._engine.tables.activities import ActivityRow, Watched
 from sagaline._engine.tables.runs import RunRow
-from sagaline._model.failure import Failure
+from sagaline._model.failure import STEP_PARKED, Failure
 from sagaline._model.limits import SUMMARY_BYTES, cut
 from sagaline._model.records import PARKED
 
@@ -64,4 +64,4 @@ def _why(row: ActivityRow) -> Failure:
     step, failure = row.scheduled, row.failure or Failure("Unknown", "no reason is on record")
     undone = "" if step.compensates is None else f", which undoes step {step.compensates},"
     message = f"step {step.step}, {step.activity}{undone} has failed for good: {failure.type}: {failure.message}"
-    return Failure("StepParked", cut(message, SUMMARY_BYTES), failure.kind)
+    return Failure(STEP_PARKED, cut(message, SUMMARY_BYTES), failure.kind)

@@ -9,6 +9,9 @@ TIMEOUT = "timeout"
 CANCELLED = "cancelled"
 BUG = "bug"
 
+STEP_PARKED = "StepParked"
+"""The type of the failure of a run of which a step waits for a person."""
+
 
 class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why something failed. ``kind`` is one of the constants of this module."""

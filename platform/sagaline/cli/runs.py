@@ -14,7 +14,7 @@ from sagaline.cli.live import waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import CONFLICT, complain, print_json, say, set_up_logging
 from sagaline.cli.shapes import plain
-from sagaline.client import Client, Status
+from sagaline.client import Client, Status, words
 from sagaline.errors import InvalidInput, RequestRefused
 
 app = typer.Typer(help="Parked runs: list them, try them again, give them up.", no_args_is_help=True)
@@ -38,6 +38,8 @@ def parked(
     print_runs(runs, "No run is parked.")
     if runs:
         say("Try again: sagaline runs retry ID. Give up: sagaline runs release ID --reason WHY.")
+    if any(words.waits_for_a_person(run) for run in runs):
+        say("A parked step (StepParked) wants a decision: sagaline saga ledger ID, then saga retry|edit|done|skip ID.")
 
 
 @app.command("retry")

@@ -38,7 +38,7 @@ _OPTIONAL = frozenset(
     {
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
         *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input", "memo"),
-        "queue",
+        *("queue", "payload"),
     }
 )
 """Left out where they say nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sagaline._model.failure import STEP_PARKED
 from sagaline._model.limits import cut
 from sagaline.client.locks import LockDescription
 from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
@@ -24,7 +25,9 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def clock(at: datetime) -> str:
-    """A time for a person, in UTC: ``2026-11-25 13:40:05 UTC``."""
+    """A time for a person, in UTC: ``2026-11-25 13:40:05 UTC``; "unknown" of what nothing readable dates."""
+    if at.timestamp() == 0:  # a run whose first record cannot be read
+        return "unknown"
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -90,13 +93,18 @@ def signals_left(description: Description) -> str:
     return f"{shown}; and {more} of other names" if more > 0 else shown
 
 
+def waits_for_a_person(run: RunSummary) -> bool:
+    """True of a run that is parked for one of its steps, not for its code."""
+    return run.failure is not None and run.failure.type == STEP_PARKED
+
+
 def parked(run: RunSummary, now: datetime) -> str:
     """Since when a run is parked, why, and what can be done about it."""
     why = "no reason is known"
     since = run.parked_at or run.changed_at
     if run.failure is not None:
         why = f"{run.failure.type}: {cut(run.failure.message, _MESSAGE_BYTES)}"
-    if run.failure is not None and run.failure.type == "StepParked":
+    if waits_for_a_person(run):
         return (
             f"The run of {run.workflow_id!r} is parked since {clock(since)} ({ago(since, now)}): {why}. It goes on "
             f"when a person says what becomes of that step: `sagaline saga ledger {run.workflow_id}`, then "

@@ -44,6 +44,7 @@ async def test_a_parked_compensation_is_attempted_again(url: str, client: Client
     shown = await command("show", "order-dear", "--log", url)
     assert "sagaline saga retry|edit|done|skip order-dear" in shown.out
     assert "release (compensation)" in shown.out + shown.err
+    assert "saga retry|edit|done|skip ID" in (await command("runs", "parked", "--log", url)).out
     world.mended.add("dear")
     done = await command(
         "saga", "retry", "order-dear", "--reason", "the warehouse is back", "--by", "ann", "--log", url
@@ -51,6 +52,8 @@ async def test_a_parked_compensation_is_attempted_again(url: str, client: Client
     assert done.code == 0, done.err
     await eventually_status(handle, "compensated")
     assert await repairs(handle) == [("retry", "ann", "the warehouse is back")]
+    (repaired,) = [event.details for event in await handle.history() if event.type == "activity repaired"]
+    assert "payload" not in repaired  # there is none
     assert [name for name, _ in world.seen] == ["release", "release", "unbook"]
 
 

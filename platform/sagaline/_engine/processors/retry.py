@@ -6,6 +6,7 @@ from sagaline._engine.processors.addressed import recipient
 from sagaline._engine.processors.decisions import Decision, Rejected, rejected
 from sagaline._engine.state import ReadState
 from sagaline._model.events import RunResumed
+from sagaline._model.failure import STEP_PARKED
 from sagaline._model.records import PARKED, RetryRun
 
 
@@ -23,7 +24,7 @@ def process(state: ReadState, request: RetryRun, now_ms: int) -> Decision:
             f"{run.failure.message if run.failure else 'a step is parked'}. Say what becomes of that step: "
             f"`sagaline saga retry|edit|done|skip {request.workflow_id}`."
         )
-        return rejected(request.request_id, request.workflow_id, "StepParked", message)
+        return rejected(request.request_id, request.workflow_id, STEP_PARKED, message)
     if run.status != PARKED:
         message = f"Expected a parked run of workflow id {request.workflow_id!r} but it is {run.status}."
         return rejected(request.request_id, request.workflow_id, "NotParked", message)
