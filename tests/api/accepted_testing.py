@@ -8,7 +8,7 @@ from typing import Any, assert_type
 from kit_sagas import Order, charge, fulfil, reserve
 
 from sagaline import RunHandle
-from sagaline.testing import ActivityEnvironment, Call, Environment, EnvironmentOptions, History, Trial, replay
+from sagaline.testing import ActivityEnvironment, Call, Environment, EnvironmentOptions, History, Trial, Trials, replay
 from sagaline.testing import fail_after_each_step as each_step
 from sagaline.testing.plugin import MakeEnvironment
 
@@ -46,10 +46,11 @@ async def use(sagaline_env: MakeEnvironment) -> None:
         await env.advance("30d")
         print(await env.execute(fulfil, Order("1")))
 
-        async def begin() -> RunHandle[Any]:
-            return await env.start(fulfil, Order("1"))
+        async def begin(order: Order) -> RunHandle[Any]:
+            return await env.start(fulfil, order)
 
         def check(trial: Trial) -> None:
             assert trial.way == "lost"
 
-        assert_type(await each_step(env, begin, check, ways=["lost"]), list[Trial])
+        assert_type(await each_step(begin, Order("1"), check, env=env, ways=["lost"]), Trials)
+        assert_type((await each_step(fulfil, Order("1"), check, env=env, before=print))[0], Trial)

@@ -18,8 +18,8 @@ UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo 
 
 
 KIT = """
-ActivityEnvironment Call Environment EnvironmentOptions HashSeedMismatch History ReplayMismatch Stuck Trial
-fail_after_each_step replay
+ActivityEnvironment Call Environment EnvironmentOptions HashSeedMismatch History InvariantBroken ReplayMismatch Stuck
+Trial Trials fail_after_each_step replay
 """.split()
 
 

@@ -122,6 +122,11 @@ class Asking:
         if not self.future.done():
             self._ask()
 
+    def repeat(self) -> None:
+        """Asks again at once: whoever was asked has gone."""
+        self._next.cancel()
+        self._ask()
+
     def _on_published(self, error: str | None) -> None:
         self._trouble = error or ""
 

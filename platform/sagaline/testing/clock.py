@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from sagaline._engine.tables.runs import RunView
 from sagaline._host.host import Host
 from sagaline._log import COMMANDS, RESULTS, Log
 from sagaline._model.limits import cut
@@ -82,7 +83,7 @@ class World:
     """What there may be to do in an environment: its worker, and what its client has asked."""
 
     def __init__(self, clock: Clock, log: Log, outside: Outside, host: Callable[[], Host | None]) -> None:
-        self._clock, self._log, self._outside, self._host = clock, log, outside, host
+        self.clock, self._log, self._outside, self._host = clock, log, outside, host
         self._pause_s = _PAUSE_S.get(outside.scheme, _PAUSE_ELSEWHERE_S)
         self.stuck_s = _STUCK_S.get(outside.scheme, _STUCK_ELSEWHERE_S)
 
@@ -125,7 +126,7 @@ class World:
             if partition.in_flight or partition.bytes_in_flight or not partition.rooms.outbox.is_empty:
                 return "records on their way"
         due_ms = self.next_due_ms()
-        return "timers that are due" if due_ms is not None and due_ms <= self._clock() else ""
+        return "timers that are due" if due_ms is not None and due_ms <= self.clock() else ""
 
     async def _has_nothing_to_do(self) -> bool:
         host = self._host()
@@ -143,11 +144,30 @@ class World:
         timers = [] if host is None else [next(p.rows.durable.timers.behind(b""), None) for p in host.live]
         return min((entry[1].due_at for entry in timers if entry is not None), default=None)
 
+    def run(self, workflow_id: str, run_id: str) -> RunView | None:
+        """A run as its owner has it on record."""
+        host = self._host()
+        for partition in () if host is None else host.live:
+            run = partition.rows.durable.run_by_id(workflow_id, run_id)
+            if run is not None and run.run_id == run_id:
+                return run
+        return None
+
+    async def until_recorded(self, run_id: str, step: int) -> None:
+        """Waits until the outcome of an activity is on record."""
+        while True:
+            host = self._host()
+            if host is not None and all(p.rows.durable.activity(run_id, step) is None for p in host.live):
+                return
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
     def parked(self, workflow_id: str) -> str | None:
         """Why the newest run of the id is parked; None when it is not."""
         host = self._host()
         for partition in () if host is None else host.live:
             run = partition.rows.durable.run(workflow_id)
+            if run is not None and run.parked_steps and not run.closed:
+                return "a step waits for a person (sagaline saga ledger)"
             if run is not None and run.status == PARKED:
                 failure = run.failure
                 return "for no known reason" if failure is None else f"{failure.type}: {failure.message}"

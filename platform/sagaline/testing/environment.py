@@ -26,6 +26,7 @@ from sagaline._log import Log, open_log
 from sagaline._log.memory import MemoryLog
 from sagaline._log.urls import parse_url
 from sagaline._payloads import NO_CODECS, Payloads
+from sagaline._runtime.definitions import Registry
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.registration import registry_of
 from sagaline._system.registry import SYSTEM_WORKFLOWS
@@ -87,7 +88,7 @@ class Environment:
         self._worker = HostedWorker(self._clock, payloads, options.replay_always)
         self._parts = StandIns(self._registry, self._worker.expire)
         self._numbers = itertools.count(1)
-        self._open: _Open | None = None
+        self._open: Inside | None = None
 
     # Life
 
@@ -109,16 +110,16 @@ class Environment:
             driver = asyncio.ensure_future(drive(self._clock, world, self._worker.jump))
             driver.add_done_callback(partial(give_up, world))
             stack.callback(driver.cancel)
-            self._open = _Open(log, client, world, stack.pop_all())
+            self._open = Inside(log, client, world, stack.pop_all())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        opened = self._opened
-        async with opened.close:
+        inside = self.inside
+        async with inside.close:
             if error is None and self._seeds:
-                await replay_under(self._seeds, opened.client, self._registry.users.values())
+                await replay_under(self._seeds, inside.client, self._registry.users.values())
             self._open = None
 
     async def deploy(
@@ -126,18 +127,28 @@ class Environment:
     ) -> None:
         """Stops the worker and starts one of other code, on the same log, with an empty disk. Stand-ins stay."""
         registry = registry_of(workflows, activities, SYSTEM_WORKFLOWS)
-        await self._worker.stop()
-        self._registry = registry
-        self._parts.use(registry)
-        await self._worker.start(self._opened.log, self._registry)
+        await self._replace(registry)
 
-    async def restart(self) -> None:
-        """Stops the worker and starts another of the same code: all of its memory is gone, as after a crash."""
-        await self._worker.stop()
-        await self._worker.start(self._opened.log, self._registry)
+    async def restart(self, *, kills: bool = False) -> None:
+        """Stops the worker and starts another of the same code: all of its memory is gone, as after a crash.
+
+        Attempts that run may end, for a moment; ``kills``: nobody hears of them, and they are made again.
+        """
+        await self._replace(self._registry, kills)
+
+    async def _replace(self, registry: Registry, kills: bool = False) -> None:
+        """Another worker takes over, and is told what the client of the first one waits for."""
+        await self._worker.stop(kills=kills)
+        if registry is not self._registry:
+            self._registry = registry
+            self._parts.use(registry)
+        await self._worker.start(self.inside.log, registry)
+        for asking in self.inside.client.unanswered():
+            asking.repeat()
 
     @property
-    def _opened(self) -> _Open:
+    def inside(self) -> Inside:
+        """Its log, client and world while it is open, for helpers. Raises SagalineError when it is not."""
         if self._open is None:
             raise SagalineError("Expected an environment that is open, as in `async with Environment(...) as env:`.")
         return self._open
@@ -147,7 +158,7 @@ class Environment:
     @property
     def client(self) -> Client:
         """A client of the environment's log. Waiting for an answer lets the clock jump."""
-        return self._opened.client
+        return self.inside.client
 
     async def start(
         self, workflow: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
@@ -180,7 +191,7 @@ class Environment:
         Raises Stuck when that takes longer than a minute.
         """
         target_ms = self._clock() + milliseconds(duration, "duration")
-        world = self._opened.world
+        world = self.inside.world
         async with self._clock.held():
             await world.until_still()
             while (due_ms := world.next_due_ms()) is not None and due_ms <= target_ms:
@@ -237,7 +248,7 @@ class _Client(Client):
         return self._requests.unanswered
 
 
-class _Open(NamedTuple):
+class Inside(NamedTuple):
     """What there is while the environment is open."""
 
     log: Log

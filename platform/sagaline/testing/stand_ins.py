@@ -17,7 +17,7 @@ from sagaline._runtime.definitions import LOOP, THREAD, ActivityDefinition, Regi
 from sagaline.errors import ConfigurationError
 
 R = TypeVar("R")
-FaultKind = Literal["error", "time_out", "lost", "then"]
+FaultKind = Literal["error", "time_out", "lost", "then", "held"]
 _CALLS = 1_000_000
 _THREAD_PATIENCE_S = 60.0
 
@@ -48,7 +48,7 @@ class Fault:
 
     ``error``: the function is not called, the error is raised instead. ``time_out``: it is not called, and the
     attempt's time passes. ``lost``: it is called, and its answer is lost. ``then``: it is called, and its answer waits
-    for ``then``.
+    for ``then``. ``held``: it waits for ``then`` and is called behind it. ``hits`` is asked on the worker's loop.
     """
 
     kind: FaultKind
@@ -137,9 +137,14 @@ class StandIns:
             part.definition, fn=played, is_async=is_async, executor=LOOP if is_async else THREAD
         )
 
+    @property
+    def definitions(self) -> list[ActivityDefinition]:
+        """All activities, compensations too."""
+        return [part.definition for part in self._parts.values()]
+
     # One attempt
 
-    def _begin(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call[Any], Fault | None]:
+    def _begin(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call[Any]:
         definition, info = part.definition, current_activity.get().info()
         names = [parameter.name for parameter in definition.signature.parameters]
         call: Call[Any] = Call(definition.name, {**dict(zip(names, args, strict=False)), **kwargs}, info)
@@ -147,11 +152,20 @@ class StandIns:
             if len(self.calls) >= _CALLS:
                 raise ConfigurationError(f"Expected at most {_CALLS} attempts in one environment but there are more.")
             self.calls.append(call)
-        return call, next((fault for fault in part.faults if fault.hits(info)), None)
+        return call
+
+    async def _fault(self, part: _Part, info: ActivityInfo) -> Fault | None:
+        """What becomes of an attempt. One that is held has been, and goes on as if nothing was."""
+        fault = next((fault for fault in part.faults if fault.hits(info)), None)
+        if fault is None or fault.kind != "held" or fault.then is None:
+            return fault
+        await fault.then(info)
+        return None
 
     async def _play(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call, fault = self._begin(part, args, kwargs)
+        call = self._begin(part, args, kwargs)
         try:
+            fault = await self._fault(part, call.info)
             if fault is not None and fault.kind == "error":
                 _raise(fault)
             if fault is None or fault.kind != "time_out":
@@ -169,19 +183,25 @@ class StandIns:
             raise
 
     def _play_in_thread(self, part: _Part, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call, fault = self._begin(part, args, kwargs)
+        call = self._begin(part, args, kwargs)
         try:
+            fault = self._on_loop(self._fault(part, call.info)) if part.faults else None
             if fault is not None and fault.kind == "error":
                 _raise(fault)
             if fault is None or fault.kind != "time_out":
                 call.result = part.fn(*args, **kwargs)
-            if fault is not None and self.loop is not None:
-                action = self._expire_soon(call.info) if fault.then is None else fault.then(call.info)
-                asyncio.run_coroutine_threadsafe(action, self.loop).result(_THREAD_PATIENCE_S)
+            if fault is not None:
+                self._on_loop(self._expire_soon(call.info) if fault.then is None else fault.then(call.info))
             return call.result
         except BaseException as error:
             call.error = error
             raise
+
+    def _on_loop(self, action: Coroutine[Any, Any, R]) -> R:
+        """What comes of it on the loop, for an attempt in a thread."""
+        if self.loop is None:
+            raise ConfigurationError("Expected an environment that is open but it is not.")
+        return asyncio.run_coroutine_threadsafe(action, self.loop).result(_THREAD_PATIENCE_S)
 
     async def _expire_soon(self, info: ActivityInfo) -> None:
         self._expire(info.run_id, info.step)

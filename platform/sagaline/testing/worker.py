@@ -47,10 +47,12 @@ class HostedWorker:
             raise host.failed.result()
         self.host = host
 
-    async def stop(self) -> None:
-        """Lets activities that run have a moment, then leaves the rest to the next one."""
+    async def stop(self, *, kills: bool = False) -> None:
+        """Lets activities that run have a moment, then leaves the rest to the next one; ``kills``: leaves all of it."""
         host, self.host = self.host, None
         if host is not None:
+            if kills:
+                host.process.activities.close()
             await host.stop()
 
     def expire(self, run_id: str, step: int) -> None:

@@ -230,7 +230,9 @@ async def kit(env: Environment) -> None:
     print(count)
     await ActivityEnvironment().run(reserve, 5)  # wrong
     Environment(activities=[reserve])  # wrong
-    await fail_after_each_step(env, lambda: env.start(fulfil, Order("1")), lambda trial: None, ways=["no"])  # wrong
+    await fail_after_each_step(fulfil, Order("1"), lambda trial: None, env=env, ways=["no"])  # wrong
+    await fail_after_each_step(fulfil, 7, lambda trial: None, env=env)  # wrong
+    await fail_after_each_step(fulfil, Order("1"), lambda: None, env=env)  # wrong
     replay(7, fulfil)  # wrong
     replay("x.json", reserve)  # wrong
     (await env.start(fulfil, Order("1"))).export(path="x")  # wrong

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from sagaline import RunError, RunHandle
+from sagaline import RunError
 from sagaline.testing import Environment, Trial, fail_after_each_step
 from sagaline.testing.plugin import MakeEnvironment
 
-from .. import Commit, Job, JobResult, Outcome, check_health, deliver, deploy, run_job
+from .. import Commit, Job, JobResult, check_health, deliver, deploy, run_job
 from ..activities import Unhealthy, servers
 
 COMMIT = Commit(id="a1", jobs=[Job(name=name, command=["true"]) for name in ("lint", "types", "tests")])
@@ -66,16 +67,14 @@ async def test_a_bad_deploy_takes_all_environments_back(env: Environment) -> Non
         assert (await env.history("run-1")).activities[-2:] == ["roll_back", "roll_back"]
 
 
-async def test_wherever_it_stops_the_environments_are_as_before(env: Environment) -> None:
+async def test_wherever_it_stops_the_environments_are_as_before_or_both_new(env: Environment) -> None:
     async with env:
         env.stand_in(run_job, passes)
 
-        async def begin() -> RunHandle[Outcome]:
-            servers.update(staging="old", production="old")
-            return await env.start(deliver, COMMIT)
-
         def check(trial: Trial) -> None:
-            assert servers == {"staging": "old", "production": "old"}
+            version = COMMIT.id if trial.completed else "old"
+            assert servers == {"staging": version, "production": version}
 
-        trials = await fail_after_each_step(env, begin, check)
-        assert len(trials) == 7 * 3
+        before = partial(servers.update, staging="old", production="old")
+        trials = await fail_after_each_step(deliver, COMMIT, check, env=env, before=before)
+        assert len(trials) == 1 + 7 * 5
