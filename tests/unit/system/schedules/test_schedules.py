@@ -124,7 +124,7 @@ async def test_what_was_due_while_no_worker_was_there_is_caught_up_within_the_wi
     await env.client.schedules.create("job", report, "EU", spec=Every("1h"), overlap="allow_all", catch_up="3h")
     await env._worker.stop()
     env._clock.set(env._clock() + 36_000_000)
-    await env._worker.start(env._opened.log, env._registry)
+    await env._worker.start(env.inside.log, env._registry)
     await env.advance("1s")
     shown = await env.client.schedules.describe("job")
     assert (shown.fired, shown.missed) == (4, 6)
