@@ -8,7 +8,7 @@ STARTS ?= 200000
 PROGRAMS ?= 1000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate programs scenarios chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate mutants programs scenarios chaos flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -61,6 +61,9 @@ bench-recovery: venv ## What a crash costs: restore, restart, takeover, sleepers
 
 simulate: venv ## The production host on a virtual clock: SEEDS=2000, or SEEDS=17-17 for one; REPORT=file
 	cd tests/support && ../../$(BIN)/python -m simulation --seeds $(SEEDS) $(SHAPE) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+mutants: venv ## Which seed finds each broken protocol: writes the list that the tests try first
+	cd tests/support && ../../$(BIN)/python -m simulation.found_by
 
 programs: venv ## Random workflow programs, replayed at every activation: PROGRAMS=100000 SEED=0, REPORT=file
 	cd tests/support && ../../$(BIN)/python -m programs --programs $(PROGRAMS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))

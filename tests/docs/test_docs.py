@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from sagaline.cli import app
 
 COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks check export replay".split()
 GROUPS = [
@@ -118,9 +121,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_every_command_has_help_with_an_example() -> None:
     for command in [*([name] for name in COMMANDS), *GROUPS]:
-        done = subprocess.run(
-            [sys.executable, "-m", "sagaline.cli", *command, "--help"], capture_output=True, text=True
-        )
-        assert done.returncode == 0
+        done = CliRunner().invoke(app, [*command, "--help"])
+        assert done.exit_code == 0
         assert "Example" in done.stdout
         assert "--json" in done.stdout, command

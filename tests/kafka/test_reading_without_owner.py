@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import replace
 
@@ -37,13 +38,20 @@ async def test_what_the_topics_say_is_what_the_owner_said(kafka_url: str) -> Non
         histories = {name: await client.handle(name).history() for name in ("good", "bad")}
         runs = await client.runs()
     async with await Client.connect(kafka_url) as client:
-        for name in ("good", "bad"):
-            alone = await client.handle(name).describe()
-            assert alone.unowned_since is not None
-            assert replace(alone, unowned_since=None) == described[name]
+
+        async def alone(name: str) -> None:
+            found = await client.handle(name).describe()
+            assert found.unowned_since is not None
+            assert replace(found, unowned_since=None) == described[name]
             assert await client.handle(name).history() == histories[name]
-        assert await client.runs() == runs
-        assert await client.handle("good").result(30) == "booked Lisbon"
+
+        async def listed() -> None:
+            assert await client.runs() == runs
+
+        async def ended() -> None:
+            assert await client.handle("good").result(30) == "booked Lisbon"
+
+        await asyncio.gather(alone("good"), alone("bad"), listed(), ended())  # each waits for an owner first
 
 
 async def test_a_namespace_that_is_not_there_is_an_error_at_once(broker: Broker) -> None:

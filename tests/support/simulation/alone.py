@@ -50,10 +50,10 @@ def report(seed: int) -> Report:
     return run_seed(seed)
 
 
-def caught(mutant: str, seeds: Iterable[int]) -> list[str]:
-    """What the first seed to find the mutant says of it; nothing when none does."""
+def caught(mutant: str, seeds: Iterable[int]) -> tuple[int, list[str]]:
+    """The first seed to find the mutant, and what it says of it; 0 and nothing when none does."""
     with applied(mutant):
-        return next((found.violations for found in map(run_seed, seeds) if found.violations), [])
+        return next(((seed, found) for seed in seeds if (found := run_seed(seed).violations)), (0, []))
 
 
 def left(seeds: Iterable[int]) -> list[str]:
