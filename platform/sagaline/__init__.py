@@ -6,7 +6,7 @@ The public names, and nothing else. Start with ``workflow``, ``saga`` and ``acti
 
 from __future__ import annotations
 
-from sagaline.activity import Activity, ActivityInfo, ForwardStep, Retry, activity
+from sagaline.activity import Activity, ActivityInfo, ForwardStep, Key, Rate, Retry, activity
 from sagaline.client import (
     Calendar,
     Client,
@@ -90,6 +90,7 @@ __all__ = [
     "HistoryEvent",
     "InvalidInput",
     "InvalidOutput",
+    "Key",
     "LockDescription",
     "LockError",
     "LockHeld",
@@ -106,6 +107,7 @@ __all__ = [
     "PayloadTooLarge",
     "PayloadUnavailable",
     "QueryHandler",
+    "Rate",
     "RequestRefused",
     "RequestTimeout",
     "Retry",

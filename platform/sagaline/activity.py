@@ -28,14 +28,16 @@ from sagaline._runtime.attempt_options import (
     require_known,
 )
 from sagaline._runtime.context import current_activity, current_instance, refuse_in_side_effect
-from sagaline._runtime.declared import Declared, Errors
+from sagaline._runtime.declared import Declared, Errors, flow_at_call
 from sagaline._runtime.definitions import ActivityDefinition, Declaration
+from sagaline._runtime.flow.keys import Key, Rate
+from sagaline._runtime.flow.steps import call
 from sagaline._runtime.frames import caller
 from sagaline._runtime.heartbeats import decode_details, encode_details
 from sagaline._runtime.retries import Retry
 from sagaline.errors import ConfigurationError, SagalineError
 
-__all__ = ["Activity", "ActivityInfo", "ForwardStep", "Retry", "activity"]
+__all__ = ["Activity", "ActivityInfo", "ForwardStep", "Key", "Rate", "Retry", "activity"]
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -84,7 +86,7 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         """The activity of an object; through the class, the one that workflow code calls."""
         if instance is None or not self._definition.is_method:
             return self
-        return Activity(self._definition.bound(instance))
+        return activity_of(self._definition.bound(instance))
 
     def options(
         self, *, compensation: Activity[..., Any] | Unsaid | None = UNSAID, **options: Unpack[CallOptions]
@@ -92,16 +94,21 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         """The same activity with other options, for one call: ``await ship.options(timeout="5m")(order)``.
 
         They are ``timeout``, ``start_timeout``, ``total_timeout``, ``heartbeat_timeout``, ``retry``, ``on_exhausted``
-        and ``queue``, as for ``@activity``. What undoes it stays the same, also when that is declared later, unless
+        and ``queue``, as for ``@activity``; ``concurrency`` and ``rate`` as a Key and a Rate, or an empty list for
+        none. What undoes it stays the same, also when that is declared later, unless
         ``compensation`` is another activity, or None for none. ``read_only``, ``irreversible``, ``pivot`` and
         ``retriable`` give the step another class. Raises ConfigurationError.
         """
         place = caller()
         require_known(options, CallOptions, "a call", place)
-        definition = replace(self._definition, options=attempt_options(options, self._definition.options, place))
+        definition = replace(
+            self._definition,
+            options=attempt_options(options, self._definition.options, place),
+            flow=flow_at_call(options, self._definition, place),
+        )
         if not isinstance(compensation, Unsaid):
             definition = definition.undone_by(definition_of_undo(compensation, place))
-        return Activity(definition)
+        return activity_of(definition)
 
     @overload
     def compensation(self, fn: Callable[Q, Coroutine[Any, Any, S]], /) -> Activity[Q, S]: ...
@@ -141,6 +148,20 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
         return self.compensation(fn)
 
 
+class LimitedActivity(Activity[P, R]):
+    """One with limits of the namespace: in a workflow a call asks for them first. All others know nothing of that."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """Calls it. In a workflow: raises ActivityError when it has failed for good."""
+        instance = current_instance()
+        return super().__call__(*args, **kwargs) if instance is None else call(instance, self._definition, args, kwargs)
+
+
+def activity_of(definition: ActivityDefinition) -> Activity[Any, Any]:
+    """What stands for a definition in the user's code."""
+    return LimitedActivity(definition) if definition.flow else Activity(definition)
+
+
 def definition_of_undo(undo: object, place: str) -> ActivityDefinition | None:
     """What a call says undoes it. Raises ConfigurationError."""
     if undo is None:
@@ -163,7 +184,7 @@ class _Decorator:
     @overload
     def __call__(self, fn: Callable[P, R], /) -> Activity[P, R]: ...
     def __call__(self, fn: Callable[..., Any], /) -> Activity[Any, Any]:
-        return Activity(self._declared.define(fn, "@activity"))
+        return activity_of(self._declared.define(fn, "@activity"))
 
 
 class _ActivityNamespace:
@@ -189,7 +210,9 @@ class _ActivityNamespace:
             queue: the task queue whose workers run it (``Worker(queue="gpu")``); by default it runs where its workflow
                 does.
             executor: "process" for an ordinary function that computes for long: it runs in a process of its own.
-            concurrency, rate: how many attempts of it a worker runs at once, and begins in a time, such as "100/s".
+            concurrency, rate: how many attempts of it a worker runs at once, and begins in a time, such as "100/s"; a
+                ``Key`` or a ``Rate`` holds in the whole namespace, and is asked for before the step is scheduled
+                (docs/flow-control.md). A list has several.
             read_only, irreversible, pivot, retriable: what the step is for a saga (docs/sagas.md); without one it is
                 undone by its compensation. A retriable one is retried without end.
             refusals: errors by which the step says no and provably leaves no effect: they are not retried, and a saga

@@ -18,6 +18,7 @@ from sagaline._runtime.continuing import continue_as_new
 from sagaline._runtime.definitions import RUN_OF_CLASS, Declaration, SagaOptions, WorkflowDefinition
 from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.flags import WORKFLOWS_RUN_INLINE_ON_REQUEST
+from sagaline._runtime.flow.keys import Key, KeyedLimit, Rate, keyed_limits, split
 from sagaline._runtime.frames import caller
 from sagaline._runtime.handlers import HandlerDefinition
 from sagaline._runtime.signatures import Signature
@@ -138,13 +139,16 @@ class Options:
     signals: Sequence[Signal[Any]] = ()
     failure_exception_types: Sequence[type[Exception]] = ()
     saga: SagaOptions | None = None
+    concurrency: Key | Sequence[Key] | None = None
+    rate: Rate | Sequence[Rate] | None = None
     is_system: bool = False
     """It is a workflow of the platform (``_system``)."""
 
     @property
     def is_for_workflows(self) -> bool:
         """Something is said that a part of a workflow cannot have."""
-        return (self.name, self.retention) != (None, None) or bool(self.signals or self.failure_exception_types)
+        limits = (self.concurrency, self.rate)
+        return (self.name, self.retention, *limits) != (None,) * 4 or bool(self.signals or self.failure_exception_types)
 
     @property
     def decorator(self) -> str:
@@ -209,7 +213,18 @@ def _definition(fn: Callable[..., Any], shown: str, options: Options) -> Workflo
     failures = checks.exception_classes(
         options.failure_exception_types, f"failure_exception_types of {shown}", checks.place_of(fn)
     )
-    return WorkflowDefinition(shown, fn, signature, options.saga, retention_ms, failure_types=failures)
+    flow = _flow(options, signature, shown, checks.place_of(fn))
+    return WorkflowDefinition(shown, fn, signature, options.saga, retention_ms, failure_types=failures, flow=flow)
+
+
+def _flow(options: Options, signature: Signature, shown: str, place: str) -> tuple[KeyedLimit, ...]:
+    keys, rates = split(options.concurrency, Key, place), split(options.rate, Rate, place)
+    if keys.of_worker is not None or rates.of_worker is not None:
+        raise ConfigurationError(
+            f"Expected a Key as concurrency of {shown}, and a Rate as its rate, for the whole namespace, but got "
+            f"{checks.shown(keys.of_worker if rates.of_worker is None else rates.of_worker)} ({place})."
+        )
+    return keyed_limits(keys.of_namespace, rates.of_namespace, signature, shown, place)
 
 
 def _define_function(fn: Callable[..., Any], options: Options) -> Workflow[Any, Any]:

@@ -28,6 +28,7 @@ from sagaline._runtime.checks import shown, whole_number
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import SagaOptions
 from sagaline._runtime.durations import Duration
+from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.frames import caller
 from sagaline._runtime.sagas import blocks
 from sagaline._runtime.sagas.scopes import Scope
@@ -92,8 +93,8 @@ class Saga(Decorator):
         """Begins a scope: the steps that are called in the block, and in tasks that are made in it, are its own."""
         if self._options.is_for_workflows:
             raise ConfigurationError(
-                f"Expected name, retention, signals and failure_exception_types at @saga alone but got one of them at "
-                f"`async with saga(...)` ({caller()})."
+                f"Expected name, retention, signals, failure_exception_types, concurrency and rate at @saga alone but "
+                f"got one of them at `async with saga(...)` ({caller()})."
             )
         calls = current_instance()
         if calls is None:
@@ -122,6 +123,8 @@ def saga(
     retention: Duration | None = None,
     signals: Sequence[Signal[Any]] = (),
     failure_exception_types: Sequence[type[Exception]] = (),
+    concurrency: Key | Sequence[Key] | None = None,
+    rate: Rate | Sequence[Rate] | None = None,
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
@@ -134,6 +137,8 @@ def saga(
     retention: Duration | None = None,
     signals: Sequence[Signal[Any]] = (),
     failure_exception_types: Sequence[type[Exception]] = (),
+    concurrency: Key | Sequence[Key] | None = None,
+    rate: Rate | Sequence[Rate] | None = None,
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
@@ -154,6 +159,7 @@ def saga(
         signals: what it receives by ``Signal.receive``.
         failure_exception_types: exceptions that roll the saga back, as an ApplicationError does; any other is a bug,
             and parks the run with nothing undone.
+        concurrency, rate: how many sagas may be under way, and begin, in the whole namespace, as for @workflow.
 
     Raises ConfigurationError.
     """
@@ -165,4 +171,6 @@ def saga(
             raise ConfigurationError(f"Expected {what} to be True or False but got {shown(value)} ({place}).")
     limit = whole_number(limit, "limit", 0, 10 * UNDONE_AT_A_TIME, place)
     how = SagaOptions(bool(parallel), limit, strict)
-    return Saga(Options(name, retention, signals, failure_exception_types, how), parallel, limit, strict)
+    return Saga(
+        Options(name, retention, signals, failure_exception_types, how, concurrency, rate), parallel, limit, strict
+    )

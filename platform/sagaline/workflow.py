@@ -20,6 +20,7 @@ from sagaline._runtime.calls import Calls
 from sagaline._runtime.classes import INIT_MARK
 from sagaline._runtime.context import current_instance, require_instance
 from sagaline._runtime.durations import Duration, seconds
+from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.about_run import AboutRun
 from sagaline.child_handle import ChildHandle
@@ -88,6 +89,8 @@ class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
         retention: Duration | None = None,
         signals: Sequence[Signal[Any]] = (),
         failure_exception_types: Sequence[type[Exception]] = (),
+        concurrency: Key | Sequence[Key] | None = None,
+        rate: Rate | Sequence[Rate] | None = None,
     ) -> Decorator: ...
     def __call__(
         self,
@@ -98,15 +101,18 @@ class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
         retention: Duration | None = None,
         signals: Sequence[Signal[Any]] = (),
         failure_exception_types: Sequence[type[Exception]] = (),
+        concurrency: Key | Sequence[Key] | None = None,
+        rate: Rate | Sequence[Rate] | None = None,
     ) -> Any:
         """Makes an async function a workflow, or a class with a method that has ``@workflow.run``.
 
         ``retention``: how long its closed runs stay, else as the worker says. ``signals``: what it receives by
         ``Signal.receive``; a signal of another name is refused. ``failure_exception_types``: exceptions that fail the
         run, or the update, out of which they come, as an ApplicationError does; any other is a bug, and parks the run.
-        Raises ConfigurationError.
+        ``concurrency`` and ``rate``: how many runs may be under way, and begin, in the whole namespace; the code of a
+        run begins when its limits let it (docs/flow-control.md). Raises ConfigurationError.
         """
-        options = Options(name, retention, signals, failure_exception_types)
+        options = Options(name, retention, signals, failure_exception_types, None, concurrency, rate)
         return Decorator(options) if subject is None else define(subject, options)
 
     def run(self, fn: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Workflow[P, R]:

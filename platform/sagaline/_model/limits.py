@@ -94,6 +94,20 @@ LOCK_CYCLE = 50
 """Runs in a circle that is found."""
 LOCK_PROBES = 200
 """Locks that a lock asks whether a circle is closed there, for one request."""
+FLOW_NAME_BYTES = 90
+"""The name of a limit in the id of its run; a longer one is cut, with its hash."""
+FLOW_KEY_BYTES = 130
+"""The same of the value of its key."""
+FLOW_WAITERS = 1_000
+"""Requests that wait at a limit; more are told to ask again later."""
+FLOW_QUEUE_BYTES = 400_000
+"""Bytes of them: a limit goes on as the next run with all of it."""
+FLOW_SLOTS = 1_000
+"""Slots of one limit: it keeps who has each."""
+FLOW_REQUESTS = 100
+"""Requests of one run that wait at limits or have slots; steps beyond wait in the run."""
+FLOW_KEYS = 5
+"""Limits of one step."""
 WILLS = 200
 """Signals that a run leaves behind for when it has ended, with those of the runs that it goes on from."""
 WILL_BYTES = 2_000
@@ -135,6 +149,11 @@ def cut(text: str, limit: int = MESSAGE_BYTES) -> str:
         return text if text.isascii() else data.decode()
     note = f"... ({len(data) - limit + 40:,} more bytes were cut)"
     return data[: max(0, limit - len(note))].decode(errors="ignore") + note
+
+
+def cut_plain(text: str, limit: int) -> str:
+    """The beginning of the text, in at most ``limit`` bytes, without a note."""
+    return text.encode("utf-8", "replace")[:limit].decode(errors="ignore")
 
 
 def cut_start(text: str, limit: int = STACK_BYTES) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import msgspec
 
@@ -13,6 +13,7 @@ from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import checks
 from sagaline._runtime.definitions import PROCESS, ActivityOptions
 from sagaline._runtime.durations import Duration
+from sagaline._runtime.flow.keys import Concurrency, Given, Key, Rate, Rates, split
 from sagaline._runtime.rates import TypeLimits, type_limits
 from sagaline._runtime.retries import Retry, placed_milliseconds
 from sagaline._runtime.step_classes import ClassOptions, class_of
@@ -46,6 +47,9 @@ class AttemptOptions(TypedDict, total=False):
 class CallOptions(AttemptOptions, ClassOptions, total=False):
     """The options of ``activity.options``."""
 
+    concurrency: Key | Sequence[Key] | None
+    rate: Rate | Sequence[Rate] | None
+
 
 class UndoOptions(AttemptOptions, total=False):
     """The options of ``activity.compensation``."""
@@ -56,8 +60,18 @@ class UndoOptions(AttemptOptions, total=False):
     rate: str | None
 
 
-class DefinitionOptions(UndoOptions, ClassOptions, total=False):
+class FlowOptions(TypedDict, total=False):
+    """Limits of a worker, and of the namespace."""
+
+    concurrency: Concurrency | None
+    rate: Rates | None
+
+
+class DefinitionOptions(AttemptOptions, ClassOptions, FlowOptions, total=False):
     """The options of ``@activity``."""
+
+    name: str | None
+    executor: Literal["process"] | None
 
     refusals: Sequence[type[Exception]]
     retry_if: Callable[[Exception], bool] | None
@@ -94,12 +108,28 @@ def _retry(retry: object, place: str) -> Retry:
     return retry
 
 
-def own_options(given: UndoOptions, place: str) -> tuple[bool, TypeLimits | None]:
-    """Whether it runs in a process, and the limits of its kind. Raises ConfigurationError."""
+class OwnOptions(NamedTuple):
+    """Whether it runs in a process; the limits of its kind in a worker, and those of the namespace."""
+
+    in_process: bool
+    type_limits: TypeLimits | None
+    keys: tuple[Key, ...]
+    rates: tuple[Rate, ...]
+
+
+def own_options(given: UndoOptions | DefinitionOptions, place: str) -> OwnOptions:
+    """What a declaration says of the activity itself. Raises ConfigurationError."""
     executor = given.get("executor")
     if executor is not None:
         checks.one_of(executor, (PROCESS,), "executor", place)
-    return executor is not None, type_limits(given.get("concurrency"), given.get("rate"), place)
+    keys, rates = flow_options(cast("FlowOptions", given), place)
+    limits = type_limits(keys.of_worker, rates.of_worker, place)
+    return OwnOptions(executor is not None, limits, keys.of_namespace, rates.of_namespace)
+
+
+def flow_options(given: FlowOptions | CallOptions, place: str) -> tuple[Given, Given]:
+    """What ``concurrency`` and ``rate`` say. Raises ConfigurationError."""
+    return split(given.get("concurrency"), Key, place), split(given.get("rate"), Rate, place)
 
 
 def require_known(given: object, kind: type[Any], what: str, place: str) -> None:

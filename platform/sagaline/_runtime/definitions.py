@@ -11,6 +11,7 @@ from sagaline._model.activities import AttemptLimits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
+from sagaline._runtime.flow.keys import KeyedLimit
 from sagaline._runtime.handlers import NO_HANDLERS, Handlers
 from sagaline._runtime.rates import TypeLimits
 from sagaline._runtime.signatures import Signature
@@ -73,6 +74,8 @@ class ActivityDefinition:
     receiver: object | None = None
     executor: str = LOOP
     type_limits: TypeLimits | None = None
+    flow: tuple[KeyedLimit, ...] = ()
+    """Its limits in the whole namespace."""
     link: CompensationLink = field(default_factory=CompensationLink)
 
     @property
@@ -138,6 +141,8 @@ class WorkflowDefinition:
     """The class's constructor takes the arguments of the run."""
     handlers: Handlers = NO_HANDLERS
     child: ChildOptions = ChildOptions()
+    flow: tuple[KeyedLimit, ...] = ()
+    """Limits in the whole namespace that a run asks for before its code begins."""
     failure_types: tuple[type[Exception], ...] = ()
     """Exceptions that fail a run, as a FailureError does; all others are bugs."""
 

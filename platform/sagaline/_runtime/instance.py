@@ -234,6 +234,8 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     if end == BUG:
         raise bug(error)
     if end == CONTINUED:
+        if loop.table.others is not None and loop.table.others.gate is not None:
+            loop.table.others.gate.give_all_back()
         if loop.table.carried is not None:
             loop.commands.add(events.LedgerCarried(*loop.table.carried))
         return events.RunContinued(successor_of(loop.run.run_id), next_input(error))

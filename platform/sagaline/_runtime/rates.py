@@ -28,10 +28,11 @@ def type_limits(concurrency: int | None, rate: str | None, place: str) -> TypeLi
     if concurrency is None and rate is None:
         return None
     most = 0 if concurrency is None else checks.whole_number(concurrency, "concurrency", 1, _MOST, place)
-    return TypeLimits(most, 0.0 if rate is None else _interval_s(rate, place), rate or "")
+    return TypeLimits(most, 0.0 if rate is None else interval_s(rate, place), rate or "")
 
 
-def _interval_s(rate: object, place: str) -> float:
+def interval_s(rate: object, place: str) -> float:
+    """Seconds between two that begin, of a rate as it is written. Raises ConfigurationError."""
     match = _RATE.fullmatch(rate) if isinstance(rate, str) else None
     count = 0.0 if match is None else float(match[1])
     if match is None or not 0 < count < math.inf or count / _SECONDS[match[2]] > _MOST:

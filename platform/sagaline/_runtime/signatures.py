@@ -84,6 +84,13 @@ class Signature:
         self._check_defaults(codecs)
         return codecs
 
+    def hint(self, parameter: str) -> Any:
+        """The type of a parameter; None while it is not known."""
+        try:
+            return self._hints().get(parameter)
+        except Undefined:
+            return None
+
     def _hints(self) -> dict[str, Any]:
         try:
             return get_type_hints(self._fn, include_extras=True)

@@ -80,14 +80,16 @@ class Undo(msgspec.Struct, frozen=True, gc=False):
 
 class Others:
     """What a run has under way to others. ``messages``: to be settled, by number. ``wills``: targets of what is sent at
-    its end, by run and step. ``locks``: its requests for locks that stand, by id."""
+    its end, by run and step. ``locks``: its requests for locks that stand, by id. ``gate``: that of its steps that have
+    limits."""
 
-    __slots__ = ("locks", "messages", "wills")
+    __slots__ = ("gate", "locks", "messages", "wills")
 
     def __init__(self) -> None:
         self.messages: dict[int, asyncio.Future[Failure | None]] = {}
         self.wills: dict[tuple[str, int], str] = {}
         self.locks: dict[str, Any] = {}
+        self.gate: Any = None  # a ``flow.steps.Gate``
 
 
 class Steps:
@@ -181,6 +183,7 @@ class Steps:
         if self.others is not None:
             self.others.messages.clear()
             self.others.locks.clear()
+            self.others.gate = None
         if self.mailbox is not None:
             self.mailbox.clear()
 

@@ -246,3 +246,17 @@ async def holds_locks_wrongly() -> None:
     async with workflow.lock("a") as lock:
         await lock.renew(lease=None, wait=True)  # wrong
         print("".join(lock.fencing_token))  # wrong
+
+
+def declares_limits_wrongly() -> None:
+    Key(7, limit=1)  # wrong
+    Key("order", limit="1")  # wrong
+    Key.of("bank", total=3)  # wrong
+    Rate(100)  # wrong
+    Rate("1/s", key=Key("order", limit=1))  # wrong
+    activity(concurrency="1")  # wrong
+    activity(rate=Key("order", limit=1))  # wrong
+    workflow(concurrency=3)  # wrong
+    reserve.options(concurrency=3)  # wrong
+    reserve.options(rate="1/s")  # wrong
+    reserve.compensation(concurrency=Key("order", limit=1))  # wrong

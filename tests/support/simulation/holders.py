@@ -13,12 +13,12 @@ from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, StartRun, TerminateRun
 from sagaline._runtime.definitions import WorkflowDefinition
-from sagaline._system.locks import lock as locks
+from sagaline._system import entity
 from sagaline._system.locks.lock import Lock
 from simulation import load
 from simulation.broker import Broker
 
-setattr(locks, "_IDLE_S", 20)  # a simulated world does not last a day, and all of its runs end  # noqa: B010
+setattr(entity, "IDLE_S", 20)  # a simulated world does not last a day, and all of its runs end  # noqa: B010
 
 
 @saga

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from sagaline._model.events import RunStarted
+from sagaline._runtime.flow import steps
 from sagaline._runtime.loop import WorkflowTask
 from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.run_loop import Body, RunLoop
@@ -31,7 +32,10 @@ def read_input(loop: RunLoop, payload: bytes) -> Body:
     """The workflow's function with its input. Raises InvalidInput."""
     workflow = loop.run.workflow
     args, kwargs = workflow.signature.decode_input(payload)
-    return partial(workflow.fn if workflow.cls is None else partial(_of_object, loop), *args, **kwargs)
+    body: Body = partial(workflow.fn if workflow.cls is None else partial(_of_object, loop), *args, **kwargs)
+    if workflow.flow:
+        body = partial(steps.run, loop, workflow.flow, workflow.signature.ordered(args, kwargs), body)
+    return body
 
 
 async def _delayed(body: Body, delay_s: float) -> Any:

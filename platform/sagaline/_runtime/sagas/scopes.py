@@ -122,6 +122,10 @@ class Sagas:
         self._stopping += (count is not None) - (scope.calls_left is not None)
         scope.calls_left = count
 
+    def is_stopping(self, scope: Scope | None) -> bool:
+        """True while the code of the scope is being stopped, for a rollback."""
+        return bool(self._stopping) and scope is not None and any(one.calls_left is not None for one in scope.outward())
+
     def may_call(self, scope: Scope | None) -> bool:
         """The innermost scope that is being stopped counts it."""
         if not self._stopping or scope is None:
