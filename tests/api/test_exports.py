@@ -8,7 +8,8 @@ from sagaline import testing
 NAMES = """
 Activity ActivityError ActivityInfo ApplicationError Calendar ChildError ChildHandle Client ClientClosed
 ConfigurationError Cron DeadlockError Description Every ExternalHandle Failure FailureError ForwardStep
-HistoryEvent InvalidInput InvalidOutput Key LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout
+HistoryEvent InvalidInput InvalidOutput Key
+LimitDescription LimitHolder LimitName LimitWaiter LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout
 LockWaiter LogUnavailable MemberIdInUse MessageError NamespaceNotFound OpenStep PatchUse PayloadTooLarge
 PayloadUnavailable QueryHandler Rate RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError RunSummary
 SagaLock SagaScope SagalineError Savepoint ScheduleDescription ScheduleSummary ScheduledRun Schedules

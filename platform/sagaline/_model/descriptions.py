@@ -17,6 +17,7 @@ ACTIVITY = "activity"
 TIMER = "timer"
 CHILD = "child"
 MESSAGE = "message"
+LIMIT = "limit"
 
 
 class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -24,7 +25,8 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
     step: int
     kind: str
-    """``ACTIVITY``, ``TIMER``; ``CHILD`` or ``MESSAGE``, whose ``activity`` is the workflow id of the other run."""
+    """``ACTIVITY``, ``TIMER``; ``CHILD``, ``MESSAGE`` or ``LIMIT``, whose ``activity`` is the workflow id of the other
+    run."""
     at_ms: int = 0
     """When the timer is due, or the next attempt starts; 0 for an attempt that may run now."""
     activity: str = ""
@@ -82,6 +84,8 @@ class RunDescription(msgspec.Struct, frozen=True):
     """The newest run that a reset has made of it."""
     locks: tuple[str, ...] = ()
     """Names of those that it holds or waits for."""
+    limits: tuple[str, ...] = ()
+    """Workflow ids of the runs that keep them."""
 
 
 class RunSummary(msgspec.Struct, frozen=True):

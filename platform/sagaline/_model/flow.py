@@ -17,6 +17,9 @@ FLOW = f"{SYSTEM}flow"
 SLOTS, RATE = "slots", "rate"
 """Kinds of limits: so many at once, so many in a time."""
 GRANTED, FULL = "granted", "full"
+ACQUIRE, RELEASE, HELD = "acquire", "release", "held"
+"""Signals to a limit. A run leaves RELEASE for its end when it asks, and HELD, which says nothing there, when it has a
+slot: its owner tells by that which of its requests wait."""
 FIRST, NORMAL, LAST = PRIORITIES = (1, 3, 5)
 """Priorities: the lowest number is served first."""
 

@@ -104,7 +104,7 @@ FLOW_QUEUE_BYTES = 400_000
 """Bytes of them: a limit goes on as the next run with all of it."""
 FLOW_SLOTS = 1_000
 """Slots of one limit: it keeps who has each."""
-FLOW_REQUESTS = 100
+FLOW_REQUESTS = 60
 """Requests of one run that wait at limits or have slots; steps beyond wait in the run."""
 FLOW_KEYS = 5
 """Limits of one step."""

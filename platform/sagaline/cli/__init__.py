@@ -13,6 +13,7 @@ from sagaline.cli import (
     doctor,
     export,
     history,
+    limits,
     list_runs,
     locks,
     patches,
@@ -65,6 +66,7 @@ app.command("reset")(reset.reset)
 app.add_typer(runs.app, name="runs")
 app.add_typer(activity_outcomes.app, name="activity")
 app.add_typer(locks.app, name="locks")
+app.add_typer(limits.app, name="limits")
 app.add_typer(saga.app, name="saga")
 app.add_typer(schedule.app, name="schedule")
 app.command("check")(check.check)

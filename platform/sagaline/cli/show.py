@@ -17,7 +17,7 @@ from sagaline.cli.live import Voice, pause_s, standing, waiting
 from sagaline.cli.options import Link, connected
 from sagaline.cli.output import complain, out, print_json, print_json_line, say, set_up_logging
 from sagaline.cli.shapes import STYLES, plain
-from sagaline.client import Description, LockDescription, RunHandle, Status, words
+from sagaline.client import Description, LimitDescription, LockDescription, RunHandle, Status, words
 from sagaline.errors import RequestTimeout
 
 _REDRAW_S = 0.2
@@ -51,17 +51,22 @@ def show(
                 return
             async with waiting(f"an answer about {workflow_id}"):
                 description, events = await asyncio.gather(handle.describe(timeout), handle.history(timeout))
-                locks = [] if description.unowned_since else await client.locks.of(description, timeout=timeout)
+                locks, limits = list[LockDescription](), list[LimitDescription]()
+                if not description.unowned_since:
+                    locks = await client.locks.of(description, timeout=timeout)
+                    limits = await client.limits.of(description, timeout=timeout)
         if as_json:
             print_json(plain(description) | {"history": plain(events)})
         else:
-            _print_run(description, locks)
+            _print_run(description, locks, limits)
             print_history(events)
 
     asyncio.run(run())
 
 
-def _print_run(description: Description, locks: Sequence[LockDescription] = ()) -> None:
+def _print_run(
+    description: Description, locks: Sequence[LockDescription] = (), limits: Sequence[LimitDescription] = ()
+) -> None:
     now = datetime.now(UTC)
     status = Text(description.status, STYLES.get(description.status, "bold"))
     out.print(Text.assemble((description.workflow_id, "bold"), f"  {description.workflow}  ", status))
@@ -80,7 +85,7 @@ def _print_run(description: Description, locks: Sequence[LockDescription] = ()) 
         say(f"it was reset: run {description.reset_to} has its first events")
     if description.cancel_requested and description.status.is_open:
         say("it was asked to stop")
-    _print_waits(description, locks, now)
+    _print_waits(description, locks, limits, now)
     if description.signals_left:
         out.print(Text(f"signals that it never received: {words.signals_left(description)}", "red"), soft_wrap=True)
     elif description.signals_waiting:
@@ -93,9 +98,14 @@ def _print_run(description: Description, locks: Sequence[LockDescription] = ()) 
         say(f"result: {json.dumps(description.result)}")
 
 
-def _print_waits(description: Description, locks: Sequence[LockDescription], now: datetime) -> None:
+def _print_waits(
+    description: Description, locks: Sequence[LockDescription], limits: Sequence[LimitDescription], now: datetime
+) -> None:
     for step in description.waits_for:
-        say(f"waits for {words.step(step, now)}")
+        if step.kind != "limit" or not limits:
+            say(f"waits for {words.step(step, now)}")
+    for limit in limits:
+        say(words.limit_of_run(limit, description.workflow_id))
     for lock in locks:
         say(words.lock_of_run(lock, description.workflow_id, now))
 

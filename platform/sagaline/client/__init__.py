@@ -5,6 +5,7 @@ from __future__ import annotations
 from sagaline.client.client import Client
 from sagaline.client.handle import RunHandle
 from sagaline.client.ledger import LedgerEntry, SagaLedger, SagaPart, StepRepair, UndoCall, UndoPreview
+from sagaline.client.limits import LimitDescription, LimitHolder, LimitWaiter
 from sagaline.client.locks import LockDescription, LockWaiter
 from sagaline.client.resets import LaterStep, ResetPreview
 from sagaline.client.run_saga import RunSaga
@@ -16,6 +17,7 @@ from sagaline.client.types import (
     HistoryEvent,
     IdConflict,
     IdReuse,
+    LimitName,
     OnParked,
     OpenStep,
     PatchUse,
@@ -38,6 +40,10 @@ __all__ = [
     "IdReuse",
     "LaterStep",
     "LedgerEntry",
+    "LimitDescription",
+    "LimitHolder",
+    "LimitName",
+    "LimitWaiter",
     "LockDescription",
     "LockWaiter",
     "OnParked",

@@ -9,19 +9,21 @@ import msgspec
 
 from sagaline._model import descriptions as wire
 from sagaline._model.failure import Failure
+from sagaline._model.flow import RATE, flow_of
 from sagaline._model.forks import Fork
 from sagaline._model.records import Reply
 from sagaline._payloads import memo_of, result_of
 from sagaline._runtime.attributes import values_of
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
-from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
+from sagaline.client.types import Description, LimitName, OpenStep, Reset, RunSummary, Status
 
 _description = msgspec.json.Decoder(wire.RunDescription)
-_KINDS: dict[str, Literal["activity", "timer", "child", "message"]] = {
+_KINDS: dict[str, Literal["activity", "timer", "child", "message", "limit"]] = {
     wire.TIMER: "timer",
     wire.CHILD: "child",
     wire.MESSAGE: "message",
+    wire.LIMIT: "limit",
 }
 _summary = msgspec.json.Decoder(wire.RunSummary)
 
@@ -65,6 +67,7 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         memo=memo,
         reset_to=shown.reset_to or None,
         locks=shown.locks,
+        limits=tuple(name for limit_id in shown.limits if (name := limit_name(limit_id)) is not None),
         reset_from=None if shown.reset is None else reset_of(shown.reset),
     )
 
@@ -103,7 +106,7 @@ def _open_step(shown: wire.OpenStep) -> OpenStep:
     return OpenStep(
         shown.step,
         kind,
-        shown.activity,
+        str(limit_name(shown.activity) or shown.activity) if kind == "limit" else shown.activity,
         max(1, shown.attempt),
         failure,
         _time(shown.at_ms or None),
@@ -113,6 +116,12 @@ def _open_step(shown: wire.OpenStep) -> OpenStep:
         _time(shown.started_at_ms or None),
         _time(shown.parked_at_ms or None),
     )
+
+
+def limit_name(workflow_id: str) -> LimitName | None:
+    """The limit that a run of this workflow id keeps; None when it keeps none."""
+    parts = flow_of(workflow_id)
+    return None if parts is None else LimitName("rate" if parts[0] == RATE else "concurrency", *parts[1:])
 
 
 def _time(milliseconds: int | None) -> datetime | None:

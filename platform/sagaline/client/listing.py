@@ -9,6 +9,7 @@ from sagaline._runtime.attributes import SearchValue, search_of
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.handle import DEFAULT_TIMEOUT
+from sagaline.client.limits import Limits
 from sagaline.client.link import Link
 from sagaline.client.locks import Locks
 from sagaline.client.patches import count_patches
@@ -25,6 +26,11 @@ class Listing:
     def locks(self) -> Locks:
         """The semantic locks that runs hold and wait for."""
         return Locks(self._link)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that steps and runs wait for."""
+        return Limits(self._link)
 
     async def runs(
         self,

@@ -113,8 +113,23 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
+class LimitName:
+    """Which limit of the namespace, and which key of it; None where all keys have one."""
+
+    kind: Literal["concurrency", "rate"]
+    name: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        what = "limit" if self.kind == "concurrency" else "rate"
+        return f"{what} {self.name}" if self.key is None else f"{what} {self.name} of {self.key}"
+
+
+@dataclass(frozen=True)
 class OpenStep:
-    """Something that a run waits for: an activity (``name`` says which), a timer, or a child (``name`` is its id).
+    """Something that a run waits for: an activity (``name`` says which), a timer, a child (``name`` is its id), or a
+    limit of the namespace that a step, or the run, has to wait for (``name`` says which; ``client.limits.of`` says who
+    has it, and at which place of its queue the run is).
 
     ``attempt`` is the one that runs or comes next, ``failure`` why the one before it failed. ``due_at`` is when the
     next attempt begins or the timer fires; None while an attempt is under way. ``queue`` is the task queue of an
@@ -124,7 +139,7 @@ class OpenStep:
     """
 
     step: int
-    kind: Literal["activity", "timer", "child", "message"]
+    kind: Literal["activity", "timer", "child", "message", "limit"]
     name: str
     attempt: int = 1
     failure: Failure | None = None
@@ -184,7 +199,8 @@ class Description(RunSummary):
     were of each name (of the first 20 names). Of a run that continues as new they have gone on with it. ``memo`` is as
     it is now; one that cannot be opened here is told under the key "". ``reset_from`` says what a run that a reset has
     begun is made of, ``reset_to`` is the newest run that was made of this one. ``locks`` are names of those that it
-    holds or waits for (``client.locks.of`` says which, and who has them).
+    holds or waits for (``client.locks.of`` says which, and who has them), ``limits`` are those that it, or a step of
+    it, has a slot of or waits for (``client.limits.of``).
     """
 
     open_steps: int = 0
@@ -201,6 +217,7 @@ class Description(RunSummary):
     reset_from: Reset | None = None
     reset_to: str | None = None
     locks: tuple[str, ...] = ()
+    limits: tuple[LimitName, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sagaline._model.failure import STEP_PARKED
 from sagaline._model.limits import cut
+from sagaline.client.limits import LimitDescription
 from sagaline.client.locks import LockDescription
 from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
 
@@ -49,11 +50,41 @@ def lock_of_run(lock: LockDescription, workflow_id: str, now: datetime) -> str:
     return f"waits for lock {lock.name}{held}{f'; number {place} of {len(lock.waiters)}' if place else ''}"
 
 
+def allowed(limit: LimitDescription) -> str:
+    """``1 at once``, ``2 of each key, 50 at once``, ``100/s``."""
+    if limit.rate is not None:
+        return limit.rate
+    if limit.total is None:
+        return "nothing is known" if limit.limit is None else f"{limit.limit} at once"
+    each = "" if limit.limit is None else f"{limit.limit} of each key, "
+    return f"{each}{limit.total} at once"
+
+
+def limit(limit: LimitDescription) -> str:
+    """``limit charge.customer of ann: 1 at once, 1 at work, 3 wait``."""
+    at_work = "" if limit.name.kind == "rate" else f", {len(limit.holders)} at work"
+    return f"{limit.name}: {allowed(limit)}{at_work}, {len(limit.waiters)} wait"
+
+
+def limit_of_run(limit: LimitDescription, workflow_id: str) -> str:
+    """Why a run waits, or what others may wait for it for."""
+    places = limit.places(workflow_id)
+    if not places:
+        return f"has a slot of {limit.name} ({allowed(limit)}); {len(limit.waiters)} wait for one"
+    shown = ", ".join(map(str, places[:_STEPS_SHOWN])) + (", ..." if len(places) > _STEPS_SHOWN else "")
+    holders = list(dict.fromkeys(holder.workflow_id for holder in limit.holders))
+    held = "" if not holders else f", held by {', '.join(holders[:_STEPS_SHOWN])}"
+    held += f" and {len(holders) - _STEPS_SHOWN} more" if len(holders) > _STEPS_SHOWN else ""
+    return f"waits for {limit.name} ({allowed(limit)}{held}); number {shown} of {len(limit.waiters)}"
+
+
 def step(open_step: OpenStep, now: datetime) -> str:
     """``charge_card, attempt 3 (CardError: the bank says no), next attempt in 4 s``."""
     if open_step.kind == "timer":
         due = open_step.due_at
         return "a timer" if due is None else f"a timer that is due at {clock(due)} (in {ago(due, now)})"
+    if open_step.kind == "limit":
+        return open_step.name
     if open_step.kind == "message":
         return f"a message to {open_step.name} to arrive"
     text = open_step.name if open_step.compensates is None else f"{open_step.name} (compensation)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sagaline import Client, Cron, Every, Retry, Signal, Worker, activity, saga, workflow
+from sagaline import Client, Cron, Every, Key, Rate, Retry, Signal, Worker, activity, saga, workflow
 from sagaline.testing import ActivityEnvironment, Environment, fail_after_each_step, replay
 
 

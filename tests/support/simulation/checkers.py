@@ -20,6 +20,7 @@ from simulation.broker import INJECTED
 from simulation.cancel_checkers import CancelChecks
 from simulation.child_checkers import check_child
 from simulation.deploy_checkers import OrderChecks
+from simulation.flow_checkers import FlowChecks
 from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
@@ -46,6 +47,7 @@ class Watcher:
         self.talk = TalkChecks(self.violations, marks, self._may_be_forgotten)
         self.wills = WillChecks(self.violations, self._all)
         self.locks = LockChecks(self.violations, marks, self._all)
+        self.flow = FlowChecks(self.violations, marks, self._all)
         self.cancels = CancelChecks(self.violations, marks)
         self.parking = ParkingChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
@@ -215,6 +217,7 @@ class Watcher:
         self.attempts.happened(found.run_id, event)
         self.cancels.happened(found.run_id, found.workflow_id, event)
         self.locks.happened(found.workflow_id, event)
+        self.flow.happened(found.workflow_id, event, found.at)
         self.parking.happened(found.run_id, found.workflow_id, event)
         self._check_pause(record, run, event)
         match event:

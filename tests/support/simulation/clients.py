@@ -7,6 +7,7 @@ import random
 
 from simulation.broker import Broker
 from simulation.holders import Holders
+from simulation.limited import Limited
 from simulation.parking_checkers import ParkingChecks
 from simulation.persons import Persons
 from simulation.schedules import Schedules
@@ -23,5 +24,7 @@ def begin_clients(seed: int, broker: Broker, parking: ParkingChecks, repeats: bo
         Persons(random.Random(f"sagas {seed}"), broker, parking, repeats).begin(within_s)
     if seed % 6 == 1:
         Holders(random.Random(f"locks {seed}"), broker, repeats).begin(within_s)
+    if seed % 6 == 4:
+        Limited(random.Random(f"limits {seed}"), broker, repeats).begin(within_s)
     if seed % 8 == 2:
         Schedules(random.Random(f"schedules {seed}"), broker, repeats).begin(within_s)

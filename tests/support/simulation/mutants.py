@@ -34,6 +34,7 @@ from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
 from simulation import mutants_of_blobs as _mutants_of_blobs  # noqa: F401  # registers them
 from simulation import mutants_of_code as _mutants_of_code  # noqa: F401  # registers them
+from simulation import mutants_of_flow as _mutants_of_flow  # noqa: F401  # registers them
 from simulation import mutants_of_locks as _mutants_of_locks  # noqa: F401  # registers them
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
 from simulation import mutants_of_queues as _mutants_of_queues  # noqa: F401  # registers them

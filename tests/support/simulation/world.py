@@ -21,7 +21,7 @@ from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
 from sagaline._model.records import CancelRun, RetryRun
 from sagaline._payloads import Payloads
-from simulation import deploys, holders, load, sagas, talk
+from simulation import deploys, holders, limited, load, sagas, talk
 from simulation.blobs import SimBlobs
 from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher
@@ -69,7 +69,7 @@ class World:
         self.marks = self.broker.marks
         self.errors = self.loop.errors
         load.books = Books(self.draw)
-        workflows = [*talk.DEFINITIONS, *holders.DEFINITIONS, *sagas.DEFINITIONS]
+        workflows = [*talk.DEFINITIONS, *holders.DEFINITIONS, *limited.DEFINITIONS, *sagas.DEFINITIONS]
         activities = [*deploys.ACTIVITIES, *sagas.ACTIVITIES]
         registries = deploys.registries(lambda order: load.registry([*workflows, order], activities))
         self.blobs = SimBlobs(self.broker, self._on_blob)

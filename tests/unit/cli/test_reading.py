@@ -57,7 +57,16 @@ SUMMARY = {
 SUMMARY |= {"paused_at", "paused_by", "pause_reason", "search_attributes"}
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
 SHOWN |= {"reset_from", "reset_to"}
-SHOWN |= {"memo", "first_run_id", "continued_from", "continued_to", "signals_waiting", "locks", "signals_left"}
+SHOWN |= {
+    "memo",
+    "first_run_id",
+    "continued_from",
+    "continued_to",
+    "signals_waiting",
+    "locks",
+    "limits",
+    "signals_left",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,11 @@ from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.reading.waiters import Asker
 from sagaline._model.attributes import SearchAttribute, matches
+from sagaline._model.codec import decode
 from sagaline._model.descriptions import (
     ACTIVITY,
     CHILD,
+    LIMIT,
     MESSAGE,
     TIMER,
     OpenStep,
@@ -28,9 +30,10 @@ from sagaline._model.descriptions import (
     RunSummary,
 )
 from sagaline._model.failure import Failure
+from sagaline._model.flow import RELEASE, flow_of
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
 from sagaline._model.locks import lock_name
-from sagaline._model.records import PARKED, ReadRun, Reply
+from sagaline._model.records import PARKED, ReadRun, Reply, SignalRun
 from sagaline._payloads import is_sealed
 
 PART_BYTES = 600_000
@@ -76,6 +79,7 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         memo=given.memo or None,
         search_attributes=given.search_attributes,
         locks=_locks(run, state),
+        limits=_limits(run, state),
         reset=run.fork,
         reset_to=next(reversed(state.forks(run.run_id)), ""),
     )
@@ -91,8 +95,31 @@ def _locks(run: RunView, state: State) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
+def _limits(run: RunView, state: State) -> tuple[str, ...]:
+    if run.closed or not run.wills:
+        return ()
+    targets = (will.row.target_id for will in state.wills.of(run.run_id))
+    return tuple(dict.fromkeys(target for target in targets if flow_of(target) is not None))
+
+
+def _waits_for_limits(run: RunView, state: State) -> Iterator[OpenStep]:
+    """Of the requests that a run has made of a limit, those that are not marked as granted; the newest, for which ones
+    that are is not told apart."""
+    asked: dict[str, list[int]] = {}
+    for will in state.wills.of(run.run_id) if run.wills else ():
+        if flow_of(will.row.target_id) is not None:
+            steps, sent = asked.setdefault(will.row.target_id, []), decode(will.row.value)
+            if isinstance(sent, SignalRun) and sent.signal == RELEASE:
+                steps.append(will.step)
+            elif steps:
+                del steps[0]
+    for target, waiting in asked.items():
+        for step in waiting:
+            yield OpenStep(step, LIMIT, 0, target)
+
+
 def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
-    if run.closed or not run.open_steps:
+    if run.closed or not (run.open_steps or run.wills):
         return ()
     shown: list[OpenStep] = []
     for step in islice(state.open_steps(run), _STEPS_SHOWN):
@@ -123,6 +150,7 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
         shown.append(OpenStep(child.step, CHILD, 0, child.row.child_id, cancel_requested=stops))
     for message in islice(state.open_messages(run), _STEPS_SHOWN):
         shown.append(OpenStep(message.step, MESSAGE, 0, message.row.target_id))
+    shown += islice(_waits_for_limits(run, state), _STEPS_SHOWN)
     return tuple(sorted(shown, key=lambda step: step.step))
 
 

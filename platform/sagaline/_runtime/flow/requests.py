@@ -9,7 +9,7 @@ import zlib
 import msgspec
 
 from sagaline._model.events import WillLeft
-from sagaline._model.flow import FLOW, GRANTED, Ask, flow_of
+from sagaline._model.flow import ACQUIRE, FLOW, GRANTED, HELD, RATE, RELEASE, Ask, flow_of
 from sagaline._model.tokens import Token
 from sagaline._runtime.calls import Calls
 from sagaline._runtime.flow.keys import Wanted
@@ -27,25 +27,30 @@ class Standing:
         run = calls.run
         self._calls, self.limit_id = calls, wanted.limit_id
         self._token = Token(run.workflow_id, run.identity, calls.mailbox.next_token())
-        self.will: wills.WillId | None = wills.leave(calls, self.limit_id, "release", _payload(self._token.id))
+        self._request = _payload(self._token.id)
+        self._wills = [wills.leave(calls, self.limit_id, RELEASE, self._request)]
 
     async def is_granted(self, wanted: Wanted, priority: int) -> bool:
         """When it is answered; False when it has to come again. Raises MessageError."""
         ask = _payload(Ask(self._token.id, wanted.rules, wanted.group, priority))
-        await outgoing.signal(self._calls, (self.limit_id, ""), "acquire", ask, FLOW)
+        await outgoing.signal(self._calls, (self.limit_id, ""), ACQUIRE, ask, FLOW)
         answer = await self._calls.mailbox.receive(self._token.signal)
         return answer.get("value") == GRANTED  # type: ignore[no-any-return]
 
+    def hold(self) -> None:
+        """It has a slot, until it is given back."""
+        self._wills.append(wills.leave(self._calls, self.limit_id, HELD, b"[]"))
+
     def forget(self) -> None:
         """Nothing of it is to be given back."""
-        if self.will is not None:
-            wills.withdraw(self._calls, self.will)
-            self.will = None
+        left, self._wills = self._wills, []
+        for will in left:
+            wills.withdraw(self._calls, will)
 
     def give_back(self) -> None:
         """The limit is told, whatever has become of it. Where so much is on its way that nothing can be sent, the run's
         end says it."""
-        if self.will is not None and outgoing.post(self._calls, self.limit_id, "release", _payload(self._token.id)):
+        if self._wills and outgoing.post(self._calls, self.limit_id, RELEASE, self._request):
             self.forget()
 
     def pause_s(self, attempt: int) -> float:
@@ -53,15 +58,21 @@ class Standing:
         return _AGAIN_S[min(attempt, len(_AGAIN_S) - 1)] * (1 + zlib.crc32(self._token.id.encode()) % 500 / 1_000)
 
 
-async def ask(calls: Calls, wanted: Wanted, priority: int, held: list[Standing]) -> Standing:
-    """Returns when it was granted. The request is in ``held`` as long as something of it stands at the limit."""
+async def ask(calls: Calls, wanted: Wanted, priority: int, held: list[Standing]) -> None:
+    """Returns when it was granted. The request is in ``held`` as long as something of it stands at the limit; of a rate
+    nothing does any more."""
     attempt = 0
     while True:
         standing = Standing(calls, wanted)
         held.append(standing)
         try:
             if await standing.is_granted(wanted, priority):
-                return standing
+                if wanted.kind == RATE:
+                    standing.forget()
+                    held.remove(standing)
+                else:
+                    standing.hold()
+                return
         except MessageError:
             pass  # a worker that does not know limits yet, or a person has ended this one: it may be there later
         standing.forget()

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from sagaline._model.flow import NORMAL, RATE
+from sagaline._model.flow import NORMAL
 from sagaline._model.limits import FLOW_REQUESTS
 from sagaline._runtime.calls import FORWARD, Calls
 from sagaline._runtime.definitions import ActivityDefinition
@@ -45,9 +45,7 @@ async def run(
         for limit in limits:
             wanted = limit.wanted(values)
             if wanted.limit_id not in inherited and asks_here(calls):
-                standing = await ask(calls, wanted, NORMAL, held)
-                if limit.kind == RATE:
-                    standing.forget()
+                await ask(calls, wanted, NORMAL, held)
     except BaseException:
         for standing in held:
             standing.give_back()
@@ -73,10 +71,7 @@ class _Slots:
             for wanted in limits:
                 if not asks_here(self._calls):
                     break
-                standing = await ask(self._calls, wanted, priority, self._held)
-                if wanted.kind == RATE:
-                    standing.forget()
-                    self._held.remove(standing)
+                await ask(self._calls, wanted, priority, self._held)
         except BaseException:
             self.give_back()
             raise

@@ -37,6 +37,10 @@ class Limit(Entity):
         self.table.release(request)
         self._told()
 
+    @workflow.signal
+    def held(self) -> None:
+        """A run has ended that had a slot: RELEASE comes too."""
+
     @workflow.query
     def state(self) -> FlowState:
         """Who has slots, and who waits."""
