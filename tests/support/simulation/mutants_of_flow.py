@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 
-from sagaline._runtime.flow import requests
-from sagaline._system.flow.limit import Limit
 from sagaline._system.flow.table import FlowTable
 from simulation.mutant_registry import Patch, mutant
 
@@ -39,24 +37,3 @@ def keeps_the_slots_of_runs_that_have_ended() -> list[Patch]:
 
     original = FlowTable.release
     return [(FlowTable, "release", release)]
-
-
-@mutant
-def gives_a_slot_on_when_its_step_is_no_longer_waited_for() -> list[Patch]:
-    """The slot goes as soon as the run has been granted it."""
-    original = requests.Standing.hold
-
-    def hold(self: requests.Standing) -> None:
-        original(self)
-        requests.outgoing.post(self._calls, self.limit_id, "release", self._request)
-
-    return [(requests.Standing, "hold", hold)]
-
-
-@mutant
-def does_not_take_back_a_slot_that_was_given_to_nobody() -> list[Patch]:
-    async def say(self: Limit, reply: Any) -> None:
-        await self.answer(reply.request, reply.kind)
-        self.table.arrived(reply.request)
-
-    return [(Limit, "_say", say)]
