@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sagaline.cli import app
 
-COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks check export replay".split()
+COMMANDS = "demo dev worker start signal query update result list show history cancel terminate doctor patches locks limits check export replay".split()
 GROUPS = [
     ["activity", "complete"],
     ["activity", "fail"],
@@ -23,6 +23,7 @@ GROUPS = [
     ["runs", "retry"],
     ["runs", "release"],
     ["locks", "show"],
+    ["limits", "show"],
     *(["saga", one] for one in "ledger graph preview retry edit done skip".split()),
     ["schedule", "create"],  # the others: tests/unit/cli/test_schedule.py
     ["topics", "apply"],
@@ -41,7 +42,9 @@ def test_every_block_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["activities", "versioning", "long-lives", "workflows", "locks", "sagas", "schedules"])
+@pytest.mark.parametrize(
+    "page", ["activities", "versioning", "long-lives", "workflows", "locks", "flow-control", "sagas", "schedules"]
+)
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.py"
     file.write_text("".join(blocks(f"docs/{page}.md")))

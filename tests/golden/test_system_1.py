@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import flow_sagas
 import msgspec
 import pytest
+from lock_sagas import transfer, undo, use
 from schedule_sagas import WORKFLOWS, fails_once, forever, takes, totals
 
 from sagaline import Cron, Every
@@ -26,8 +28,15 @@ from sagaline.testing import Environment
 from sagaline.testing.replaying import Replayer
 
 FILE = Path(__file__).parent / "system-1.json.gz"
+FLOW_FILE = Path(__file__).parent / "system-2.json.gz"
+"""Limits and locks."""
 TYPES = {event.__name__: event for event in EVENTS}
-HISTORIES: dict[str, Any] = msgspec.json.decode(gzip.decompress(FILE.read_bytes())) if FILE.exists() else {}
+HISTORIES: dict[str, Any] = {
+    name: records
+    for file in (FILE, FLOW_FILE)
+    if file.exists()
+    for name, records in msgspec.json.decode(gzip.decompress(file.read_bytes())).items()
+}
 
 
 @pytest.mark.parametrize("name", HISTORIES)
@@ -36,9 +45,9 @@ def test_todays_code_follows_it(name: str) -> None:
 
 
 def test_all_of_them_are_there() -> None:
-    assert len(HISTORIES) >= 8
+    assert len(HISTORIES) >= 14
     kinds = {name.partition("/")[0] for name in HISTORIES}
-    assert kinds == {"sagaline.schedule", "sagaline.firing"}
+    assert kinds == {"sagaline.schedule", "sagaline.firing", "sagaline.flow", "sagaline.lock"}
 
 
 def _read(name: str, records: list[Any]) -> ExportedRun:
@@ -86,5 +95,32 @@ async def _histories() -> dict[str, Any]:
         return told
 
 
+async def _flow_histories() -> dict[str, Any]:
+    """Slots that come back in each way, a shared limit, a rate with a timer, a queue that is carried on; and a lock."""
+    workflows = [*flow_sagas.WORKFLOWS, transfer]
+    async with Environment(workflows=workflows, activities=[*flow_sagas.ACTIVITIES, use, undo]) as env:
+        order = flow_sagas.Order("ann")
+        first = await env.client.start(flow_sagas.waits_outside, order, id="first")
+        for name in ("second", "third"):
+            await env.client.start(flow_sagas.waits_outside, order, id=name)
+        await env.advance("5s")
+        await env.client.handle("second").cancel("by hand")
+        await first.terminate("by hand")
+        runs = [env.execute(flow_sagas.pays, order, how, 40) for how in ("ok", "ok", "ok")]
+        runs += [env.execute(flow_sagas.now_and_then) for _ in range(4)]  # type: ignore[list-item]
+        runs += [env.execute(flow_sagas.one_each, "bob", 5.0, again) for again in (1, 0, 0)]  # type: ignore[list-item]
+        runs += [env.execute(flow_sagas.fairly, who, 5) for who in "abc"]  # type: ignore[list-item]
+        runs += [env.execute(transfer, who, "ok", 1.0) for who in "xyz"]  # type: ignore[list-item]
+        await asyncio.gather(*runs)
+        await env.advance("10m")
+        told: dict[str, Any] = {}
+        for run in await env.client.runs(system=True):
+            if run.workflow_id.startswith(("sagaline.flow/", "sagaline.lock/")):
+                exported = read_exported(await env.client.handle(run.workflow_id, run.run_id).export())
+                told[f"{run.workflow_id}#{run.run_id}"] = _written(exported.records)
+        return told
+
+
 if __name__ == "__main__":
+    FLOW_FILE.write_bytes(gzip.compress(msgspec.json.encode(asyncio.run(_flow_histories())), mtime=0))
     FILE.write_bytes(gzip.compress(msgspec.json.encode(asyncio.run(_histories())), mtime=0))

@@ -109,7 +109,12 @@ async def now_and_then() -> float:
     return workflow.now().timestamp()
 
 
-WORKFLOWS: list[Any] = [pays, waits_outside, one_each, now_and_then]
+@workflow
+async def fairly(customer: str, count: int) -> None:
+    await asyncio.gather(*(fair(customer, f"{customer}{place}") for place in range(count)))
+
+
+WORKFLOWS: list[Any] = [pays, waits_outside, one_each, now_and_then, fairly]
 ACTIVITIES: list[Any] = [charge, fair, mail, several, held]
 
 

@@ -12,7 +12,7 @@ from flow_sagas import (
     WORKFLOWS,
     Order,
     charge,
-    fair,
+    fairly,
     mail,
     now_and_then,
     one_each,
@@ -122,12 +122,8 @@ async def test_a_rollback_asks_for_nothing_and_gives_back(sagaline_env: MakeEnvi
 
 
 async def test_keys_that_share_a_limit_take_turns(sagaline_env: MakeEnvironment) -> None:
-    @workflow
-    async def many(customer: str, count: int) -> None:
-        await asyncio.gather(*(fair(customer, f"{customer}{place}") for place in range(count)))
-
-    async with sagaline_env(workflows=[many], activities=ACTIVITIES) as env:
-        await asyncio.gather(env.execute(many, "a", 20), env.execute(many, "b", 3), env.execute(many, "c", 3))
+    async with sagaline_env(workflows=[fairly], activities=ACTIVITIES) as env:
+        await asyncio.gather(env.execute(fairly, "a", 20), env.execute(fairly, "b", 3), env.execute(fairly, "c", 3))
         assert seen.most["all"] <= 2
         assert max(seen.done.index(f"{who}2") for who in "bc") < seen.done.index("a10")
 
