@@ -69,14 +69,17 @@ def _reports(seeds: range, shape: Shape, jobs: int) -> Iterator[Report]:
 
 
 def _tell(report: Report, shape: Shape) -> None:
-    if shape == Shape():
-        shape, report = shrink(report.seed)
-    command = f"make simulate SEEDS={report.seed}-{report.seed}"
-    if shape != Shape():
-        command += f' SHAPE="--without {",".join(sorted(shape.without))} --runs {shape.runs}"'
-    sys.stdout.write(f"seed {report.seed} fails; the least that does: {command}\n")
+    """At once what is wrong; then the least that fails, for that takes minutes."""
+    sys.stdout.write(f"seed {report.seed} fails: make simulate SEEDS={report.seed}-{report.seed}\n")
     sys.stdout.writelines(f"  {what}\n" for what in report.violations[:10])
     sys.stdout.flush()
+    if shape == Shape():
+        shape, report = shrink(report.seed)
+    if shape != Shape():
+        options = f'SHAPE="--without {",".join(sorted(shape.without))} --runs {shape.runs}"'
+        sys.stdout.write(f"the least that does: make simulate SEEDS={report.seed}-{report.seed} {options}\n")
+        sys.stdout.writelines(f"  {what}\n" for what in report.violations[:10])
+        sys.stdout.flush()
 
 
 def _page(seeds: range, lines: list[str]) -> str:
