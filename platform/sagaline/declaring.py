@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
+from sagaline._model.outcomes import BRIEF, DETAILS
 from sagaline._model.system import SYSTEM, is_system, why_reserved
 from sagaline._runtime import checks, children
 from sagaline._runtime.attributes import SearchValue, memo_bytes, search_of
@@ -31,6 +32,9 @@ C = TypeVar("C")
 ParentClose = Literal["terminate", "request_cancel", "abandon"]
 """What becomes of a child when its parent ends first."""
 IdReuse = Literal["allow", "if_failed", "reject"]
+Outcomes = Literal["brief", "full"]
+"""What is told of how runs end: without texts that people or programs have written, such as messages of failures, or
+with them."""
 PARENT_CLOSE, ID_REUSE = ("terminate", "request_cancel", "abandon"), ("allow", "if_failed", "reject")
 
 
@@ -141,14 +145,15 @@ class Options:
     saga: SagaOptions | None = None
     concurrency: Key | Sequence[Key] | None = None
     rate: Rate | Sequence[Rate] | None = None
+    outcomes: Outcomes | None = None
     is_system: bool = False
     """It is a workflow of the platform (``_system``)."""
 
     @property
     def is_for_workflows(self) -> bool:
         """Something is said that a part of a workflow cannot have."""
-        limits = (self.concurrency, self.rate)
-        return (self.name, self.retention, *limits) != (None,) * 4 or bool(self.signals or self.failure_exception_types)
+        limits = (self.concurrency, self.rate, self.outcomes)
+        return (self.name, self.retention, *limits) != (None,) * 5 or bool(self.signals or self.failure_exception_types)
 
     @property
     def decorator(self) -> str:
@@ -213,8 +218,14 @@ def _definition(fn: Callable[..., Any], shown: str, options: Options) -> Workflo
     failures = checks.exception_classes(
         options.failure_exception_types, f"failure_exception_types of {shown}", checks.place_of(fn)
     )
-    flow = _flow(options, signature, shown, checks.place_of(fn))
-    return WorkflowDefinition(shown, fn, signature, options.saga, retention_ms, failure_types=failures, flow=flow)
+    place = checks.place_of(fn)
+    flow = _flow(options, signature, shown, place)
+    outcomes = options.outcomes or (BRIEF if options.saga else "")
+    if outcomes:
+        checks.one_of(outcomes, DETAILS, "outcomes", place)
+    return WorkflowDefinition(
+        shown, fn, signature, options.saga, retention_ms, failure_types=failures, flow=flow, outcomes=outcomes
+    )
 
 
 def _flow(options: Options, signature: Signature, shown: str, place: str) -> tuple[KeyedLimit, ...]:

@@ -32,7 +32,7 @@ from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.frames import caller
 from sagaline._runtime.sagas import blocks
 from sagaline._runtime.sagas.scopes import Scope
-from sagaline.declaring import Decorator, Options, Workflow, define
+from sagaline.declaring import Decorator, Options, Outcomes, Workflow, define
 from sagaline.errors import ConfigurationError, SagalineError
 from sagaline.handlers import Signal
 
@@ -93,8 +93,8 @@ class Saga(Decorator):
         """Begins a scope: the steps that are called in the block, and in tasks that are made in it, are its own."""
         if self._options.is_for_workflows:
             raise ConfigurationError(
-                f"Expected name, retention, signals, failure_exception_types, concurrency and rate at @saga alone but "
-                f"got one of them at `async with saga(...)` ({caller()})."
+                f"Expected name, retention, signals, failure_exception_types, concurrency, rate and outcomes at @saga "
+                f"alone but got one of them at `async with saga(...)` ({caller()})."
             )
         calls = current_instance()
         if calls is None:
@@ -125,6 +125,7 @@ def saga(
     failure_exception_types: Sequence[type[Exception]] = (),
     concurrency: Key | Sequence[Key] | None = None,
     rate: Rate | Sequence[Rate] | None = None,
+    outcomes: Outcomes | None = None,
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
@@ -139,6 +140,7 @@ def saga(
     failure_exception_types: Sequence[type[Exception]] = (),
     concurrency: Key | Sequence[Key] | None = None,
     rate: Rate | Sequence[Rate] | None = None,
+    outcomes: Outcomes | None = None,
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
@@ -160,6 +162,8 @@ def saga(
         failure_exception_types: exceptions that roll the saga back, as an ApplicationError does; any other is a bug,
             and parks the run with nothing undone.
         concurrency, rate: how many sagas may be under way, and begin, in the whole namespace, as for @workflow.
+        outcomes: what ``client.outcomes()`` tells of its runs: "brief", which is the default, leaves out texts that
+            people or programs have written, such as messages of failures; "full" has them.
 
     Raises ConfigurationError.
     """
@@ -171,6 +175,5 @@ def saga(
             raise ConfigurationError(f"Expected {what} to be True or False but got {shown(value)} ({place}).")
     limit = whole_number(limit, "limit", 0, 10 * UNDONE_AT_A_TIME, place)
     how = SagaOptions(bool(parallel), limit, strict)
-    return Saga(
-        Options(name, retention, signals, failure_exception_types, how, concurrency, rate), parallel, limit, strict
-    )
+    options = Options(name, retention, signals, failure_exception_types, how, concurrency, rate, outcomes)
+    return Saga(options, parallel, limit, strict)

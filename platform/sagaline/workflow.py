@@ -24,7 +24,7 @@ from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.handlers import DYNAMIC
 from sagaline.about_run import AboutRun
 from sagaline.child_handle import ChildHandle
-from sagaline.declaring import Decorator, Options, RunMethod, Workflow, define, definition_of_run
+from sagaline.declaring import Decorator, Options, Outcomes, RunMethod, Workflow, define, definition_of_run
 from sagaline.errors import ConfigurationError
 from sagaline.external_handle import ExternalHandle
 from sagaline.handlers import (
@@ -91,6 +91,7 @@ class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
         failure_exception_types: Sequence[type[Exception]] = (),
         concurrency: Key | Sequence[Key] | None = None,
         rate: Rate | Sequence[Rate] | None = None,
+        outcomes: Outcomes | None = None,
     ) -> Decorator: ...
     def __call__(
         self,
@@ -103,6 +104,7 @@ class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
         failure_exception_types: Sequence[type[Exception]] = (),
         concurrency: Key | Sequence[Key] | None = None,
         rate: Rate | Sequence[Rate] | None = None,
+        outcomes: Outcomes | None = None,
     ) -> Any:
         """Makes an async function a workflow, or a class with a method that has ``@workflow.run``.
 
@@ -110,9 +112,10 @@ class _WorkflowNamespace(OtherRuns, AboutRun, Scheduled):
         ``Signal.receive``; a signal of another name is refused. ``failure_exception_types``: exceptions that fail the
         run, or the update, out of which they come, as an ApplicationError does; any other is a bug, and parks the run.
         ``concurrency`` and ``rate``: how many runs may be under way, and begin, in the whole namespace; the code of a
-        run begins when its limits let it (docs/flow-control.md). Raises ConfigurationError.
+        run begins when its limits let it (docs/flow-control.md). ``outcomes``: what ``client.outcomes()`` tells of its
+        runs, as for a saga; by default only of those with a part that is one. Raises ConfigurationError.
         """
-        options = Options(name, retention, signals, failure_exception_types, None, concurrency, rate)
+        options = Options(name, retention, signals, failure_exception_types, None, concurrency, rate, outcomes)
         return Decorator(options) if subject is None else define(subject, options)
 
     def run(self, fn: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Workflow[P, R]:

@@ -1,10 +1,13 @@
-"""Right uses of locks: both type checkers take them."""
+"""Right uses of locks and of outcomes: both type checkers take them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import assert_type
 
 from sagaline import Client, SagaLock, saga, workflow
+from sagaline.client import SagaOutcome
 
 
 @saga
@@ -22,3 +25,18 @@ async def looks_at_locks(client: Client) -> str | None:
     for lock in await client.locks.list():
         print(lock.name, [waiter.workflow_id for waiter in lock.waiters])
     return (await client.locks.describe("account-7", timeout="5s")).held_by
+
+
+@workflow(outcomes="brief")
+async def told() -> None: ...
+
+
+@saga(outcomes="full")
+async def told_in_full() -> None: ...
+
+
+async def reads_outcomes(client: Client, since: datetime) -> None:
+    assert_type(client.outcomes("beginning", follow=False), AsyncIterator[SagaOutcome])
+    async for outcome in client.outcomes(since):
+        assert_type(outcome.is_parked, bool)
+        assert_type(outcome.rollback_at, datetime | None)

@@ -27,7 +27,8 @@ def of_resets() -> tuple[events.Event, ...]:
     fork = events.Fork(
         ("run-0", "run-1"), (9, 70_000), 1_764_000_000_123, "request", "a bad deploy", "ann@laptop", True, 2, "run-1"
     )
-    started = events.RunStarted("fulfil", b"[1]", "request", "", 0, "accepted", fork=fork)
+    told = events.OutcomeRequest("full", 3, 2, 1_764_000_000_123)
+    started = events.RunStarted("fulfil", b"[1]", "request", "", 0, "accepted", fork=fork, outcomes=told)
     return events.RunReset("run-4", 7, fork), started
 
 
@@ -71,6 +72,32 @@ def of_wills() -> tuple[events.Event, ...]:
     return begins, left, events.WillWithdrawn(5, "run-1"), events.WillsInherited((will,))
 
 
+def of_outcomes() -> records.SagaOutcome:
+    """What is told of a saga."""
+    return records.SagaOutcome(
+        id="outcome/run/2",
+        workflow_id="order-1",
+        run_id="run",
+        first_run_id="run-0",
+        workflow="fulfil",
+        outcome="resumed",
+        at=1_764_000_000_123,
+        began_at=1_764_000_000_000,
+        rollback_at=1_764_000_000_100,
+        steps=5,
+        undone=2,
+        is_parked=False,
+        step=3,
+        activity="release",
+        compensates=1,
+        failure_type="Declined",
+        failure_message="no ☂",
+        action="edit",
+        by="ada@host",
+        reason="why",
+    )
+
+
 def samples() -> dict[str, records.Record]:
     """One value of every record; history holds one of every event."""
     all_events: tuple[events.Event, ...] = (
@@ -103,8 +130,7 @@ def samples() -> dict[str, records.Record]:
         *of_wills(),
         events.MessageSettled(3),
         events.MessageSettled(4, FAILURE),
-        events.LedgerCarried(2, b"[{}]"),
-        events.LedgerInherited(2, b"[{}]"),
+        *(kind(2, b"[{}]") for kind in (events.LedgerCarried, events.LedgerInherited)),
         *(kind("request", "why", "ada@host") for kind in (events.RunPaused, events.RunUnpaused)),
         events.SideEffectRecorded(5, "price", b"7"),
         events.SideEffectRecorded(6, "price", b"", FAILURE),
@@ -139,6 +165,7 @@ def samples() -> dict[str, records.Record]:
         "refusals": records.Refusals(1, 2, 3, 4, 5, (records.Refusal("request", "order-1", FAILURE),)),
         "positions": records.Positions(1, 1_764_000_000_123, 3, 4, 5),
         "dead_letter": records.DeadLetter("orders.commands", 1, 2**40, "cause", 3),
+        "saga_outcome": of_outcomes(),
         "history": records.History(7, 8, "order-1", "run", 1, 9, 10, 11, (1, 2), False, all_events),
     }
 

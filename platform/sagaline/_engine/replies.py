@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagaline._engine.family import leave_others, report
+from sagaline._engine.outcomes import tell_end
 from sagaline._engine.state import State
 from sagaline._engine.tables.outbox import OutboxRow
 from sagaline._engine.tables.runs import RunRow, RunView
@@ -47,6 +48,8 @@ def close_run(state: State, run: RunRow, status: str) -> None:
         send_wills(state, run)
     if run.parent_run_id:
         report(state, run)
+    if run.tally is not None:
+        tell_end(state, run, run.tally)
     state.close_run(run)
     if run.reply_to and run.reply_when == "closed":
         send_reply(state, run, run.request_id, "closed")

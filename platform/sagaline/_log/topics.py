@@ -12,6 +12,7 @@ RESULTS = "results"
 HISTORY = "history"
 REPLIES = "replies"
 DEADLETTERS = "deadletters"
+OUTCOMES = "outcomes"
 
 NOT_MADE_HERE = (
     "Check the log's URL. Clients never make a namespace: start a worker on it, or run `sagaline topics apply`."
@@ -58,6 +59,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(REPLIES, "answers to clients", {"cleanup.policy": "delete"}, {"retention.ms": str(_HOUR_MS)}),
     TopicSpec(DEADLETTERS, "what could not be read", {"cleanup.policy": "delete"}, {"retention.ms": str(30 * _DAY_MS)}),
+    TopicSpec(OUTCOMES, "how sagas have ended", {"cleanup.policy": "delete"}, {"retention.ms": str(30 * _DAY_MS)}),
 )
 KEYED = (COMMANDS, RESULTS, HISTORY)
 """Topics whose partition count is the same and never changes: a workflow id's partition depends on it."""

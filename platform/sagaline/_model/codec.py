@@ -12,7 +12,7 @@ from typing import Any
 import fastavro
 import fastavro.schema
 
-from sagaline._model import activities, attributes, events, failure, forks, records, wills
+from sagaline._model import activities, attributes, events, failure, forks, outcomes, records, wills
 from sagaline._model.avro import BROKEN, UNFIT, AvroError, Decoder, Encoder, compile_schema
 from sagaline._model.records import RECORDS, Record
 from sagaline_schemas import schema_files
@@ -38,7 +38,15 @@ def fingerprint(schema: dict[str, Any]) -> bytes:
 
 def _types() -> dict[str, type]:
     found: dict[str, type] = {kind.__name__: kind for kind in (*events.EVENTS, *RECORDS.values())}
-    parts = (failure.Failure, failure.RetryPolicy, records.Refusal, attributes.SearchAttribute, forks.Fork, wills.Will)
+    parts = (
+        failure.Failure,
+        failure.RetryPolicy,
+        records.Refusal,
+        attributes.SearchAttribute,
+        forks.Fork,
+        wills.Will,
+        outcomes.OutcomeRequest,
+    )
     return found | {kind.__name__: kind for kind in (*parts, activities.AttemptLimits, activities.SagaStep)}
 
 

@@ -43,6 +43,7 @@ from sagaline._model.messages import SignalReceived as SignalReceived
 from sagaline._model.messages import SignalsHandled as SignalsHandled
 from sagaline._model.messages import UpdateAccepted as UpdateAccepted
 from sagaline._model.messages import UpdateCompleted as UpdateCompleted
+from sagaline._model.outcomes import OutcomeRequest as OutcomeRequest
 from sagaline._model.pauses import RunPaused as RunPaused
 from sagaline._model.pauses import RunUnpaused as RunUnpaused
 from sagaline._model.recorded import SideEffectRecorded as SideEffectRecorded
@@ -73,6 +74,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     delay_ms: int = 0
     deadline: int = 0
     fork: Fork | None = None
+    outcomes: OutcomeRequest | None = None
     version: int = 1
 
 

@@ -16,6 +16,7 @@ from sagaline._model.decided import Refusal as Refusal
 from sagaline._model.decided import Refusals as Refusals
 from sagaline._model.failure import Failure
 from sagaline._model.forks import ResetRun as ResetRun
+from sagaline._model.outcomes import SagaOutcome as SagaOutcome
 from sagaline._model.pauses import PauseRun as PauseRun
 from sagaline._model.pauses import UnpauseRun as UnpauseRun
 from sagaline._model.tasks import CancelTask as CancelTask
@@ -211,6 +212,7 @@ Record = (
     | Refusals
     | Positions
     | DeadLetter
+    | SagaOutcome
     | History
 )
 RECORDS: dict[str, type[Record]] = {
@@ -237,5 +239,6 @@ RECORDS: dict[str, type[Record]] = {
     "refusals": Refusals,
     "positions": Positions,
     "dead_letter": DeadLetter,
+    "saga_outcome": SagaOutcome,
     "history": History,
 }

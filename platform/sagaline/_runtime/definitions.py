@@ -145,6 +145,8 @@ class WorkflowDefinition:
     """Limits in the whole namespace that a run asks for before its code begins."""
     failure_types: tuple[type[Exception], ...] = ()
     """Exceptions that fail a run, as a FailureError does; all others are bugs."""
+    outcomes: str = ""
+    """What the topic of outcomes tells of its runs: a word of ``_model.outcomes``, or "" for nothing."""
 
     @property
     def is_saga(self) -> bool:

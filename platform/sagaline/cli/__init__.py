@@ -16,6 +16,7 @@ from sagaline.cli import (
     limits,
     list_runs,
     locks,
+    outcomes,
     patches,
     pause,
     query_run,
@@ -53,6 +54,7 @@ app.command("list")(list_runs.list_runs)
 app.command("show")(show.show)
 app.command("history")(history.history)
 app.command("patches")(patches.patches)
+app.command("outcomes")(outcomes.outcomes)
 app.command("export")(export.export)
 app.command("replay")(replay.replay)
 app.command("signal")(signal_run.signal_run)

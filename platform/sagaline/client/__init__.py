@@ -7,6 +7,7 @@ from sagaline.client.handle import RunHandle
 from sagaline.client.ledger import LedgerEntry, SagaLedger, SagaPart, StepRepair, UndoCall, UndoPreview
 from sagaline.client.limits import LimitDescription, LimitHolder, LimitWaiter
 from sagaline.client.locks import LockDescription, LockWaiter
+from sagaline.client.outcomes import SagaOutcome
 from sagaline.client.resets import LaterStep, ResetPreview
 from sagaline.client.run_saga import RunSaga
 from sagaline.client.schedule_types import Calendar, Cron, Every, ScheduleDescription, ScheduledRun, ScheduleSummary
@@ -55,6 +56,7 @@ __all__ = [
     "RunSaga",
     "RunSummary",
     "SagaLedger",
+    "SagaOutcome",
     "SagaPart",
     "ScheduleDescription",
     "ScheduleSummary",

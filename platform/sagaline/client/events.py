@@ -33,7 +33,7 @@ from sagaline.client.payloads import ClientPayloads
 from sagaline.client.types import HistoryEvent
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
-_INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "version"})
+_INTERNAL = frozenset({"request_id", "reply_to", "reply_partition", "reply_when", "outcomes", "version"})
 _OPTIONAL = frozenset(
     {
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from sagaline._model.system import is_system
 from sagaline._runtime.attributes import SearchValue, search_of
@@ -12,6 +12,7 @@ from sagaline.client.handle import DEFAULT_TIMEOUT
 from sagaline.client.limits import Limits
 from sagaline.client.link import Link
 from sagaline.client.locks import Locks
+from sagaline.client.outcomes import SagaOutcome, Since, outcomes_of
 from sagaline.client.patches import count_patches
 from sagaline.client.runs import list_runs
 from sagaline.client.types import PatchUse, RunSummary, Status
@@ -54,6 +55,18 @@ class Listing:
         self._link.requests.check_open()
         runs = await list_runs(self._link.reads, wanted, name, attributes, checks.seconds(timeout))
         return runs if system or name is not None else [run for run in runs if not is_system(run.workflow)]
+
+    def outcomes(self, since: Since = "now", *, follow: bool = True) -> AsyncIterator[SagaOutcome]:
+        """What becomes of the sagas of the namespace: which have ended and how, which wait for a person, which go on.
+
+        ``since``: "now" is when the iteration begins; "beginning" is that of the topic, which keeps 30 days; a time
+        passes over what was before. ``follow``: go on with those that come, without end; else those that are there.
+        Those of a workflow id come in order, others in any.
+
+        Each comes at least once: a repeat has the same ``id``. Runs of ``@saga``, of workflows with ``outcomes=...``,
+        and of those with a part that is a saga are told. Raises InvalidInput, ClientClosed, LogUnavailable.
+        """
+        return outcomes_of(self._link.requests, since, follow)
 
     async def patches(
         self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT

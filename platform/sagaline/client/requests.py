@@ -178,6 +178,8 @@ class Requests:
         self._partition = 0
         self._waiting: dict[str, Asking] = {}
         self._closed = False
+        self.tails: set[asyncio.Event] = set()
+        """Set for whoever reads a topic for as long as the client is open, when it is closed."""
 
     async def open(self) -> None:
         """Connects, and listens for answers. Raises ConfigurationError, LogUnavailable."""
@@ -200,6 +202,8 @@ class Requests:
         for asking in set(self._waiting.values()):
             if not asking.future.done():
                 asking.future.set_exception(ClientClosed("The client was closed while it waited for an answer."))
+        for tail in self.tails:
+            tail.set()
         self.alarms.close()
         await self._reader.close()
         await self.log.close()

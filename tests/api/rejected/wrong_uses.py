@@ -88,6 +88,10 @@ async def kept() -> None: ...
 async def named() -> None: ...
 
 
+@saga(outcomes="all")  # wrong
+async def told() -> None: ...
+
+
 approved = Signal[Order]("approved")
 
 

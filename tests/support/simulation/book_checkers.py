@@ -38,6 +38,13 @@ class Run:
         """The run that a step's keys are made of."""
         return self.asked.get(step, run_id)
 
+    def is_unasked(self, event: Any, marks: Counter[str]) -> bool:
+        """While a run is paused its code asks for nothing, for it does not run."""
+        if isinstance(event, e.RunPaused | e.RunUnpaused):
+            self.paused = isinstance(event, e.RunPaused)
+            marks["paused" if self.paused else "unpaused"] += 1
+        return self.paused and type(event) in e.COMMANDS
+
 
 class ChainBooks:
     """Every step that may have had an effect is undone once where its chain of runs is rolled back, in reverse order;

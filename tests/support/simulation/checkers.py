@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, Record
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, OUTCOMES, REPLIES, Record
 from sagaline._model import events as e
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.keys import HistoryKey, parse_key
@@ -25,6 +25,7 @@ from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
 from simulation.load import Books
 from simulation.lock_checkers import LockChecks
+from simulation.outcome_checkers import OutcomeChecks
 from simulation.parking_checkers import ParkingChecks
 from simulation.saga_checkers import check_scopes
 from simulation.talk_checkers import TalkChecks
@@ -49,7 +50,7 @@ class Watcher:
         self.locks = LockChecks(self.violations, marks, self._all)
         self.flow = FlowChecks(self.violations, marks, self._all)
         self.cancels = CancelChecks(self.violations, marks)
-        self.parking = ParkingChecks(self.violations, marks)
+        self.parking, self.outcomes = ParkingChecks(self.violations, marks), OutcomeChecks(self.violations, marks)
         self.orders = OrderChecks(self.violations, marks)
         self.version_of: Callable[[], str] = lambda: ""
         self._versions: dict[int, str] = {}  # by partition: that of its owner's code
@@ -69,6 +70,8 @@ class Watcher:
             self._on_history(record)
         elif record.topic == REPLIES:
             self._on_reply(record)
+        elif record.topic == OUTCOMES:
+            self.outcomes.landed(record)
         elif record.topic == COMMANDS:
             self._on_command(record)
         elif record.topic == DEADLETTERS:
@@ -186,7 +189,8 @@ class Watcher:
         self.forks.copied(run_id, run, fork, self.known())
         self.talk.copied(run_id, run, self.known())
         self.cancels.copied(run_id, run.events)
-        self.parking.copied(run_id, run.workflow_id, run.events)
+        for checks in (self.parking, self.outcomes):
+            checks.copied(run_id, run.workflow_id, run.events)
         self.books.scheduled |= {(run_id, step) for step in run.scheduled}
         started = run.events[0]
         if started.reply_to:
@@ -199,12 +203,12 @@ class Watcher:
     def _all(self) -> list[tuple[str, Run]]:
         return [*self._retired, *((run_id, run) for (_, run_id), run in self.runs.items())]
 
-    def _check_pause(self, record: Record, run: Run, event: Any) -> None:
-        """While a run is paused its code asks for nothing, for it does not run."""
-        if isinstance(event, e.RunPaused | e.RunUnpaused):
-            run.paused = isinstance(event, e.RunPaused)
-            self.marks["paused" if run.paused else "unpaused"] += 1
-        elif run.paused and type(event) in e.COMMANDS:
+    def _tell(self, record: Record, run: Run, found: History, event: Any) -> None:
+        for checks in (self.cancels, self.parking, self.outcomes):
+            checks.happened(found.run_id, run.workflow_id, event)
+        self.locks.happened(run.workflow_id, event)
+        self.flow.happened(run.workflow_id, event, found.at)
+        if run.is_unasked(event, self.marks):
             self._fail(record, f"{type(event).__name__} of {run.workflow_id} while it is paused")
 
     def _on_event(self, record: Record, run: Run, found: History, event: Any, again: bool = False) -> None:
@@ -215,11 +219,7 @@ class Watcher:
         asked_by = run.owner(found.run_id, event.step) if isinstance(event, e.MessageSettled) else found.run_id
         self.talk.happened(found.run_id, event, again, asked_by)
         self.attempts.happened(found.run_id, event)
-        self.cancels.happened(found.run_id, found.workflow_id, event)
-        self.locks.happened(found.workflow_id, event)
-        self.flow.happened(found.workflow_id, event, found.at)
-        self.parking.happened(found.run_id, found.workflow_id, event)
-        self._check_pause(record, run, event)
+        self._tell(record, run, found, event)
         match event:
             case e.RunStarted():
                 self._check_is_new(record, found.run_id, event.request_id)
@@ -289,6 +289,7 @@ class Watcher:
             checks.finish(self.refused)
         self.violations += [f"{value!r} is not in the dead letters" for value in sorted(self.poison)]
         self.answers.finish()
+        self.outcomes.finish()
         books = ChainBooks(self.books, self.violations, self.marks, self._all())
         for run_id, run in self._all():
             if run.terminal is None:

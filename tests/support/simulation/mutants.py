@@ -37,6 +37,7 @@ from simulation import mutants_of_code as _mutants_of_code  # noqa: F401  # regi
 from simulation import mutants_of_flow as _mutants_of_flow  # noqa: F401  # registers them
 from simulation import mutants_of_locks as _mutants_of_locks  # noqa: F401  # registers them
 from simulation import mutants_of_messages as _mutants_of_messages  # noqa: F401  # registers them
+from simulation import mutants_of_outcomes as _mutants_of_outcomes  # noqa: F401  # registers them
 from simulation import mutants_of_queues as _mutants_of_queues  # noqa: F401  # registers them
 from simulation import mutants_of_retention as _mutants_of_retention  # noqa: F401  # registers them
 from simulation import mutants_of_runs as _mutants_of_runs  # noqa: F401  # registers them

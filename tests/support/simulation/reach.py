@@ -27,6 +27,7 @@ _SAGAS = (
     "a compensation is parked,a pivot is parked,a retriable is parked,a repair is refused,"
     "repaired: retry,repaired: edit,repaired: done,repaired: skip"
 )
+_OUTCOMES = "told: completed,told: compensated,told: failed,told: cancelled,told: terminated,told: parked,told: resumed"
 _RESETS = "reset of a fork,reset of an ended run,reset of an open run,came again after a reset"
 _QUEUES = "queue worker died,remote attempt,task cancelled"
 _DEPLOYS = (
@@ -40,7 +41,7 @@ _NOT_YET = frozenset({"MemoChanged", "OutcomeReceived"})
 MARKS = frozenset(
     [
         *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _QUEUES, _CANCELLATIONS, _RESETS)).split(","),
-        *",".join((_LOCKS, _SAGAS)).split(","),
+        *",".join((_LOCKS, _SAGAS, _OUTCOMES)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

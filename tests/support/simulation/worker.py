@@ -13,6 +13,7 @@ from sagaline._payloads import Payloads, Sealer
 from sagaline._runtime.definitions import Registry
 from sagaline._store import Identity, StoreUnavailable
 from sagaline._store.memory import MemoryStore
+from sagaline.telemetry.metrics import Metrics
 from simulation.broker import Broker
 from simulation.log import SimLog
 from simulation.loop import Process, VirtualLoop
@@ -117,11 +118,20 @@ class Worker:
         self.process = Process(name)
         self.host: Host | None = None
 
+    @property
+    def is_measured(self) -> bool:
+        """Every other worker has metrics."""
+        return self.name.endswith(("0", "2", "4"))
+
     def start(self) -> None:
         world = self.world
         self.process = process = Process(f"{self.name}-{world.loop.callbacks}", self.version)
         process.on_crash = self._on_crash
         log = SimLog(world.broker, process)
+
+        def clock() -> int:
+            return EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms
+
         stores = SimStores(process, world.broker, self.disk, world.copies)
         options = HostOptions(
             self.name,
@@ -138,7 +148,8 @@ class Worker:
             standbys=world.standbys,
             standby_check_s=0.5,
             payloads=Sealer(world.payloads),
-            clock=lambda: EPOCH_MS + int(world.loop.now_s * 1_000) + process.clock_offset_ms,
+            clock=clock,
+            hooks=Metrics(clock) if self.is_measured else None,
         )
         self.host = Host(log, stores, world.registries[self.version], options)
         world.loop.create_task(self._run(self.host), context=process.context)

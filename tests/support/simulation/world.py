@@ -29,6 +29,7 @@ from simulation.clients import begin_clients
 from simulation.compare import compare
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
+from simulation.outcome_checkers import left_standing
 from simulation.queue_workers import QueueWorkers
 from simulation.schedule_checkers import ScheduleChecks
 from simulation.starts import Starts
@@ -202,7 +203,7 @@ class World:
         try:
             self.loop.run_until_complete(main)
             violations = self.errors + self.watcher.finish() + compare(self.broker, self.draw, self._owners())
-            violations += self.schedules.finish()
+            violations += self.schedules.finish() + left_standing(self._owners().values())
             left = self.blobs.kept.keys() - self.blobs.deleted
             violations += [f"blobs of {run_id} are left" for run_id in self.watcher.gone() if run_id in left]
         except RuntimeError as error:

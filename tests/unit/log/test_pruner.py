@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from harness import eventually
 
-from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, REPLIES, RESULTS, Ack, Log, open_log
+from sagaline._log import COMMANDS, DEADLETTERS, HISTORY, OUTCOMES, REPLIES, RESULTS, Ack, Log, open_log
 from sagaline._log.sqlite import pruner
 from sagaline._log.sqlite.pruner import KEPT_MS, TOMBSTONES_KEPT_MS, SqlitePruner
 
@@ -66,7 +66,7 @@ async def history(log: Log, partition: int) -> list[tuple[int, bytes | None]]:
 
 
 async def test_records_go_when_their_time_is_over(log: Log, file: Path) -> None:
-    assert set(KEPT_MS) == {COMMANDS, RESULTS, REPLIES, DEADLETTERS}
+    assert set(KEPT_MS) == {COMMANDS, RESULTS, REPLIES, DEADLETTERS, OUTCOMES}
     clock = Clock()
     prune = SqlitePruner(file, "default", 2, clock).prune
     for topic in KEPT_MS:

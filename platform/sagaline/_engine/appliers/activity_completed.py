@@ -13,5 +13,7 @@ def apply(state: State, run: RunRow, event: ActivityCompleted) -> None:
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
         state.activities.drop(run, row)
+        if run.tally is not None and row.scheduled.compensates is not None:
+            run.tally.undone += 1
         if row.parked_at:
             tell(state, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.outcomes import tell_parked
 from sagaline._engine.parking import park
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -13,3 +14,4 @@ def apply(state: State, run: RunRow, event: ActivityParked) -> None:
     row = state.activities.get(run.run_id, event.step)
     if row is not None:
         park(state, run, row, event.failure)
+        tell_parked(state, run, event.failure, row)

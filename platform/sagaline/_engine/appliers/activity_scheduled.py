@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sagaline._engine import task_queues
+from sagaline._engine.outcomes import count_step
 from sagaline._engine.state import State
 from sagaline._engine.tables.activities import ActivityRow, Queued, Watched
 from sagaline._engine.tables.runs import RunRow
@@ -22,3 +23,5 @@ def apply(state: State, run: RunRow, event: ActivityScheduled) -> None:
         row = msgspec.structs.replace(row, queued=Queued(run.last_at))
         task_queues.send(state, run, row)
     state.activities.put(run, row)
+    if (tally := run.tally) is not None:
+        count_step(run, tally, event)

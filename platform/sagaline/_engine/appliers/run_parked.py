@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine.outcomes import tell_parked
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
 from sagaline._model.events import RunParked
@@ -14,3 +15,4 @@ def apply(state: State, run: RunRow, event: RunParked) -> None:
         run.parked_at = run.last_at
     run.status = PARKED
     run.failure = event.failure
+    tell_parked(state, run, event.failure)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
+from sagaline._model.outcomes import Tally
 
 
 class RunView(Protocol):
@@ -99,6 +100,8 @@ class RunView(Protocol):
     def redelivers(self) -> int: ...
     @property
     def wills(self) -> int: ...
+    @property
+    def tally(self) -> Tally | None: ...
     @property
     def stands_for(self) -> str: ...
     @property

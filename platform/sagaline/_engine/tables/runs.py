@@ -19,6 +19,7 @@ from sagaline._engine.tables.attention import CUT_OFF, Attention
 from sagaline._engine.tables.run_view import RunView
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
+from sagaline._model.outcomes import Tally
 from sagaline._model.records import PARKED
 
 __all__ = ["RunRow", "RunView", "Runs", "past_key", "past_prefix", "run_key"]
@@ -78,6 +79,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     redelivers: int = 0  # events that the run which was reset had later, and that this one has yet to receive
     wills: int = 0  # signals that are sent when it has ended
     parked_steps: int = 0  # of its open steps, those that wait for a person
+    tally: Tally | None = None  # of a run whose outcomes are told
 
     @property
     def closed(self) -> bool:
@@ -185,6 +187,11 @@ class Runs:
         """An earlier run of a workflow id."""
         data = self._changes.get(past_key(workflow_id, run_id))
         return None if data is None else _decode(data)
+
+    def newest_of_all(self, after: bytes = b"") -> Iterator[tuple[bytes, RunRow]]:
+        """The newest run of each workflow id with the key of its row, in order, lazily; those behind ``after``."""
+        for key, data in self._changes.scan(PREFIX, after):
+            yield key, _decode(data)
 
     def all(self, after: bytes = b"") -> Iterator[tuple[bytes, RunRow]]:
         """Every run with the key of its row, earlier ones first, lazily; with ``after``, those behind it."""

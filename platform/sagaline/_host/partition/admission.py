@@ -12,7 +12,7 @@ from sagaline._host.runs.forking import why_not_copied
 from sagaline._host.runs.instances import Instances
 from sagaline._model import limits
 from sagaline._model.codec import decode
-from sagaline._model.events import Fork, RunStarted
+from sagaline._model.events import Fork, OutcomeRequest, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import ChildReport, History, RepairActivity, StartRun
 from sagaline._model.system import why_reserved
@@ -100,6 +100,11 @@ class Admission:
         except InvalidInput as error:
             return Failure("InvalidInput", limits.cut(str(error)), retryable=False)
         return None
+
+    def admitted(self, started: RunStarted) -> RunStarted:
+        """The start of a run, with what its workflow says of it. Contract: the workflow is known."""
+        outcomes = self._registry.workflows[started.workflow].outcomes
+        return msgspec.structs.replace(started, outcomes=OutcomeRequest(outcomes)) if outcomes else started
 
     def _lost(self, child: StartRun) -> Failure | None:
         """A child whose input is gone from the store of blobs is refused, for its parent waits: most likely it has been

@@ -91,7 +91,7 @@ class Starting:
         if not isinstance(started, RunStarted):
             raise ProtocolError(f"a run is to begin with {type(started).__name__}")
         emitter = Emitter(self._decided, new_run(request.workflow_id, run_id_of(request), started, now), now)
-        emitter.emit(started)
+        emitter.emit(self._admission.admitted(started))
         if request.memo or request.search_attributes:
             emitter.emit(AttributesGiven(request.memo, request.search_attributes))
         for event in received:

@@ -24,6 +24,7 @@ from sagaline._model.events import (
     SignalReceived,
     WillsInherited,
 )
+from sagaline._model.outcomes import OutcomeRequest
 from sagaline._payloads import Sealer
 
 
@@ -77,6 +78,7 @@ def _first_events(state: State, run: RunView) -> list[Event]:
         run.parent_run_id,
         run.parent_step,
         deadline=run.deadline,
+        outcomes=None if ended is None else _told_so_far(ended),
     )
     first: list[Event] = [started]
     if run.wills:
@@ -86,3 +88,11 @@ def _first_events(state: State, run: RunView) -> list[Event]:
             return [*first, LedgerInherited(steps, ledger)]
         case _:
             return first
+
+
+def _told_so_far(run: RunView) -> OutcomeRequest | None:
+    """What the outcomes of the run behind are to count, if those of this one are told."""
+    tally = run.tally
+    if tally is None:
+        return None
+    return OutcomeRequest(tally.detail, tally.steps, tally.undone, tally.began_at or run.started_at)

@@ -11,7 +11,7 @@ from sagaline._host.runs.weights import PAYLOADS, in_parts, weight
 from sagaline._model.activities import AttemptLimits, SagaStep
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.codec import encode
-from sagaline._model.events import EVENTS, Event, Fork, RunParked
+from sagaline._model.events import EVENTS, Event, Fork, OutcomeRequest, RunParked
 from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.limits import ACTIVATION_BYTES
 from sagaline._model.records import ActivityResult, History
@@ -34,6 +34,7 @@ BY_TYPE: dict[Any, Any] = {
     Fork | None: FORK,
     int: 2**31 - 1,
     bool: True,
+    OutcomeRequest | None: OutcomeRequest("brief", 2**31 - 1, 2**31 - 1, 2**62),
     tuple[int, ...]: NUMBERS,
     tuple[SearchAttribute, ...]: (SearchAttribute(WIDE * 25, "datetime", WIDE * 500),) * 4,
     bytes: b"x" * 10_000,
