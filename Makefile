@@ -82,6 +82,7 @@ flood: venv ## Far more starts than a worker can take, its memory measured: STAR
 
 docs: venv ## Write the generated pages of docs/
 	PYTHONPATH=tests/support $(BIN)/python tests/support/schema_docs.py
+	PYTHONPATH=tests/support $(BIN)/python tests/support/metric_docs.py
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

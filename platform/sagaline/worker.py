@@ -16,12 +16,13 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sagaline._host.crash_points import arm_from
 from sagaline._host.host import Host
-from sagaline._host.options import HostOptions
+from sagaline._host.options import HostOptions, wall_clock_ms
 from sagaline._host.partition.guard import await_logged, call_logged
 from sagaline._host.queues.host import QueueHost
 from sagaline._host.watchdog.marks import Marks
@@ -40,6 +41,7 @@ from sagaline._system.registry import SYSTEM_WORKFLOWS
 from sagaline.activity import Activity
 from sagaline.checker import warn_in_background
 from sagaline.errors import ConfigurationError, LogUnavailable, SagalineError
+from sagaline.telemetry.serving import Telemetry
 from sagaline.workflow import Workflow
 
 __all__ = ["Worker", "WorkerOptions"]
@@ -54,6 +56,14 @@ class _Member(NamedTuple):
 
     id: str | None
     queue: str | None
+
+
+@dataclass
+class _Beside:
+    """What looks at a worker while it works."""
+
+    watchdog: Watchdog | None = None
+    telemetry: Telemetry | None = None
 
 
 class Worker:
@@ -87,7 +97,10 @@ class Worker:
         self._state_dir = _folder(state_dir)
         self._member = _Member(_member_id(id), None if queue is None else queue_name(queue, "Worker"))
         self._host: Host | QueueHost | None = None
-        self._watchdog: Watchdog | None = None
+        self._beside = _Beside()
+        if options.metrics_port is not None:
+            at = (options.metrics_host, options.metrics_port)
+            self._beside.telemetry = Telemetry(*at, wall_clock_ms, self._member.queue or "")
 
     async def __aenter__(self) -> Worker:
         await self.start()
@@ -113,16 +126,19 @@ class Worker:
         folder = None if self._member.queue is not None else self._state_dir
         self._stores = open_stores(folder, self._options.memory_mb * 1_000_000 // 2)
         try:
+            if self._beside.telemetry is not None:
+                self._beside.telemetry.open(self._log.namespace)
             await self._connect()
         except BaseException:
             self._stores.close()
+            await self._stop_telemetry()
             raise
         folder = None if self._state_dir is None else self._state_dir / "watchdog"
         running, marks = Running(), Marks(folder)
         host = self._host = self._new_host(self._host_options(running, marks))
         watched = Watched(asyncio.get_running_loop(), running, marks, host.suspend, host.rejoin)
-        self._watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
-        self._watchdog.start()  # first: it finds the marks of an earlier process
+        self._beside.watchdog = Watchdog(watched, self._options.stall_bounds(), folder)
+        self._beside.watchdog.start()  # first: it finds the marks of an earlier process
         try:
             await host.start()
         except BaseException:
@@ -156,6 +172,7 @@ class Worker:
             activity_bytes=2 * share,
             running=running,
             marks=marks,
+            hooks=None if self._beside.telemetry is None else self._beside.telemetry.metrics,
         )
 
     async def _connect(self) -> None:
@@ -201,10 +218,20 @@ class Worker:
         await self._let_go()
 
     async def _let_go(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.stop()
+        if self._beside.watchdog is not None:
+            self._beside.watchdog.stop()
+        await self._stop_telemetry()
         await await_logged("Stopping", self._log.close())
         call_logged("Stopping", self._stores.close)
+
+    async def _stop_telemetry(self) -> None:
+        if self._beside.telemetry is not None:
+            await await_logged("Stopping", self._beside.telemetry.close())
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port at which metrics are served; None when they are not. Of port 0 the real one, once started."""
+        return None if self._beside.telemetry is None else self._beside.telemetry.port
 
     def _started(self, method: str) -> Host | QueueHost:
         if self._host is None:

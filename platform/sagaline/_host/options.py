@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sagaline._host.hooks import Hooks
 from sagaline._host.watchdog.marks import Marks
 from sagaline._host.watchdog.running import Running
 from sagaline._payloads import PLAIN, Sealer
@@ -77,6 +78,8 @@ class HostOptions:
     clock: Callable[[], int] = wall_clock_ms
     """Milliseconds since 1970."""
 
+    hooks: Hooks | None = None
+    """Who listens, if anybody does."""
     running: Running = field(default_factory=Running)
     """The user code that the loop is in, for the watchdog."""
     marks: Marks = field(default_factory=Marks)

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from sagaline._host.activities.runner import ActivityRunner, Place
+from sagaline._host.activities.runner import Place
+from sagaline._host.activities.telling import runner_of
 from sagaline._host.backpressure import Backpressure, Load
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
@@ -48,7 +49,7 @@ class Process:
         self.pools = Pools()
         self.resuming = asyncio.Lock()
         """Held by the partition that replays a parked run: one of the process a turn of the loop."""
-        self.activities = ActivityRunner(registry, options, self.pools, self._on_results, self._on_room)
+        self.activities = runner_of(registry, options, self.pools, self._on_results, self._on_room)
         self._members: dict[str, Member] = {}
         self.backpressure = Backpressure(options, lambda: self._live, lambda: self.activities.load.is_full)
 

@@ -50,6 +50,10 @@ class WorkerOptions:
     """After so long the worker lets go of its partitions. docs/operations.md, "When a worker stands still"."""
     end_when_stalled: bool = False
     """End the process then, with exit code 75, so that its supervisor starts another. ``sagaline worker`` does."""
+    metrics_port: int | None = None
+    """Serve Prometheus' metrics at this port, under /metrics; 0: at any that is free. Needs ``sagaline[metrics]``."""
+    metrics_host: str = "0.0.0.0"
+    """The address that they are served at: by default all of the machine's."""
     check_code: bool = True
     """Look at the code of the workflows at start, as ``sagaline check`` does, and log what would differ on replay."""
     replay_always: bool = False
@@ -59,6 +63,10 @@ class WorkerOptions:
     def __post_init__(self) -> None:
         for name, least, most in _WHOLE_NUMBERS:
             whole_number(getattr(self, name), name, least, most, "WorkerOptions")
+        if self.metrics_port is not None:
+            whole_number(self.metrics_port, "metrics_port", 0, 65_535, "WorkerOptions")
+        if not isinstance(self.metrics_host, str) or not self.metrics_host:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(f"Expected metrics_host to be an address but got {shown(self.metrics_host)}.")
         seconds(self.stop_grace, "stop_grace", least_ms=0)
         milliseconds(self.retention, "retention")
         bounds = self.stall_bounds()

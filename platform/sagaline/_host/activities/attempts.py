@@ -58,6 +58,8 @@ class Attempt:
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     deadline_s: float = 0.0  # on the loop's clock
+    waits_since_s: float = 0.0  # for a slot, on the loop's clock; this and the next are kept for listeners alone
+    launched_s: float = 0.0
     begun_ms: int = -1  # -1: its task has not begun yet
     stopped_by: str = ""
     reported: bool = False

@@ -34,6 +34,7 @@ from sagaline._host.partition.resets import Resets
 from sagaline._host.partition.resumption import Resumption
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.starting import Starting
+from sagaline._host.partition.telling import TellingRecorder
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.outbox import Outbox
@@ -70,6 +71,8 @@ class Services:
 class Partition:
     """One claimed partition. ``lost`` is set, with the reason, when it has to be claimed anew."""
 
+    telling: TellingRecorder | None = None  # its recorder, if somebody listens
+
     def __init__(self, number: int, claimed: Claimed, services: Services, quarantine: Quarantine) -> None:
         options, meta = services.options, claimed.meta
         self.number, self.epoch = number, meta.epoch
@@ -97,6 +100,8 @@ class Partition:
         """The partition is live: what takes long follows beside its work."""
         self.rooms.resumption.go_on()
         self.rooms.retention.begin()
+        if self.telling is not None:
+            self.guard.task(self.telling.survey(self.rows.durable), "what stands, for those who listen")
 
     def close(self) -> None:
         """Drops what is not acknowledged: it does not count."""
@@ -113,6 +118,8 @@ class Partition:
             rooms.instances.close,
         ):
             self.guard.run(close)
+        if self.telling is not None:
+            self.guard.run(self.telling.hooks.close)
 
     # What comes in
 
@@ -186,7 +193,7 @@ class _Rooms:
         if has_blobs:
             appender = AppendsBehindBlobs(appender, blobs, guard)
         self.pipeline = Pipeline(partition.number, log, appender, progress, applying, guard)
-        recorder = Recorder(partition.epoch, rows.decided, progress, self.pipeline, clock)
+        recorder = self._recorder(partition, releasing, options)
         surroundings = Surroundings(
             partial(_end, log, COMMANDS, partition.number),
             partial(_is_behind, rows, progress, services),
@@ -213,6 +220,15 @@ class _Rooms:
             rows, activations, self.deciding, attempts, quarantine, guard, options.marks, services.resuming
         )
         self.inputs = Inputs(log, clock, progress, quarantine, self.deciding, messages.signals, guard, blobs.later)
+
+    def _recorder(self, partition: Partition, releasing: Releasing, options: HostOptions) -> Recorder:
+        written = (partition.epoch, partition.rows.decided, partition.progress, self.pipeline, options.clock)
+        if options.hooks is None:
+            return Recorder(*written)
+        hooks = options.hooks.partition(partition.number)
+        releasing.tell(hooks.recorded)
+        partition.telling = TellingRecorder(*written, hooks)
+        return partition.telling
 
     # From the end of the path to its beginning
 

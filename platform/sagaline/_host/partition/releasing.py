@@ -24,6 +24,7 @@ from sagaline._engine.replies import REPLIES
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host import crash_points
 from sagaline._host.activities.runner import ActivityRunner, Place
+from sagaline._host.hooks import Recorded
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.rows import Rows
 from sagaline._host.publishing.outbox import Outbox
@@ -150,6 +151,10 @@ class Releasing:
             CoverPositions: lambda effect: on_positions(effect.epoch, effect.number),
             GoOn: lambda effect: go_on(effect.workflow_id),
         }
+
+    def tell(self, hear: Callable[[Recorded], None]) -> None:
+        """``hear`` is told of what the recorder tells of."""
+        self._release[Recorded] = hear
 
     def release(self, messages: Sequence[Publish], effects: Sequence[list[Effect]]) -> None:
         """The effects of records that are applied, and their messages, which leave first."""

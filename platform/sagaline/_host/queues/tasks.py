@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from sagaline._engine.effects import StartActivity
-from sagaline._engine.tables.activities import ActivityRow, Watched
+from sagaline._engine.tables.activities import ActivityRow, Queued, Watched
 from sagaline._host.activities.runner import ActivityRunner, Place
 from sagaline._host.queues.cancelled import Cancelled
 from sagaline._host.queues.finished import Finished
@@ -192,7 +192,10 @@ def _row(task: Task) -> ActivityRow:
         limits=AttemptLimits(heartbeat_timeout_ms=task.heartbeat_timeout_ms) if task.heartbeat_timeout_ms else None,
     )
     watched = None if task.details is None else Watched(0, details=task.details)
-    return ActivityRow(task.workflow_id, scheduled, task.attempt, asked_by=task.asked_by, watched=watched)
+    queued = Queued(task.queued_at)
+    return ActivityRow(
+        task.workflow_id, scheduled, task.attempt, asked_by=task.asked_by, queued=queued, watched=watched
+    )
 
 
 def _nothing() -> None:

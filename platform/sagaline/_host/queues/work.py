@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from sagaline._host.activities.runner import ActivityRunner, Place
+from sagaline._host.activities.runner import Place
+from sagaline._host.activities.telling import runner_of
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import await_logged, call_logged
 from sagaline._host.pools import Pools
@@ -30,7 +31,7 @@ class Work:
     def __init__(self, log: Log, queue: str, registry: Registry, options: HostOptions) -> None:
         self._log, self._options = log, options
         self._pools = Pools()
-        self._runner = ActivityRunner(registry, options, self._pools, self._on_results, self._on_room)
+        self._runner = runner_of(registry, options, self._pools, self._on_results, self._on_room)
         self._results, self._cancelled = Results(log), Cancelled()
         setting = Setting((f"{log.identity}/{log.namespace}", 0), options.member_id, options.clock)
         self.tasks = Tasks(setting, self._runner, self._results, self._cancelled)
