@@ -25,6 +25,12 @@ BROKEN = (AvroError, IndexError, OverflowError, RecursionError, ValueError, stru
 def varint(number: int) -> bytes:
     """Zig-zag variable-length encoding of a 64-bit integer."""
     rest = (number << 1) ^ (number >> 63)
+    if 0x3FFF < rest < 0x1FFFFF:  # an offset: written out, for each record has some
+        return bytes((rest & 0x7F | 0x80, rest >> 7 & 0x7F | 0x80, rest >> 14))
+    if 0x7FFFFFFFF < rest < 0x3FFFFFFFFFF:  # milliseconds since 1970
+        high = rest >> 21
+        low = (rest & 0x7F | 0x80, rest >> 7 & 0x7F | 0x80, rest >> 14 & 0x7F | 0x80)
+        return bytes((*low, high & 0x7F | 0x80, high >> 7 & 0x7F | 0x80, high >> 14))
     out = bytearray()
     while rest > 0x7F:
         out.append((rest & 0x7F) | 0x80)
@@ -36,7 +42,7 @@ def varint(number: int) -> bytes:
 def _checked(number: object, bits: int) -> bytes:
     if not isinstance(number, int):
         raise AvroError(f"Expected a number without a fraction but got {type(number).__name__}")
-    if not -(1 << (bits - 1)) <= number < 1 << (bits - 1):
+    if number.bit_length() >= bits and number != -1 << (bits - 1):
         raise AvroError(f"Expected a number of {bits} bits but it has {number.bit_length() + 1}")
     return varint(number)
 
@@ -67,12 +73,15 @@ class _Longs(dict[int, bytes]):
 
 
 INTS = _Ints((number, varint(number)) for number in range(8192))
+int_bytes = INTS.__getitem__
 LONGS = _Longs(INTS)
 FALSE_TRUE = {False: b"\0", True: b"\1"}
 
 
 SMALL = tuple((byte >> 1) ^ -(byte & 1) for byte in range(128))
 """What a varint of one byte means."""
+LENGTHS = tuple(-1 if byte & 0x81 else byte >> 1 for byte in range(256))
+"""The length that a first byte says by itself; -1 when it has more bytes, or is none."""
 
 
 def long_tail(data: bytes, position: int, first: int) -> tuple[int, int]:

@@ -74,7 +74,7 @@ class Source:
         for index, field in enumerate(fields):
             if index in tails:  # what most values end with is read at once
                 size = len(tails[index])
-                self.add(1, f"if data[at:at + {size}] == {tails[index]!r}:")
+                self.add(1, f"if data.startswith({tails[index]!r}, at):")
                 self.add(2, f"return new_{name}({', '.join(found)}), at + {size}")
             found.append(_decode(self, 1, field["type"]))
         if names != known:  # an older version: what it lacks has the type's default, what is gone is skipped
@@ -137,6 +137,10 @@ def _encode(src: Source, depth: int, schema: Any, value: str) -> None:
         src.add(depth, f"if type({items}) is not tuple: check_list({items})")
         src.parts.append(f"longs[len({items})] if {items} else b''")
         src.flush(depth)
+        if kind_of(schema["items"]) == "int":
+            src.add(depth, f"extend(map(int_bytes, {items}))")
+            src.parts.append("b'\\x00'")
+            return
         src.add(depth, f"for {item} in {items}:")
         _encode(src, depth + 1, schema["items"], item)
         src.flush(depth + 1)
@@ -178,10 +182,12 @@ def _encode_union(src: Source, depth: int, branches: list[Any], value: str) -> N
 
 def _encode_optional(src: Source, depth: int, schema: Any, value: str) -> None:
     kind, some = kind_of(schema), src.fresh()
-    if kind in src.records:
+    if kind in src.recursive:
         src.flush(depth)
         src.add(depth, f"if ({some} := {value}) is None: extend((b'\\x00',))")
         src.add(depth, f"else: encode_{kind}({some}, extend, b'\\x02'{src.deeper(kind)})")
+    elif kind in src.records:
+        src.parts.append(f"b'\\x00' if ({some} := {value}) is None else b'\\x02' + bytes_{kind}({some})")
     else:
         rest = " + ".join(_plain(src, kind, some))
         src.parts.append(f"b'\\x00' if ({some} := {value}) is None else b'\\x02' + {rest}")
@@ -204,10 +210,9 @@ def _decode(src: Source, depth: int, schema: Any) -> str:
     elif kind in ("int", "long"):
         _decode_long(src, depth, out, kind)
     elif kind in ("string", "bytes"):
-        src.add(depth, f"{out} = data[at]; at += 1")
-        src.add(depth, f"if {out} < 128 and not {out} & 1: {out} >>= 1")
-        src.add(depth, f"else: {out}, at = long_length(data, at, {out})")
-        src.add(depth, f"at += {out}; {out} = data[at - {out}:at]" + (".decode()" if kind == "string" else ""))
+        src.add(depth, f"{out} = lengths[data[at]]; at += 1")
+        src.add(depth, f"if {out} < 0: {out}, at = long_length(data, at, data[at - 1])")
+        src.add(depth, f"{out} = data[at:(at := at + {out})]" + (".decode()" if kind == "string" else ""))
     elif kind == "array":
         _decode_array(src, depth, schema["items"], out)
     else:
