@@ -30,6 +30,7 @@ from sagaline._runtime.commands import Recorded
 from sagaline._runtime.endings import BUG, CANCELLED, CONTINUED, failure_from, meaning, next_input
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.flags import FORBIDDEN_CALLS_RAISE
+from sagaline._runtime.generators import row
 from sagaline._runtime.jobs import JOBS, in_order
 from sagaline._runtime.jobs.run_started import read_input
 from sagaline._runtime.messages.looking import look
@@ -213,14 +214,17 @@ class Instance:
         loop = self._loop
         host_loop = _get_running_loop()
         host_task = _leave_host_task(host_loop) if _ONE_TASK_A_THREAD else None
-        first_iteration, finalizer = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(None, loop.finish_generator)
+        hooks = None
+        if host_loop is None or row.loop is not host_loop:
+            hooks = sys.get_asyncgen_hooks()
+            sys.set_asyncgen_hooks(None, loop.finish_generator)
         _set_running_loop(loop)
         try:
             return self._context.run(code, argument)
         finally:
             _set_running_loop(host_loop)
-            sys.set_asyncgen_hooks(first_iteration, finalizer)
+            if hooks is not None:
+                sys.set_asyncgen_hooks(*hooks)
             if _ONE_TASK_A_THREAD:
                 _return_to_host_task(host_loop, host_task)
 

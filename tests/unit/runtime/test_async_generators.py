@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from script import Script, fetch, names, result
 
 from sagaline import workflow
+from sagaline._runtime.generators import InARow
 
 
 @workflow
@@ -80,3 +81,51 @@ def test_an_evicted_run_does_not_go_on() -> None:
     script.done(1)
     script.instance.evict()
     gc.collect()
+
+
+async def test_turns_in_a_row_set_the_hooks_once_for_all_of_them() -> None:
+    before = sys.get_asyncgen_hooks()
+    first, second = Script(breaks_off), Script(breaks_off)
+    with InARow():
+        of_all = sys.get_asyncgen_hooks()
+        with InARow():
+            assert names(first.done(1, b'"page"')) == ["fetch", "fetch"]
+        assert sys.get_asyncgen_hooks() == of_all != before
+        second.done(1, b'"page"')
+        first.done(3, b'"released"')
+    assert sys.get_asyncgen_hooks() == before
+    second.done(3, b'"released"')  # a turn of its own
+    for script in (first, second):
+        assert result(script.done(2, b'"after"')) == b'["page","released","after"]'
+        script.check_replay()
+    assert not asyncio.get_running_loop()._asyncgens
+
+
+async def test_in_a_row_a_run_leaves_the_generators_of_others_alone() -> None:
+    ends: list[str] = []
+    shared: list[AsyncIterator[str]] = []
+
+    async def pages() -> AsyncIterator[str]:
+        try:
+            yield "page"
+        finally:
+            ends.append("page")
+
+    @workflow
+    async def begins() -> str:
+        shared.append(pages())
+        await anext(shared[0])
+        return await fetch("a")
+
+    @workflow
+    async def drops() -> str:
+        shared.clear()
+        await asyncio.sleep(0)
+        return await fetch("b")
+
+    with InARow():
+        first, second = Script(begins), Script(drops)
+        assert ends == []
+        assert result(second.done(1)) == b'"ok"'
+        assert result(first.done(1)) == b'"ok"'
+    assert ends == []

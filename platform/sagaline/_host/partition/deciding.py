@@ -47,6 +47,7 @@ from sagaline._model.records import (
     UpdateRun,
 )
 from sagaline._payloads import NotResident
+from sagaline._runtime.generators import InARow
 
 RunInput = RunControl | ActivityResult | Heartbeat | ChildReport | TimerDue | ActivityDue
 
@@ -164,8 +165,9 @@ class Deciding:
         by_run: dict[str, list[RunInput]] = {}
         for result in results:
             by_run.setdefault(result.workflow_id, []).append(result)
-        for workflow_id, of_run in by_run.items():
-            self._decide_guarded(workflow_id, in_parts(of_run))
+        with InARow():
+            for workflow_id, of_run in by_run.items():
+                self._decide_guarded(workflow_id, in_parts(of_run))
 
     def on_due(self, due: Sequence[SetTimer]) -> None:
         """Timers of code, of retries, and of activities that may take too long."""
@@ -181,8 +183,9 @@ class Deciding:
                 has_begun = self._outside.attempts.has_begun(item.run_id, item.step)
                 late = ActivityDue(item.workflow_id, item.run_id, item.step, has_begun)
                 by_run.setdefault(item.workflow_id, []).append(late)
-        for workflow_id, of_run in by_run.items():
-            self._decide_guarded(workflow_id, [of_run])
+        with InARow():
+            for workflow_id, of_run in by_run.items():
+                self._decide_guarded(workflow_id, [of_run])
 
     def on_gone_on(self, workflow_id: str) -> None:
         """It is durable that a run goes on: the next begins, so that of those that go on at once, for ever, no more is

@@ -39,6 +39,7 @@ from sagaline._model.records import (
     UpdateRun,
 )
 from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
+from sagaline._runtime.generators import InARow
 
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | UpdateRun
 Input = Command | ActivityResult | Heartbeat | ChildReport
@@ -108,7 +109,8 @@ class Inputs:
             self._behind += [record for record in records if record.offset >= self._next[record.topic]]
             return
         try:
-            self._take_all(records)
+            with InARow():
+                self._take_all(records)
         except NotResident as missing:
             self._wait(missing, records)
             self._later(missing, self._go_on)

@@ -63,11 +63,15 @@ class Running:
         self.interrupted = ""
         slot = self._slot
         if slot is not None:
-            name = _SEPARATOR.join(code).encode("utf-8", "replace")
+            text = _SEPARATOR.join(code)
+            try:
+                name = text.encode()
+            except UnicodeEncodeError:
+                name = text.encode("utf-8", "replace")
             size = len(name)
             if size > _SLOT_BYTES - _HEADER_BYTES:
                 name, size = name[: _SLOT_BYTES - _HEADER_BYTES], _SLOT_BYTES - _HEADER_BYTES
-            slot[: _HEADER_BYTES + size] = b"\1" + size.to_bytes(2, "little") + name
+            slot[: _HEADER_BYTES + size] = (size << 8 | 1).to_bytes(_HEADER_BYTES, "little") + name
         self.code = code
 
     def leave(self) -> None:
