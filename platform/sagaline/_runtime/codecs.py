@@ -4,7 +4,7 @@ Three codecs: msgspec for JSON's own types (several times faster), pydantic for 
 Structs. One rule for all of them:
 
 - a Python value has to be equal to one of the declared type: what is written is read back and compared, so that
-  nothing is lost without a word;
+  nothing is lost without a word (unless its exact types say that it arrives, ``exact``);
 - JSON is converted as pydantic's JSON mode does, whatever stands beside it: "5" is read as an int.
 """
 
@@ -18,6 +18,7 @@ import msgspec
 from pydantic_core import to_jsonable_python
 
 from sagaline._model.limits import DEPTH
+from sagaline._runtime import exact
 from sagaline._runtime.carried import Misfit, difference, equal, problems_of
 from sagaline._runtime.schemas import adapter_of, check_schema
 
@@ -94,6 +95,7 @@ class PlainCodec:
         self._kind = kind
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(kind).decode
+        self._arrives = exact.test_of(kind)
         self._lax: PydanticCodec | None = None
 
     def encode(self, value: Any) -> bytes:
@@ -104,6 +106,8 @@ class PlainCodec:
         encode, decode = self._encode, self._decode  # called through self they cost twice as much
         try:
             data = encode(value)
+            if self._arrives(value):
+                return data
             if decode(data) != value:
                 return None
             if len(data) > DEPTH and data.count(b"[") + data.count(b"{") > DEPTH:
