@@ -77,6 +77,9 @@ class Attempt:
     def __init__(self, key: Key, row: ActivityRow, definition: ActivityDefinition, lane: Lane[Attempt]) -> None:
         self.key, self.row, self.definition, self.lane = key, row, definition, lane
         self.place, self.run_id, _ = key
+        # So that these have their places in the object from the first attempt on: what is set for the first time when
+        # many have been made goes into a dict, one an attempt.
+        self.begun_ms, self.reported = -1, False
 
     listener: Listener
 

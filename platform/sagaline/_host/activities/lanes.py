@@ -58,10 +58,10 @@ class Waiting(Generic[A]):
 
     def __init__(self) -> None:
         self._queues: dict[str, dict[A, None]] = {}  # by name, the one whose turn it is first
-        self._count = 0
+        self.count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[A]:
         for queue in self._queues.values():
@@ -74,7 +74,7 @@ class Waiting(Generic[A]):
     def add(self, attempt: A) -> None:
         """It waits."""
         self._queues.setdefault(attempt.definition.name, {})[attempt] = None
-        self._count += 1
+        self.count += 1
 
     def discard(self, attempt: A) -> None:
         """It waits no more."""
@@ -82,7 +82,7 @@ class Waiting(Generic[A]):
         queue = self._queues.get(name)
         if queue is not None and attempt in queue:
             del queue[attempt]
-            self._count -= 1
+            self.count -= 1
             if not queue:
                 del self._queues[name]
 

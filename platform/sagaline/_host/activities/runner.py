@@ -223,7 +223,7 @@ class ActivityRunner:
             self.load.remove(attempt)
             if attempt.beats is not None:
                 attempt.beats.close()
-            if attempt.lane.waiting:
+            if attempt.lane.waiting.count:
                 attempt.lane.waiting.discard(attempt)
 
     def _on_overdue(self, attempt: Attempt) -> None:
