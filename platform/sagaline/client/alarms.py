@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 _SOON_S = 1.0
 
 
-class Alarm:
-    """A callback at a time of the loop's clock, unless it is cancelled before."""
+class Alarm(msgspec.Struct):
+    """A callback at a time of the loop's clock, unless it is cancelled before. (A struct is made in C.)"""
 
-    __slots__ = ("_callback", "_due_s", "_timer")
-
-    def __init__(self, due_s: float, callback: Callable[[], None]) -> None:
-        self._due_s = due_s
-        self._callback: Callable[[], None] | None = callback
-        self._timer: asyncio.TimerHandle | None = None
+    _due_s: float
+    _callback: Callable[[], None] | None
+    _timer: asyncio.TimerHandle | None = None
 
     def arm(self, loop: asyncio.AbstractEventLoop) -> None:
         """Gives it a timer, if it still matters."""

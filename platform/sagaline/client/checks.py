@@ -44,6 +44,8 @@ def text_id(value: Any, what: str = "id") -> str:
 
 def not_reserved(workflow: str, workflow_id: Any) -> None:
     """Raises ConfigurationError for the names of the platform's own workflows."""
+    if not is_system(workflow) and not (isinstance(workflow_id, str) and is_system(workflow_id)):
+        return
     for what, name in (("a workflow", workflow), ("an id", workflow_id)):
         if isinstance(name, str) and is_system(name):
             raise ConfigurationError(

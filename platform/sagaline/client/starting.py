@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
@@ -51,7 +54,7 @@ def checked_start(
     link.requests.check_open()
     reply_to, reply_partition = link.requests.address
     name, arguments = ("", b"") if signal is None else called(signal)
-    return StartRun(
+    start = StartRun(
         new_id(),
         checks.text_id(id),
         workflow,
@@ -64,6 +67,13 @@ def checked_start(
         FIRST_WAIT_MS,
         signal=name,
         signal_input=arguments,
+    )
+    return msgspec.structs.replace(start, **_options(times)) if times else start
+
+
+def _options(times: TimeOptions) -> dict[str, Any]:
+    """What only some starts say."""
+    return dict(
         delay_ms=_milliseconds(times.get("delay"), "delay"),
         run_timeout_ms=_milliseconds(times.get("run_timeout"), "run_timeout"),
         memo=memo_bytes(times.get("memo")),
