@@ -41,7 +41,7 @@ _STEPS = (ActivityScheduled, ChildRequested, MessageRequested, TimerStarted, Wil
 class Runs(Protocol):
     """What is asked for the runs of a chain."""
 
-    def run_by_id(self, workflow_id: str, run_id: str) -> RunView | None:
+    def run_by_id(self, workflow_id: str, run_id: str, /) -> RunView | None:
         """A run of a workflow id, the newest or an earlier one."""
         ...
 

@@ -10,11 +10,11 @@ from sagaline._engine.tables.runs import RunView
 class Runs(Protocol):
     """The runs of a partition."""
 
-    def run(self, workflow_id: str) -> RunView | None:
+    def run(self, workflow_id: str, /) -> RunView | None:
         """The newest run of a workflow id."""
         ...
 
-    def run_by_id(self, workflow_id: str, run_id: str) -> RunView | None:
+    def run_by_id(self, workflow_id: str, run_id: str, /) -> RunView | None:
         """A run of a workflow id, the newest or an earlier one."""
         ...
 

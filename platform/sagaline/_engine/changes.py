@@ -16,17 +16,20 @@ class Effect(msgspec.Struct, frozen=True, gc=False):
 class Changes:
     """The rows as the tables see them: what the record writes, over the overlay. ``put`` writes a row; None deletes it.
 
-    Nothing is called more often than ``put``, so it is a dict's own: the overlay gets all of them when they are
-    drained.
+    Nothing is called more often than ``put`` and ``call_for``, so they are a dict's and a list's own: the overlay gets
+    all rows when they are drained.
     """
 
     put: Callable[[bytes, bytes | None], None]
+    call_for: Callable[[Effect], None]
+    """Asks for an effect once the record is durable."""
 
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
         self._effects: list[Effect] = []
         self._writes: Writes = {}
         self.put = self._writes.__setitem__
+        self.call_for = self._effects.append
 
     def get(self, key: bytes) -> bytes | None:
         """The newest value at ``key``, or None."""
@@ -38,10 +41,6 @@ class Changes:
         self._overlay.add(self._writes)
         return self._overlay.scan(prefix, after)
 
-    def call_for(self, effect: Effect) -> None:
-        """Asks for an effect once the record is durable."""
-        self._effects.append(effect)
-
     def drain_writes(self) -> Writes:
         """The writes since the last call: they are in the overlay now."""
         writes, add = self._writes, self._overlay.add
@@ -52,5 +51,9 @@ class Changes:
 
     def drain_effects(self) -> list[Effect]:
         """The effects since the last call, in order."""
-        effects, self._effects = self._effects, []
-        return effects
+        effects = self._effects
+        if effects:
+            self._effects = []
+            self.call_for = self._effects.append
+            return effects
+        return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from sagaline._engine.sorted_rows import SortedRows
@@ -30,6 +30,7 @@ class Overlay:
         self._below = below
         self._above: SortedRows[bytes | None] = SortedRows()
         self.add = self._above.by_key.update  # writes rows; None deletes
+        self.settle = self._above.settle  # these are stored now: a newer write to the same key stays above
 
     def get(self, key: bytes) -> bytes | None:
         """The newest value at ``key``, or None."""
@@ -47,10 +48,6 @@ class Overlay:
     def clear(self) -> None:
         """All writes are stored now."""
         self._above.clear()
-
-    def settle(self, writes: Mapping[bytes, bytes | None]) -> None:
-        """These writes are stored now. A newer write to the same key stays above."""
-        self._above.settle(writes)
 
 
 def _merged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from sagaline._engine.changes import Changes
@@ -34,15 +34,15 @@ from sagaline._model.records import CONTINUED, Refusal
 class ReadState(Protocol):
     """What deciding may look at: a decision that writes is a type error."""
 
-    def run(self, workflow_id: str) -> RunView | None:
+    def run(self, workflow_id: str, /) -> RunView | None:
         """The newest run of a workflow id."""
         ...
 
-    def run_by_id(self, workflow_id: str, run_id: str) -> RunView | None:
+    def run_by_id(self, workflow_id: str, run_id: str, /) -> RunView | None:
         """A run of a workflow id, the newest or an earlier one."""
         ...
 
-    def activity(self, run_id: str, step: int) -> ActivityRow | None:
+    def activity(self, run_id: str, step: int, /) -> ActivityRow | None:
         """An activity whose outcome is not recorded yet."""
         ...
 
@@ -109,6 +109,10 @@ class State:
         self.attributes = Attributes(changes)
         self.wills = Wills(changes)
         self._offset_rows = OffsetRows([], [])
+        # What is read all the time is the table's own method.
+        self.run: Callable[[str], RunView | None] = self.runs.newest
+        self.run_by_id: Callable[[str, str], RunView | None] = self.runs.by_id
+        self.activity: Callable[[str, int], ActivityRow | None] = self.activities.get
 
     def resize(self, cached_runs: int) -> None:
         """Bounds what is kept decoded: so many runs, and so many activities of a kilobyte each."""
@@ -116,18 +120,6 @@ class State:
         self.activities.resize(cached_runs)
 
     # Reading
-
-    def run(self, workflow_id: str) -> RunView | None:
-        """The newest run of a workflow id."""
-        return self.runs.newest(workflow_id)
-
-    def run_by_id(self, workflow_id: str, run_id: str) -> RunView | None:
-        """A run of a workflow id, the newest or an earlier one."""
-        return self.runs.by_id(workflow_id, run_id)
-
-    def activity(self, run_id: str, step: int) -> ActivityRow | None:
-        """An activity whose outcome is not recorded yet."""
-        return self.activities.get(run_id, step)
 
     def wait(self, run_id: str, step: int) -> int | None:
         """Due time of a timer that has not fired, in milliseconds since 1970."""

@@ -36,12 +36,13 @@ LOOP, THREAD, PROCESS = "loop", "thread", "process"
 
 class CompensationLink:
     """What undoes an activity: one link for all its variants, so that it does not matter when it is declared. Of a
-    compensation (``undoes``) it is what takes its place when it fails."""
+    compensation (``undoes``) it is what takes its place when it fails. ``takes_result``: it is given the result too."""
 
-    __slots__ = ("definition", "undoes")
+    __slots__ = ("definition", "takes_result", "undoes")
 
-    def __init__(self, definition: ActivityDefinition | None = None, *, undoes: bool = False) -> None:
-        self.definition, self.undoes = definition, undoes
+    def __init__(self, *, undoes: bool = False) -> None:
+        self.definition: ActivityDefinition | None = None
+        self.takes_result, self.undoes = False, undoes
 
     def declare(self, forward: ActivityDefinition, undo: ActivityDefinition) -> ActivityDefinition:
         """Sets what undoes it, and returns it as that. Raises ConfigurationError when it does not fit, or something
@@ -52,6 +53,7 @@ class CompensationLink:
             )
         (check_fallback if self.undoes else check_compensation)(forward, undo)
         self.definition = replace(undo, link=CompensationLink(undoes=True))
+        self.takes_result = len(undo.signature.parameters) > len(forward.signature.parameters)
         return self.definition
 
 

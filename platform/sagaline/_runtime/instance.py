@@ -49,13 +49,14 @@ _get_running_loop, _set_running_loop = asyncio._get_running_loop, asyncio._set_r
 class Instance:
     """A run's code in memory. After WorkflowBug it may only be evicted. ``weight``, in bytes, is for who keeps it."""
 
-    __slots__ = ("_context", "_evicted", "_lingers", "_loop", "weight")
+    __slots__ = ("_context", "_lingers", "_loop", "finished", "weight")
 
     def __init__(self, run: RunInfo, setup: Setup) -> None:
         set_order.install()
         self._loop = _new_loop(run, setup)
         self._context = contextvars.Context()
-        self._evicted = False
+        self.finished = False
+        """True when the code has returned or raised, or was put away: it has nothing more to say."""
         self._lingers = False
         self.weight = 0
 
@@ -147,11 +148,6 @@ class Instance:
         return self._loop.run
 
     @property
-    def finished(self) -> bool:
-        """True when the code has returned or raised: it has nothing more to say."""
-        return self._evicted
-
-    @property
     def sleeps(self) -> bool:
         """True when it waits for timers, and for no activity."""
         table = self._loop.table
@@ -166,9 +162,9 @@ class Instance:
 
         Never raises, whatever the code does.
         """
-        if self._evicted:
+        if self.finished:
             return
-        self._evicted = True
+        self.finished = True
         loop = self._loop
         loop.commands.closed = True
         if loop.tasks():
@@ -195,8 +191,7 @@ class Instance:
             if profile is not None:
                 sys.setprofile(None)
             loop.is_guarded = False
-        broken = commands.broken or loop.broken
-        if broken is not None:
+        if (broken := commands.broken or loop.broken) is not None:
             raise broken
         mailbox = loop.table.mailbox
         if mailbox is not None and mailbox.handled:

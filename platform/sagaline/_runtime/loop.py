@@ -97,7 +97,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         self._tasks_bound = _TASKS_KEPT
         self._task_count = 0
         self._task_bound = 0
+        self._tasks_a_turn = bounds.tasks
         self._first_callbacks = min(bounds.callbacks, _CALLBACKS_AT_ONCE)
+        self._further_callbacks = bounds.callbacks - self._first_callbacks
         self._callbacks = repeat(None, 0)
         self._callbacks_left = 0
         self._resting: list[asyncio.Handle] = []  # callbacks that only repeat themselves until something happens
@@ -119,16 +121,16 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
 
     def begin(self, at_ms: int) -> None:
         """An activation begins, at ``at_ms``."""
-        if at_ms < self._now_ms:
-            raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
-        self._now_ms = at_ms
-        if (time := at_ms / 1000) > self._time:
-            self._time = time
-        bounds, first = self._bounds, self._first_callbacks
-        self._callbacks, self._callbacks_left = repeat(None, first), bounds.callbacks - first
+        if at_ms != self._now_ms:
+            if at_ms < self._now_ms:
+                raise ValueError(f"Expected time to go on in a run but {at_ms} comes after {self._now_ms}.")
+            self._now_ms = at_ms
+            if (time := at_ms / 1000) > self._time:
+                self._time = time
+        self._callbacks, self._callbacks_left = repeat(None, self._first_callbacks), self._further_callbacks
         if self._resting:
             self.wake_resting()
-        self._task_bound = self._task_count + bounds.tasks
+        self._task_bound = self._task_count + self._tasks_a_turn
 
     def reach(self, when: float) -> None:
         """A timer is due: ``time()`` is no less than when. Code that is woken asks whether its time has come, and

@@ -9,7 +9,6 @@ from sagaline._runtime.endings import UnfitResult
 from sagaline._runtime.failures import failure_of
 from sagaline._runtime.handlers import HandlerDefinition
 from sagaline._runtime.setup import Setup
-from sagaline._runtime.steps import takes_result
 from sagaline.errors import InvalidOutput, PayloadTooLarge
 
 SMALL_BYTES = 100_000
@@ -19,7 +18,7 @@ SMALL_BYTES = 100_000
 def check_arguments(setup: Setup, activity: ActivityDefinition, payload: bytes) -> None:
     """Raises PayloadTooLarge. What undoes a step may be given its arguments and its result in one input."""
     size, bound = setup.sealed_size(payload), setup.payload_bytes
-    if takes_result(activity):
+    if activity.link.takes_result:
         bound = min(bound, setup.record_bytes - bound)
     if size > bound:
         raise PayloadTooLarge(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from sagaline._model.limits import LONG_BYTES, LONG_EVENTS
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.flags import CURRENT
 
 
-@dataclass(slots=True)
-class RunInfo:
+class RunInfo(msgspec.Struct):
     """A run's ids and workflow. ``flags``: the behaviours that it began with. ``started_ms``: since 1970, 0 before.
 
     ``events`` counts those of the activations before the running one, ``payload_bytes`` the arguments in them and all

@@ -112,12 +112,14 @@ class RunLoop(DeterministicLoop):
         if activity.name not in self.setup.registry.activities:
             self.setup.registry.activity(activity.name)  # says what is there
         scope = self.sagas.here()
-        if compensates is None and not self.sagas.may_call(scope):
+        if self.sagas.stopping and compensates is None and not self.sagas.may_call(scope):
             return Step(0, activity, payload, self.create_future())
         place = None if scope is None or compensates is not None else pivots.place_of(scope, activity)
         undo = activity.link.definition
         number, options = self.table.next_number(), activity.options
-        limits = pivots.limits_of(scope, options, compensates is not None and undo is None)
+        limits = options.limits
+        if compensates is not None or options.kind or (scope is not None and scope.pivot):
+            limits = pivots.limits_of(scope, options, compensates is not None and undo is None)
         self.commands.add(
             events.ActivityScheduled(
                 number,

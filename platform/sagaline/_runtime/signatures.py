@@ -144,7 +144,9 @@ class Signature:
     def encode_input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
         """The arguments as a JSON array. Raises InvalidInput that names the parameter and the field."""
         codecs = self._known or self.require()
-        values = self.ordered(args, kwargs)
+        values = args
+        if kwargs or not self._positional or len(args) != len(self.parameters):
+            values = self.ordered(args, kwargs)
         if codecs.whole is not None and (data := codecs.whole.encode_fast(values)) is not None:
             return data
         parts: list[bytes] = []
@@ -228,7 +230,10 @@ class Signature:
     def check_output(self, value: Any) -> bytes:
         """The result as JSON, if it is of the declared type. Raises InvalidOutput that names the value and field."""
         codecs = self._known or self.require()
-        return write_output(self._name, codecs.output_kind, codecs.output, value)
+        try:
+            return codecs.output.encode(value)
+        except Misfit as misfit:
+            raise unfit_output(self._name, codecs.output_kind, value, misfit) from misfit
 
     def decode_output(self, data: bytes) -> Any:
         """The result; raises InvalidInput when it does not fit the declared type."""
@@ -245,9 +250,14 @@ def write_output(name: str, kind: Any, codec: Codec, value: Any) -> bytes:
     try:
         return codec.encode(value)
     except Misfit as misfit:
-        raise InvalidOutput(
-            cut(f"Expected {name} to return {_type_shown(kind)} but it returned {shown(value)}: {misfit.text()}.")
-        ) from misfit
+        raise unfit_output(name, kind, value, misfit) from misfit
+
+
+def unfit_output(name: str, kind: Any, value: Any, misfit: Misfit) -> InvalidOutput:
+    """The error for what a function has returned."""
+    return InvalidOutput(
+        cut(f"Expected {name} to return {_type_shown(kind)} but it returned {shown(value)}: {misfit.text()}.")
+    )
 
 
 def _type_shown(kind: Any) -> str:

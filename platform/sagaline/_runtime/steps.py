@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,8 +20,7 @@ FAILED = "failed"
 UNKNOWN = "unknown"
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """One activity call. ``outcome`` is None until it is recorded.
 
     ``failed`` means: provably without effect. Anything else that is not ``completed`` is ``unknown``. ``ended_at`` is
@@ -42,13 +40,11 @@ class Step:
     undone: bool = False
     waiters: list[asyncio.Future[None]] | None = None
 
-    def settle(self, outcome: str, result: bytes | None, ended_at: int) -> None:
-        """Notes the outcome and wakes the rollbacks that wait for it."""
-        self.outcome, self.result, self.ended_at = outcome, result, ended_at
-        if self.waiters is not None:
-            for waiter in self.waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+    def wake(self) -> None:
+        """Wakes the rollbacks that wait for its outcome."""
+        for waiter in self.waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
 
     def is_of(self, scope: Scope) -> bool:
         """Whether the scope, or one in it, undoes the step."""
@@ -140,7 +136,9 @@ class Steps:
         step = self.open.pop(number, None)
         if step is None:
             raise UnknownStep(job)
-        step.settle(outcome, result, self.count)
+        step.outcome, step.result, step.ended_at = outcome, result, self.count
+        if step.waiters is not None:
+            step.wake()
         return step
 
     def add_timer(self, handle: WorkflowTimer) -> int:
@@ -193,12 +191,6 @@ def outcome_of(failure: Failure) -> str:
     return FAILED if failure.clean else UNKNOWN
 
 
-def takes_result(activity: ActivityDefinition) -> bool:
-    """True when what undoes the activity is given its result too."""
-    undo = activity.compensation
-    return undo is not None and len(undo.signature.parameters) > len(activity.signature.parameters)
-
-
 def undo_of(step: Step, run_id: str) -> Undo:
     """How a step of a run is undone. Contract: its outcome is known, and it has a compensation."""
     compensation = step.activity.compensation
@@ -221,7 +213,7 @@ def compensation_input(step: Step) -> bytes:
 
     Made of the JSON as it is: the ledger is data, never a closure.
     """
-    if not takes_result(step.activity):
+    if not step.activity.link.takes_result:
         return step.input
     comma = b"," if step.activity.signature.parameters else b""
     return step.input[:-1] + comma + (step.result or b"null") + b"]"

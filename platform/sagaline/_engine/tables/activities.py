@@ -160,8 +160,12 @@ class Activities:
     def get(self, run_id: str, step: int) -> ActivityRow | None:
         """An activity whose outcome is not recorded yet."""
         name = (run_id, step)
-        row = self._cache.get(name) or self._new.get(name)
-        if row is None and (data := self._changes.get(activity_key(run_id, step))) is not None:
+        row = self._cache.get(name)
+        if (
+            row is None
+            and (row := self._new.get(name)) is None
+            and (data := self._changes.get(activity_key(run_id, step))) is not None
+        ):
             row = _decode(data)
         return row
 
@@ -185,8 +189,10 @@ class Activities:
         if row.attempt == 1:
             run.open_steps += 1
             name = (run.run_id, step)
-            self._new[name] = row
-            self._remember(name, row)
+            self._new[name] = self._cache[name] = row
+            self._cache_bytes += len(row.scheduled.input)
+            if len(self._cache) > self._cached or self._cache_bytes > self._cached_bytes:
+                self._make_room()
         else:
             before = self.get(run.run_id, step)
             self._write((run.run_id, step), row)
@@ -236,7 +242,8 @@ class Activities:
         name = (run.run_id, row.scheduled.step)
         if self._new.pop(name, None) is None:
             self._changes.put(activity_key(*name), None)
-        self._forget(name)
+        if (cached := self._cache.pop(name, None)) is not None:
+            self._cache_bytes -= len(cached.scheduled.input)
         if row.retry_at or row.queued is not None or row.watched is not None:
             self._drop_timers(run, row)
         if row.parked_at:
@@ -265,9 +272,12 @@ class Activities:
 
     def _remember(self, name: _Name, row: ActivityRow) -> None:
         """Keeps a row that is not in the cache, or no longer."""
-        cache = self._cache
-        cache[name] = row
+        self._cache[name] = row
         self._cache_bytes += len(row.scheduled.input)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        cache = self._cache
         while cache and (len(cache) > self._cached or self._cache_bytes > self._cached_bytes):
             self._forget(next(iter(cache)))
 

@@ -51,7 +51,7 @@ class RunHistory:
 
     def put(self, run_id: str, first_event_id: int, epoch: int, value: bytes) -> None:
         """Keeps a record."""
-        self._changes.put(history_row_key(run_id, first_event_id, epoch), value)
+        self._changes.put(b"h/%b/%08x/%x" % (run_id.encode(), first_event_id, epoch), value)  # history_row_key
 
     def drop(self, run_id: str, first_event_id: int, epoch: int) -> None:
         """A record has its tombstone."""

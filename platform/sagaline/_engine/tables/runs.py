@@ -111,7 +111,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     @property
     def is_unfinished(self) -> bool:
         """True until it has begun, and has all that it takes over from another run: both come before any input."""
-        if self.closed_at is not None:
+        if self.closed_at is not None or (self.next_event_id != 1 and self.fork is None and not self.inherits):
             return False
         return (
             bool(self.inherits) or self.is_pending or (self.fork is not None and (self.redelivers > 0 or self.copies))
@@ -165,8 +165,8 @@ class Runs:
 
     def newest(self, workflow_id: str) -> RunRow | None:
         """The newest run of a workflow id."""
-        run = self._cache.get(workflow_id) or self._dirty.get(workflow_id)
-        if run is None and workflow_id != self._without_run:
+        run = self._cache.get(workflow_id)
+        if run is None and (run := self._dirty.get(workflow_id)) is None and workflow_id != self._without_run:
             data = self._changes.get(run_key(workflow_id))
             if data is None:
                 if self._cached:
@@ -233,7 +233,8 @@ class Runs:
                 attention = CUT_OFF
             elif run.status == PARKED or run.parked_steps:
                 attention = PARKED
-        self._set_attention(run, attention)
+        if attention != run.waits_for_owner:
+            self._set_attention(run, attention)
 
     def put_past(self, run: RunRow) -> None:
         """An earlier run has changed."""
@@ -261,10 +262,10 @@ class Runs:
 
     def write_changed(self) -> None:
         """Writes the rows that have changed."""
-        put = self._changes.put
-        for run in self._dirty.values():
-            put(run_key(run.workflow_id), _encode(run))
-            if self._cache.get(run.workflow_id) is not run or run.result is not None:
+        put, cache = self._changes.put, self._cache
+        for workflow_id, run in self._dirty.items():
+            put(PREFIX + workflow_id.encode(), _encode(run))
+            if cache.get(workflow_id) is not run or run.result is not None:
                 self._remember(run)
         self._dirty.clear()
 

@@ -167,7 +167,7 @@ class Deciding:
             by_run.setdefault(result.workflow_id, []).append(result)
         with InARow():
             for workflow_id, of_run in by_run.items():
-                self._decide_guarded(workflow_id, in_parts(of_run))
+                self._decide_guarded(workflow_id, in_parts(of_run) if len(of_run) > 1 else (of_run,))
 
     def on_due(self, due: Sequence[SetTimer]) -> None:
         """Timers of code, of retries, and of activities that may take too long."""
@@ -240,7 +240,9 @@ class Deciding:
         if self._guard.given_up:
             return False
         self._recorder.refusals()  # a later record must not say that they were read while they are nowhere
-        self._ready(workflow_id, inputs)
+        run = self._decided.run(workflow_id)
+        if self._activations.has_blobs or self._guard.given_up or (run is not None and run.is_unfinished):
+            self._ready(workflow_id, inputs)
         now = self._clock()
         emitter: Emitter | None = None
         accepted = True

@@ -50,7 +50,9 @@ class Recorder:
         if not emitter.events:
             return
         run, progress = emitter.run, self._progress
-        commands_position, results_position = self._carried(positions)
+        commands_position, results_position = (
+            progress.settled if positions is None and not self._refused.waiting else self._carried(positions)
+        )
         record = History(
             self.epoch,
             run.last_at,

@@ -41,10 +41,9 @@ class WriteBack(Overlay):
         """Rows of an acknowledged record; ``reached`` follows before anything else can happen."""
         above = self._above.by_key
         never_stored: list[bytes] = []
-        if None in writes.values():
-            for key, value in writes.items():
-                if value is None and key[:2] in ONCE_PREFIXES and above.get(key) is not None:
-                    never_stored.append(key)  # written once, here: the store never sees it
+        if None in writes.values():  # what was written once, here: the store never sees it
+            deleted = [key for key, value in writes.items() if value is None]
+            never_stored = [key for key in deleted if key[:2] in ONCE_PREFIXES and above.get(key) is not None]
         above.update(writes)
         if never_stored:
             self._above.delete(never_stored)

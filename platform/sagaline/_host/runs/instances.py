@@ -69,8 +69,10 @@ class Instances:
         """What the instance of a run has been given, and has asked for, weighs so much: it keeps both."""
         instance = self._cached.get(run_id)
         if instance is not None:
-            self._grow(instance, weight)
-            self._make_room()
+            instance.weight += weight
+            self._weight += weight
+            if self._weight > self._bytes or len(self._cached) > self._bound:
+                self._make_room()
 
     def resume(self, found: Replay, run: RunView, at_ms: int) -> list[Command]:
         """The same for a parked run that was rebuilt: what has arrived meanwhile is the activation."""
@@ -162,7 +164,8 @@ class Instances:
         return self._options.asleep_ms * (1 + run.next_event_id // _EVENTS_A_REPLAY)
 
     def _keep(self, run_id: str, instance: Instance, weight: int) -> None:
-        self.forget(run_id)
+        if run_id in self._cached:
+            self.forget(run_id)
         self._grow(instance, weight)
         self._remember(run_id, instance)
         self._make_room()

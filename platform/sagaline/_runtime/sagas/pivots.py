@@ -18,7 +18,7 @@ from sagaline._runtime.failures import failure_of
 from sagaline._runtime.frames import caller
 from sagaline._runtime.sagas.scopes import Scope
 from sagaline._runtime.sagas.shield import shielded
-from sagaline._runtime.steps import COMPLETED, Step, takes_result
+from sagaline._runtime.steps import COMPLETED, Step
 
 
 def place_of(scope: Scope, activity: ActivityDefinition) -> SagaStep | None:
@@ -38,7 +38,7 @@ def place_of(scope: Scope, activity: ActivityDefinition) -> SagaStep | None:
             )
         if undo is None:
             return SagaStep(scope.number, RETRIABLE) if scope.pivot else None
-    return SagaStep(scope.number, kind, not kind and takes_result(activity))
+    return SagaStep(scope.number, kind, not kind and activity.link.takes_result)
 
 
 def limits_of(scope: Scope | None, options: ActivityOptions, undoes: bool) -> AttemptLimits | None:

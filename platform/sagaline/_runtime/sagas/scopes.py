@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.phases import FORWARD
 
 COMMITTED = "committed"
 COMPENSATED = "compensated"
+_ENDED = (COMMITTED, COMPENSATED)
 
 
-@dataclass(slots=True, eq=False)
-class Scope:
+class Scope(msgspec.Struct, eq=False):
     """A part of a run that undoes its own steps.
 
     ``number``: that of its step, 0 for the run's own. ``phase``: FORWARD, ROLLING_BACK, then COMPENSATED; or COMMITTED.
@@ -74,7 +75,7 @@ class Scope:
     @property
     def is_open(self) -> bool:
         """True until it has ended."""
-        return self.phase not in (COMMITTED, COMPENSATED)
+        return self.phase not in _ENDED
 
 
 current_scope: contextvars.ContextVar[Scope] = contextvars.ContextVar("sagaline_scope")
@@ -91,13 +92,13 @@ class Sagas:
     """The scopes of a run. ``root``: its own, if it is a saga; ``open``: the others that have not ended, by number.
     ``held_cancel``: why the run is to stop, while its pivot holds that up."""
 
-    __slots__ = ("_stopping", "held_cancel", "open", "root")
+    __slots__ = ("held_cancel", "open", "root", "stopping")
 
     def __init__(self, root: Scope | None) -> None:
         self.root = root
         self.open: dict[int, Scope] = {}
         self.held_cancel: str | None = None
-        self._stopping = 0
+        self.stopping = 0  # scopes whose tasks are being stopped: their calls are counted
 
     @property
     def keep_on(self) -> bool:
@@ -108,7 +109,7 @@ class Sagas:
     def here(self) -> Scope | None:
         """The scope that a step which is called now belongs to; None in a workflow that is no saga."""
         scope = current_scope.get(self.root)
-        while scope is not None and not scope.is_open:
+        while scope is not None and scope.phase in _ENDED:
             scope = scope.parent
         return scope
 
@@ -119,16 +120,16 @@ class Sagas:
     def allow_calls(self, scope: Scope, count: int | None) -> None:
         """How many more activities and timers the code of a scope may ask for; those beyond never come back. None: any
         number."""
-        self._stopping += (count is not None) - (scope.calls_left is not None)
+        self.stopping += (count is not None) - (scope.calls_left is not None)
         scope.calls_left = count
 
     def is_stopping(self, scope: Scope | None) -> bool:
         """True while the code of the scope is being stopped, for a rollback."""
-        return bool(self._stopping) and scope is not None and any(one.calls_left is not None for one in scope.outward())
+        return self.stopping > 0 and scope is not None and any(one.calls_left is not None for one in scope.outward())
 
     def may_call(self, scope: Scope | None) -> bool:
         """The innermost scope that is being stopped counts it."""
-        if not self._stopping or scope is None:
+        if not self.stopping or scope is None:
             return True
         for around in scope.outward():
             if around.calls_left is not None:
