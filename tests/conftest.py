@@ -9,11 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_broker import Broker, start_broker
 from off_loop import refused
 
 for _lazy in ("_log.memory.log", "_log.sqlite.log", "_log.kafka.log", "_store.directory"):
     importlib.import_module(f"sagaline.{_lazy}")  # compiled before there are threads: CPython 3.11 fails by chance then
+
+settings.register_profile(
+    "any machine",
+    settings.default,
+    deadline=None,
+    suppress_health_check={*settings.default.suppress_health_check, HealthCheck.too_slow},
+)
+settings.load_profile("any machine")  # a machine that is busy with other things draws and runs examples slowly
 
 
 @pytest.fixture(scope="session")
