@@ -7,15 +7,16 @@ import asyncio
 from sagaline import RunError
 from sagaline.testing import Environment
 
-from . import Transfer, accounts, deposit, take_back, transfer, withdraw
+from . import Line, Transfer, accounts, deposit, transfer, withdraw
 
 _PLACES = ["a", "b", "c"]
 
 
 async def main() -> None:
     """Three accounts, thirty transfers at once; whoever gives way to a deadlock is tried again."""
-    accounts.cents.update(dict.fromkeys(_PLACES, 100_000))
-    async with Environment(workflows=[transfer], activities=[withdraw, take_back, deposit]) as env:
+    for place in _PLACES:
+        accounts.book(f"opening {place}", Line(place, 100_000, 0))
+    async with Environment(workflows=[transfer], activities=[withdraw, deposit]) as env:
         refused = 0
 
         async def one(number: int) -> None:
@@ -33,6 +34,7 @@ async def main() -> None:
 
         await asyncio.gather(*(one(number) for number in range(30)))
         print(f"30 transfers done, {refused} tried again, {accounts.cents.total() / 100:.2f} on the accounts")
+        print(*accounts.audit(), sep="\n", end="")
 
 
 if __name__ == "__main__":

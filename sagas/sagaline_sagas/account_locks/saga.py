@@ -8,7 +8,7 @@ from .activities import deposit, withdraw
 from .models import Receipt, Transfer
 
 
-@saga
+@saga(strict=True)
 async def transfer(what: Transfer) -> Receipt:
     """Moves the money. Two transfers the opposite way may wait for each other: the younger one is refused
     (``DeadlockError``), undoes what it has done, and may be tried again."""

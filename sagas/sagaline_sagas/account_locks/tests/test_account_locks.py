@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections import Counter
+from itertools import count
+
 import pytest
 
-from sagaline import RunHandle, Status
-from sagaline.testing import Environment
+from sagaline import RunError, RunHandle, Status
+from sagaline.testing import Environment, Trial, fail_after_each_step
 from sagaline.testing.plugin import MakeEnvironment
 
-from .. import Receipt, Transfer, accounts, deposit, take_back, transfer, withdraw
+from .. import Line, Receipt, Transfer, accounts, deposit, transfer, withdraw
 
 
 @pytest.fixture
 def env(sagaline_env: MakeEnvironment) -> Environment:
     accounts.__init__()  # type: ignore[misc]  # as on the first day
-    accounts.cents.update({"a": 1_000, "b": 1_000, "c": 1_000})
-    return sagaline_env(workflows=[transfer], activities=[withdraw, take_back, deposit])
+    for name in "abc":
+        accounts.book(f"opening {name}", Line(name, 1_000, 0))
+    return sagaline_env(workflows=[transfer], activities=[withdraw, deposit])
 
 
 async def begin(env: Environment, source: str, target: str, cents: int = 100) -> RunHandle[Receipt]:
@@ -72,3 +78,53 @@ async def test_the_bank_refuses_who_comes_with_an_old_token(env: Environment) ->
         found = await other.describe()
         assert found.failure is not None
         assert (found.status, found.failure.type) == (Status.COMPENSATED, "StaleToken")
+
+
+async def test_wherever_a_transfer_fails_the_money_is_conserved(env: Environment) -> None:
+    ids = count()
+
+    async def begin() -> RunHandle[Receipt]:
+        what = Transfer(id=str(next(ids)), source="a", target="b", cents=10)
+        return await env.client.start(transfer, what, id=f"transfer-{what.id}")
+
+    async def check(trial: Trial) -> None:
+        assert [accounts.cents[name] for name in "abc"] == [990, 1_010, 1_000]  # the first one has not failed
+        assert accounts.audit() == []
+
+    async with env:
+        await fail_after_each_step(env, begin, check)
+        assert not any(lock.held_by for lock in await env.client.locks.list())
+
+
+async def test_money_is_conserved_under_contention(env: Environment) -> None:
+    """Transfers in all directions at once; answers are lost, a bank is not reached, customers change their mind."""
+    draw = random.Random(7)
+    ends = Counter[str]()
+
+    async def move(number: int) -> None:
+        source, target = draw.sample("abc", 2)
+        for attempt in count():
+            what = Transfer(id=f"{number}-{attempt}", source=source, target=target, cents=draw.choice([1, 400, 900]))
+            handle = await env.client.start(transfer, what, id=what.id)
+            if number % 4 == 3:
+                await handle.cancel("thought better of it")
+            try:
+                await handle.result()
+                ends["done"] += 1
+            except RunError as error:
+                ends.update((error.status, error.failure.type))
+                if error.failure.type == "DeadlockError":
+                    continue
+            return
+
+    async with env:
+        env.lose_result(withdraw, attempts=[1])
+        env.fail(deposit, ConnectionError("no route"), attempts=[1, 2])
+        async with asyncio.TaskGroup() as group:
+            for number in range(12):
+                group.create_task(move(number))
+        assert accounts.audit() == []
+        assert accounts.cents.total() == 3_000
+        assert {"done", "cancelled"} <= ends.keys()
+        assert "StaleToken" not in ends  # nobody has lost a lock
+        assert not any(lock.held_by for lock in await env.client.locks.list())
