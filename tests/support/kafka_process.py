@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import os
+import random
 import shutil
 import signal
 import socket
@@ -56,10 +57,19 @@ def jars() -> Path:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody uses just now.
+
+    Below those that the system gives to outgoing connections: else, while a server is away, one of those takes its port
+    (a client that tries to reach the server may be given that very port, and is connected to itself).
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def properties(port: int, controller: int, data: str) -> str:
