@@ -8,7 +8,7 @@ STARTS ?= 200000
 PROGRAMS ?= 1000
 PORT ?= 9092
 
-.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate mutants programs scenarios chaos flood docs clean
+.PHONY: help venv demo test check unit kafka bench bench-loop bench-growth bench-recovery simulate mutants programs scenarios chaos chaos-banks flood docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show this help
@@ -75,6 +75,10 @@ scenarios: venv ## Every scenario in three modes, killed after every record, on 
 chaos: venv ## Three real brokers, three workers, kill -9 and SIGSTOP: MINUTES=10, SEED=n, REPORT=file
 	scripts/test-dependencies
 	cd tests/support && ../../$(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
+
+chaos-banks: venv ## Transfers between two banks on PostgreSQL, whose servers are killed too: MINUTES=10, SEED=n, REPORT=file
+	scripts/test-dependencies
+	cd tests/support && ../../$(BIN)/python -m chaos --load banks --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(abspath $(REPORT)))
 
 flood: venv ## Far more starts than a worker can take, its memory measured: STARTS=200000, REPORT=file
 	scripts/test-dependencies

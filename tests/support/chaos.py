@@ -1,8 +1,8 @@
-"""``make chaos MINUTES=10``: order sagas on three real brokers while workers and brokers are killed, stopped and restarted.
+"""``make chaos`` and ``make chaos-banks``: sagas on three real brokers while everything is killed, stopped and restarted.
 
-Three workers in processes of their own, a steady load of orders against a shop with books of its own, one seed for
-all that is done to them. It ends with a quiet period; then every order that was placed must have its outcome, the
-books must balance, and the raw history must hold what docs/guarantees.md says.
+Three workers in processes of their own, a steady load (orders of a shop, or transfers between two banks whose databases
+are killed too), one seed for all that is done. It ends with a quiet period; then whatever was placed must have its
+outcome, the books must balance, and the raw history must hold what docs/guarantees.md says.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
-from chaos_report import ORDERS_A_SECOND, Outcome, report
+from chaos_banks import Banks
+from chaos_load import Load
+from chaos_orders import Orders
+from chaos_report import Outcome, report
 from kafka_cluster import KafkaCluster
 from nemesis import PARTITIONS, Nemesis, WorkerProcess, mount_small
 from simulation.checkers import Watcher
 from simulation.load import Books
 
-from sagaline import Client, RunError
+from sagaline import Client
 from sagaline._log import DEADLETTERS, HISTORY, open_log
-from sagaline_sagas.order_fulfilment.orders import make_orders, stock_for
-from sagaline_sagas.order_fulfilment.saga import fulfil_order
-from sagaline_sagas.order_fulfilment.shop import Shop
 
 QUIET_S = 180.0
 
@@ -38,12 +38,10 @@ QUIET_S = 180.0
 class Chaos:
     """One run."""
 
-    def __init__(self, seed: int, minutes: float, folder: Path) -> None:
-        self.seed, self.minutes, self.folder = seed, minutes, folder
-        self.draw = random.Random(seed)
+    def __init__(self, seed: int, minutes: float, folder: Path, load: Load) -> None:
+        self.seed, self.minutes, self.folder, self.load = seed, minutes, folder, load
+        self.draw = load.draw
         self.violations: list[str] = []
-        self.completed: set[str] = set()
-        self.rolled_back: set[str] = set()
 
     async def run(self) -> Outcome:
         cluster = KafkaCluster()
@@ -52,13 +50,13 @@ class Chaos:
             return await self._run(cluster)
         finally:
             cluster.close()
+            self.load.close()
 
     async def _run(self, cluster: KafkaCluster) -> Outcome:
         url = f"kafka://{cluster.address}/chaos?partitions={PARTITIONS}"
-        orders = list(make_orders(int(self.minutes * 60 * ORDERS_A_SECOND), self.seed))
-        shop = Shop(self.folder / "shop.db")
-        stock_for(shop, orders)
-        workers = [WorkerProcess(f"worker-{number}", url, self.folder) for number in range(3)]
+        count = int(self.minutes * 60 * self.load.a_second)
+        self.load.prepare(count)
+        workers = [WorkerProcess(f"worker-{number}", url, self.folder, self.load) for number in range(3)]
         self.log = open_log(url)
         await self.log.open()
         self.nemesis = Nemesis(self.draw, cluster, workers, self.log, self.folder)
@@ -68,19 +66,16 @@ class Chaos:
                 for worker in workers:
                     worker.start()
                 faults = asyncio.create_task(self.nemesis.run())
-                keeper = asyncio.create_task(self._keep(workers))
-                placed = [asyncio.create_task(self._place(client, order)) async for order in self._paced(orders)]
-                faults.cancel()
-                await asyncio.gather(faults, return_exceptions=True)
+                others = [asyncio.create_task(self._keep(workers)), asyncio.create_task(self.load.work(client))]
+                placed = [asyncio.create_task(self._place(client, number)) async for number in self._paced(count)]
+                await self._end(faults)
                 await self._heal(cluster, workers)
                 _, late = await asyncio.wait(placed, timeout=QUIET_S)
-                keeper.cancel()
-                self.violations += [f"{len(late)} orders have no outcome {QUIET_S:g} s after the last fault"] * bool(
-                    late
-                )
-                for task in late:
-                    task.cancel()
-                await asyncio.gather(*placed, return_exceptions=True)
+                self.violations += [
+                    f"{len(late)} {self.load.things} have no outcome {QUIET_S:g} s after the last fault"
+                ] * bool(late)
+                await self.load.audit(client)
+                await self._end(*placed, *others)
             records = await self._check_history()
         finally:
             for worker in workers:
@@ -88,28 +83,25 @@ class Chaos:
                 worker.kill()
             if self.nemesis.small_disk:
                 subprocess.run(["umount", "--lazy", str(workers[-1].state)], check=False)
-        self.violations += shop.audit(self.completed, self.rolled_back)
-        shop.close()
+        self.violations += self.load.violations
         recoveries_s = sorted(self.nemesis.recoveries_s)
-        return Outcome(
-            self.seed, self.minutes, len(orders), self.nemesis.faults, self.violations, recoveries_s, records
-        )
+        return Outcome(self.seed, self.minutes, count, self.nemesis.faults, self.violations, recoveries_s, records)
 
-    async def _paced(self, orders: list[Any]) -> Any:
+    async def _end(self, *tasks: asyncio.Task[None]) -> None:
+        """Cancels them. One that has failed before is a violation: what it was for has not been done since."""
+        for task in tasks:
+            task.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        self.violations += [repr(end) for end in ends if isinstance(end, Exception)]
+
+    async def _paced(self, count: int) -> AsyncGenerator[int]:
         begin = time.monotonic()
-        for number, order in enumerate(orders):
-            await asyncio.sleep(max(0.0, begin + number / ORDERS_A_SECOND - time.monotonic()))
-            yield order
+        for number in range(count):
+            await asyncio.sleep(max(0.0, begin + number / self.load.a_second - time.monotonic()))
+            yield number
 
-    async def _place(self, client: Client, order: Any) -> None:
-        try:
-            await client.execute(fulfil_order, order, id=order.id)
-            self.completed.add(order.id)
-        except RunError as error:
-            if error.status == "compensated":
-                self.rolled_back.add(order.id)
-            else:
-                self.violations.append(f"{order.id}: {error}")
+    async def _place(self, client: Client, number: int) -> None:
+        await self.load.place(client, number)
         self.nemesis.done_at.append(time.monotonic())
 
     async def _keep(self, workers: list[WorkerProcess]) -> None:
@@ -128,6 +120,7 @@ class Chaos:
         for worker in workers:
             worker.signal(signal.SIGCONT)
             worker.stopped = False
+        await asyncio.to_thread(self.load.heal)
 
     # Afterwards
 
@@ -161,6 +154,7 @@ class Chaos:
 def main() -> int:
     """Exit code 1 when something was violated."""
     parser = argparse.ArgumentParser(prog="make chaos")
+    parser.add_argument("--load", choices=["orders", "banks"], default="orders")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--report", help="a Markdown file to write")
@@ -169,8 +163,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="sagaline-chaos-"))
     sys.stdout.write(f"seed {options.seed}; logs of the workers in {folder}\n")
     sys.stdout.flush()
-    found = asyncio.run(Chaos(options.seed, options.minutes, folder).run())
-    page = report(found)
+    draw = random.Random(options.seed)
+    load: Load = Banks(draw) if options.load == "banks" else Orders(draw, options.seed, folder)
+    found = asyncio.run(Chaos(options.seed, options.minutes, folder, load).run())
+    page = report(found, load)
     sys.stdout.write(page)
     if options.report:
         Path(options.report).write_text(page, "utf-8")

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
+from chaos_load import Fault, Load
 from kafka_cluster import KafkaCluster
 
 from sagaline._host.crash_points import POINTS
@@ -24,8 +26,8 @@ PARTITIONS = 6
 class WorkerProcess:
     """``sagaline worker`` under a name; started again whenever it has ended."""
 
-    def __init__(self, name: str, url: str, folder: Path) -> None:
-        self.name, self.url, self._folder = name, url, folder
+    def __init__(self, name: str, url: str, folder: Path, load: Load) -> None:
+        self.name, self.url, self._folder, self.load = name, url, folder, load
         self.state = folder / f"state-{name}"
         self.stopped = False
         self.crash = ""
@@ -33,9 +35,9 @@ class WorkerProcess:
 
     def start(self) -> None:
         """With ``crash`` set it takes effect on itself (SAGALINE_CRASH), in this life only."""
-        command = [sys.executable, "-m", "sagaline.cli", "worker", "sagaline_sagas.order_fulfilment"]
+        command = [sys.executable, "-m", "sagaline.cli", "worker", self.load.target]
         command += ["--log", self.url, "--state-dir", str(self.state), "--id", self.name, "--standbys", "1"]
-        environment = os.environ | {"SHOP_DB": str(self._folder / "shop.db"), "SAGALINE_CRASH": self.crash}
+        environment = os.environ | self.load.environment | {"SAGALINE_CRASH": self.crash}
         with (self._folder / f"{self.name}.log").open("ab") as output:
             self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
 
@@ -71,7 +73,7 @@ def mount_small(folder: Path) -> bool:
 
 
 class Nemesis:
-    """Does one thing after the other until it is cancelled. ``done_at`` are the moments when orders ended."""
+    """Does one thing after the other until it is cancelled. ``done_at`` are the moments when what was placed ended."""
 
     def __init__(
         self, draw: random.Random, cluster: KafkaCluster, workers: list[WorkerProcess], log: Log, folder: Path
@@ -88,6 +90,7 @@ class Nemesis:
         actions += [self._restart_broker, self._roll_brokers, self._pause_broker, self._break_state, self._storm]
         actions += [self._fill_disk] * 2 if self.small_disk else []
         actions += [self._crash_at_point] * 5 + [self._poison] * 2
+        actions += [partial(self._fault, fault) for fault in self.workers[0].load.faults()]
         await asyncio.sleep(5)
         while True:
             at = time.monotonic()
@@ -99,12 +102,18 @@ class Nemesis:
             await asyncio.sleep(self.draw.uniform(1, 6))
 
     async def _first_after(self, at: float) -> float | None:
-        """Seconds until the next order ended."""
+        """Seconds until the next one of what was placed ended."""
         for _ in range(600):
             if self.done_at and self.done_at[-1] > at:
                 return next(moment for moment in self.done_at if moment > at) - at
             await asyncio.sleep(0.1)
         return None
+
+    async def _fault(self, fault: Fault) -> None:
+        """One of the load's own."""
+        name, do = fault
+        self.faults[name] += 1
+        await do()
 
     async def _kill_worker(self) -> None:
         self.faults["worker killed (SIGKILL)"] += 1
@@ -176,7 +185,7 @@ class Nemesis:
     async def _storm(self) -> None:
         """A fourth worker comes and goes, and comes and goes."""
         self.faults["rebalance storm (a worker joins and leaves)"] += 1
-        guest = WorkerProcess("guest", self.workers[0].url, self.folder)
+        guest = WorkerProcess("guest", self.workers[0].url, self.folder, self.workers[0].load)
         for _ in range(3):
             guest.start()
             await asyncio.sleep(self.draw.uniform(1, 4))
