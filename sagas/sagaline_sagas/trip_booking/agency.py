@@ -44,10 +44,14 @@ class Agency:
     """What stands, by the key of the step that has done it; and what goes wrong."""
 
     def __init__(self) -> None:
+        self.trouble: set[str] = set()
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing is booked or paid."""
         self.bookings: dict[str, Booking] = {}
         self.payments: dict[str, int] = {}
         self.mails: list[str] = []
-        self.trouble: set[str] = set()
         self._cancelled: set[str] = set()
 
     def _book(self, what: str, cents: int) -> Booking:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sagaline import Activity, RunError, Status
-from sagaline.testing import Environment
+from sagaline.testing import Environment, Trial, fail_after_each_step
 from sagaline.testing.plugin import MakeEnvironment
 
 from .. import Agency, Booking, Trip, book_trip
@@ -55,15 +55,13 @@ async def test_a_card_that_is_declined_cancels_all_legs(env: Environment, agency
     assert (agency.bookings, agency.payments) == ({}, {})
 
 
-@pytest.mark.parametrize("leg", LEGS, ids=lambda leg: leg.name)
-async def test_a_leg_without_an_answer_leaves_nothing(
-    env: Environment, agency: Agency, leg: Activity[[Trip], Booking]
-) -> None:
+async def test_wherever_it_fails_there_is_all_of_it_or_nothing(env: Environment, agency: Agency) -> None:
+    def check(trial: Trial) -> None:
+        assert len(agency.bookings) == (3 if trial.completed else 0)
+        assert sum(agency.payments.values()) == (120_000 if trial.completed else 0)
+
     async with env:
-        env.lose_result(leg)
-        with pytest.raises(RunError):
-            await env.execute(book_trip, TRIP)
-    assert (agency.bookings, agency.payments) == ({}, {})
+        await fail_after_each_step(book_trip, TRIP, check, env=env, before=agency.clear)
 
 
 @pytest.mark.parametrize("leg", LEGS, ids=lambda leg: leg.name)
