@@ -20,6 +20,7 @@ import uuid
 from pathlib import Path
 
 KAFKA_VERSION = "4.4.0"
+_START_S = 300.0
 _CACHE = Path(__file__).parents[2] / ".cache" / f"kafka-{KAFKA_VERSION}"
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>sagaline</groupId><artifactId>test-broker</artifactId><version>1</version><dependencies>
@@ -144,7 +145,7 @@ class KafkaProcess:
 
     def _wait_for(self, text: str, begin: int) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             shown = (self.folder / "broker.log").read_bytes()[begin:]
             if text.encode() in shown:
@@ -152,7 +153,7 @@ class KafkaProcess:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the broker ended: {shown[-2000:].decode(errors='replace')}")
             time.sleep(0.05)
-        raise RuntimeError(f"the broker did not start within 60 s; see {self.folder / 'broker.log'}")
+        raise RuntimeError(f"the broker did not start within {_START_S:g} s; see {self.folder / 'broker.log'}")
 
     @property
     def running(self) -> bool:
