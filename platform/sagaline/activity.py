@@ -28,7 +28,7 @@ from sagaline._runtime.attempt_options import (
     require_known,
 )
 from sagaline._runtime.context import current_activity, current_instance, refuse_in_side_effect
-from sagaline._runtime.declared import Declared, Errors, flow_at_call
+from sagaline._runtime.declared import Declared, Errors, fairness_of, flow_at_call
 from sagaline._runtime.definitions import ActivityDefinition, Declaration
 from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.flow.steps import call
@@ -106,6 +106,8 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
             options=attempt_options(options, self._definition.options, place),
             flow=flow_at_call(options, self._definition, place),
         )
+        if (path := options.get("fairness_key")) is not None:
+            definition = replace(definition, fairness=fairness_of(path, definition.signature, self.name, place))
         if not isinstance(compensation, Unsaid):
             definition = definition.undone_by(definition_of_undo(compensation, place))
         return activity_of(definition)
@@ -149,7 +151,8 @@ class Activity(Declaration[ActivityDefinition], Generic[P, R]):
 
 
 class LimitedActivity(Activity[P, R]):
-    """One with limits of the namespace: in a workflow a call asks for them first. All others know nothing of that."""
+    """One with limits of the namespace, or a fairness key: in a workflow a call looks at them first. All others know
+    nothing of that."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Calls it. In a workflow: raises ActivityError when it has failed for good."""
@@ -159,7 +162,8 @@ class LimitedActivity(Activity[P, R]):
 
 def activity_of(definition: ActivityDefinition) -> Activity[Any, Any]:
     """What stands for a definition in the user's code."""
-    return LimitedActivity(definition) if definition.flow else Activity(definition)
+    is_plain = not definition.flow and definition.fairness is None
+    return Activity(definition) if is_plain else LimitedActivity(definition)
 
 
 def definition_of_undo(undo: object, place: str) -> ActivityDefinition | None:
@@ -213,6 +217,8 @@ class _ActivityNamespace:
             concurrency, rate: how many attempts of it a worker runs at once, and begins in a time, such as "100/s"; a
                 ``Key`` or a ``Rate`` holds in the whole namespace, and is asked for before the step is scheduled
                 (docs/flow-control.md). A list has several.
+            priority: 1 to 5; where attempts wait for a worker, and steps for limits, those of lower numbers go first.
+            fairness_key: a parameter, or a field in it: attempts of different values take turns.
             read_only, irreversible, pivot, retriable: what the step is for a saga (docs/sagas.md); without one it is
                 undone by its compensation. A retriable one is retried without end.
             refusals: errors by which the step says no and provably leaves no effect: they are not retried, and a saga

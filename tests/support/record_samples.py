@@ -17,7 +17,7 @@ FILES = {file.name: file.schema for file in schema_files()}
 
 FAILURE = Failure("CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why"))
 RETRY = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
-LIMITS = events.AttemptLimits(5_000, 60_000, 10_000, "park", 50)
+LIMITS = events.AttemptLimits(5_000, 60_000, 10_000, "park", 50, 1, "ann")
 PIVOT = events.SagaStep(2, "pivot", True)
 ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
 

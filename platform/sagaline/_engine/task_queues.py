@@ -117,4 +117,6 @@ def _task(run: RunRow, row: ActivityRow) -> Task:
         non_retryable=scheduled.retry.non_retryable,
         asked_by=row.asked_by,
         compensates_run=scheduled.compensates_run,
+        priority=0 if limits is None else limits.priority,
+        fairness_key="" if limits is None else limits.fairness_key,
     )

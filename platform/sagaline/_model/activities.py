@@ -20,13 +20,16 @@ RETRIABLE = "retriable"
 
 class AttemptLimits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Time limits beside that of one attempt, in milliseconds (0: none), and what follows when it has failed for good:
-    "" (it fails) or PARK. ``jitter``: how many percent of a wait before a retry are left to chance."""
+    "" (it fails) or PARK. ``jitter``: how many percent of a wait before a retry are left to chance. ``priority``: 1 to
+    5, the lowest first, 0 for none said; ``fairness_key``: those of different keys take turns."""
 
     start_timeout_ms: int = 0
     total_timeout_ms: int = 0
     heartbeat_timeout_ms: int = 0
     on_exhausted: str = ""
     jitter: int = 10
+    priority: int = 0
+    fairness_key: str = ""
 
 
 _UNTIL_DONE = AttemptLimits(on_exhausted=PARK)

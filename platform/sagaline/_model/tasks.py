@@ -33,6 +33,8 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     non_retryable: tuple[str, ...] = ()
     asked_by: str = ""
     compensates_run: str = ""
+    priority: int = 0
+    fairness_key: str = ""
 
 
 class CancelTask(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ import msgspec
 
 from sagaline._model.activities import PARK, RETRIABLE, AttemptLimits
 from sagaline._model.failure import RetryPolicy
+from sagaline._model.flow import FIRST, LAST
 from sagaline._runtime import checks
 from sagaline._runtime.definitions import PROCESS, ActivityOptions
 from sagaline._runtime.durations import Duration
@@ -42,6 +43,8 @@ class AttemptOptions(TypedDict, total=False):
     on_exhausted: OnExhausted
     """When it has failed for good: it fails, or waits for a person."""
     queue: str | None
+    priority: int | None
+    """1 to 5: those of lower numbers begin first; 3 by default."""
 
 
 class CallOptions(AttemptOptions, ClassOptions, total=False):
@@ -49,6 +52,7 @@ class CallOptions(AttemptOptions, ClassOptions, total=False):
 
     concurrency: Key | Sequence[Key] | None
     rate: Rate | Sequence[Rate] | None
+    fairness_key: str | None
 
 
 class UndoOptions(AttemptOptions, total=False):
@@ -65,6 +69,8 @@ class FlowOptions(TypedDict, total=False):
 
     concurrency: Concurrency | None
     rate: Rates | None
+    fairness_key: str | None
+    """A parameter, or a field in it: attempts of different values take turns."""
 
 
 class DefinitionOptions(AttemptOptions, ClassOptions, FlowOptions, total=False):
@@ -94,6 +100,9 @@ def attempt_options(given: AttemptOptions, before: ActivityOptions, place: str) 
     if (on_exhausted := given.get("on_exhausted")) is not None:
         word = checks.one_of(on_exhausted, ("fail", PARK), "on_exhausted", place)
         limits = msgspec.structs.replace(limits, on_exhausted=PARK if word == PARK else "")
+    if (priority := given.get("priority")) is not None:
+        number = checks.whole_number(priority, "priority", FIRST, LAST, place)
+        limits = msgspec.structs.replace(limits, priority=number)
     if (kind := class_of(given, place)) is not None:
         changes["kind"] = kind
         if kind == RETRIABLE and "retry" not in changes and before is FORWARD:

@@ -18,7 +18,7 @@ from sagaline._runtime.attempt_options import (
     own_options,
 )
 from sagaline._runtime.definitions import LOOP, PROCESS, THREAD, ActivityDefinition, ActivityOptions
-from sagaline._runtime.flow.keys import KeyedLimit, in_order, keyed_limits
+from sagaline._runtime.flow.keys import KeyedLimit, KeyPath, in_order, key_path, keyed_limits
 from sagaline._runtime.signatures import Signature
 from sagaline.errors import ConfigurationError
 
@@ -38,7 +38,7 @@ class Declared:
     ) -> None:
         self._name, self._errors, self._place = options.get("name"), errors, place
         self._options = attempt_options(options, defaults, place)
-        self._own = own_options(options, place)
+        self._own, self._fairness = own_options(options, place), options.get("fairness_key")
         if defaults is UNDO and (self._own.keys or self._own.rates):
             raise ConfigurationError(
                 f"Expected a compensation to have limits of a worker alone, such as concurrency=10, for nothing may "
@@ -66,6 +66,7 @@ class Declared:
             executor=PROCESS if own.in_process else LOOP if is_async else THREAD,
             type_limits=own.type_limits,
             flow=keyed_limits(own.keys, own.rates, signature, name, place),
+            fairness=fairness_of(self._fairness, signature, name, place),
         )
 
 
@@ -87,6 +88,11 @@ def flow_at_call(options: CallOptions, before: ActivityDefinition, place: str) -
         kept += [limit for limit in before.flow if limit.kind == RATE]
     added = keyed_limits(keys.of_namespace, rates.of_namespace, before.signature, name, place)
     return in_order((*kept, *added), name, place)
+
+
+def fairness_of(path: object, signature: Signature, name: str, place: str) -> KeyPath | None:
+    """Where a call has its fairness key. Raises ConfigurationError."""
+    return None if path is None else key_path(path, signature, f"fairness of {name}", place)
 
 
 def _require_of_module(fn: Callable[..., Any], *, is_async: bool, is_method: bool, place: str) -> None:

@@ -11,7 +11,7 @@ from sagaline._model.activities import AttemptLimits
 from sagaline._model.attributes import SearchAttribute
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime.checks import place_of
-from sagaline._runtime.flow.keys import KeyedLimit
+from sagaline._runtime.flow.keys import KeyedLimit, KeyPath
 from sagaline._runtime.handlers import NO_HANDLERS, Handlers
 from sagaline._runtime.rates import TypeLimits
 from sagaline._runtime.signatures import Signature
@@ -78,6 +78,8 @@ class ActivityDefinition:
     type_limits: TypeLimits | None = None
     flow: tuple[KeyedLimit, ...] = ()
     """Its limits in the whole namespace."""
+    fairness: KeyPath | None = None
+    """Where its arguments have its fairness key."""
     link: CompensationLink = field(default_factory=CompensationLink)
 
     @property

@@ -23,7 +23,7 @@ from flow_sagas import (
     waits_outside,
 )
 
-from sagaline import ConfigurationError, Key, Rate, RunError, Status, activity, saga, workflow
+from sagaline import Key, RunError, Status, activity, workflow
 from sagaline._model.limits import FLOW_REQUESTS
 from sagaline.testing.plugin import MakeEnvironment
 
@@ -224,55 +224,3 @@ async def test_a_run_that_was_there_before_the_limit_goes_on_without(sagaline_en
         assert seen.done == ["after"]
         described = await handle.describe()
         assert described.status == Status.COMPLETED
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda: Key("customer"),
-        lambda: Key("customer", limit=0),
-        lambda: Key("customer", limit=1_001),
-        lambda: Key("customer", limit=True),
-        lambda: Key("", limit=1),
-        lambda: Key("a b", limit=1),
-        lambda: Key("order.", limit=1),
-        lambda: Key.of("", limit=1),
-        lambda: Key.of("a/b", limit=1),
-        lambda: Key.of("x" * 91, limit=1),
-        lambda: Rate("often"),
-        lambda: Rate("0/s"),
-        lambda: Rate("10000000/s"),
-        lambda: Rate("1/s", burst=-1),
-        lambda: Rate("1/s", key="a-b"),
-        lambda: activity(concurrency=Key("nobody", limit=1))(flow_sagas.mail.definition.fn),
-        lambda: activity(concurrency=Key("order.nothing", limit=1))(charge.definition.fn),
-        lambda: activity(concurrency=[1, 2])(charge.definition.fn),
-        lambda: activity(concurrency=[Key("order", limit=1), Key("order", limit=2)])(charge.definition.fn),
-        lambda: activity(concurrency=Rate("1/s"))(charge.definition.fn),  # type: ignore[arg-type]
-        lambda: charge.options(concurrency=3),  # type: ignore[arg-type]
-        lambda: charge.options(rate="1/s"),  # type: ignore[arg-type]
-        lambda: workflow(concurrency=3)(pays.definition.fn),  # type: ignore[call-overload]
-        lambda: saga(concurrency=Key("nobody", limit=1))(pays.definition.fn),
-        lambda: mail.compensation(concurrency=Key.of("x", limit=1)),  # type: ignore[arg-type]
-    ],
-)
-def test_what_is_no_limit_is_refused_where_it_stands(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match="Expected"):
-        wrong()
-
-
-async def test_limits_at_the_call(sagaline_env: MakeEnvironment) -> None:
-    @workflow
-    async def calls(order: Order) -> list[str]:
-        free = charge.options(concurrency=[])
-        other = charge.options(concurrency=Key("what", limit=1), rate=Rate("100/s"))
-        return [await free(order, "free"), await other(order, "other"), await charge.options(timeout="1s")(order)]
-
-    async with sagaline_env(workflows=[calls], activities=ACTIVITIES) as env:
-        assert await env.execute(calls, Order("ann")) == ["free", "other", "charged"]
-        ids = {run.workflow_id for run in await env.client.runs(system=True)}
-        assert {one for one in ids if "flow" in one} == {
-            "sagaline.flow/slots/charge.what/other",
-            "sagaline.flow/rate/charge",
-            "sagaline.flow/slots/charge.order.customer/ann",
-        }

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sagaline._engine.tables.activities import ActivityRow
+from sagaline._model.flow import NORMAL
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.rates import TypeLimits
 
@@ -44,6 +45,7 @@ class TypeSlots:
 class Waiter(Protocol):
     """An attempt, as its lane sees it. ``looks``: it was found to go on after its end."""
 
+    row: ActivityRow
     definition: ActivityDefinition
     slots: TypeSlots | None
     looks: int
@@ -54,52 +56,79 @@ A = TypeVar("A", bound=Waiter)
 
 
 class Waiting(Generic[A]):
-    """Attempts that wait: kinds of activities take turns, those of one kind go in the order they came."""
+    """Attempts that wait. Those of the highest priority go first; among them kinds of activities take turns, of a kind
+    its fairness keys, and those of one key go in the order they came."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, dict[A, None]] = {}  # by name, the one whose turn it is first
+        self._levels: dict[int, dict[str, dict[str, dict[A, None]]]] = {}
+        """By priority, kind and fairness key, of both the one whose turn it is first."""
         self.count = 0
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[A]:
-        for queue in self._queues.values():
-            yield from queue
+        for level in self._levels.values():
+            for keys in level.values():
+                for queue in keys.values():
+                    yield from queue
 
     def before(self, attempt: A) -> int:
-        """How many of its kind are before it."""
-        return list(self._queues.get(attempt.definition.name, ())).index(attempt)
+        """How many of its priority, kind and key are before it."""
+        priority, key = _urgency(attempt)
+        return list(self._levels.get(priority, {}).get(attempt.definition.name, {}).get(key, ())).index(attempt)
 
     def add(self, attempt: A) -> None:
         """It waits."""
-        self._queues.setdefault(attempt.definition.name, {})[attempt] = None
+        priority, key = _urgency(attempt)
+        kinds = self._levels.setdefault(priority, {})
+        kinds.setdefault(attempt.definition.name, {}).setdefault(key, {})[attempt] = None
         self.count += 1
 
     def discard(self, attempt: A) -> None:
         """It waits no more."""
-        name = attempt.definition.name
-        queue = self._queues.get(name)
+        (priority, key), name = _urgency(attempt), attempt.definition.name
+        kinds = self._levels.get(priority, {})
+        keys = kinds.get(name, {})
+        queue = keys.get(key)
         if queue is not None and attempt in queue:
             del queue[attempt]
             self.count -= 1
             if not queue:
-                del self._queues[name]
+                del keys[key]
+            if not keys:
+                del kinds[name]
+            if not kinds:
+                del self._levels[priority]
 
     def next(self, now_s: float) -> tuple[A | None, float | None]:
         """The attempt that begins next; or when to look again, if a rate holds all of them back."""
         soonest: float | None = None
-        for name, queue in self._queues.items():
-            attempt = next(iter(queue))
-            wait_s = 0.0 if attempt.slots is None else attempt.slots.wait_s(now_s)
-            if wait_s == 0.0:
-                self.discard(attempt)
-                if queue:
-                    self._queues[name] = self._queues.pop(name)
-                return attempt, None
-            if wait_s is not None and (soonest is None or wait_s < soonest):
-                soonest = wait_s
+        for priority in sorted(self._levels):
+            kinds = self._levels[priority]
+            for name, keys in kinds.items():
+                key, queue = next(iter(keys.items()))
+                attempt = next(iter(queue))
+                wait_s = 0.0 if attempt.slots is None else attempt.slots.wait_s(now_s)
+                if wait_s == 0.0:
+                    self.discard(attempt)
+                    _turn(keys, key)
+                    _turn(kinds, name)
+                    return attempt, None
+                if wait_s is not None and (soonest is None or wait_s < soonest):
+                    soonest = wait_s
         return None, soonest
+
+
+def _turn(queues: dict[str, Any], name: str) -> None:
+    """Those behind it are next, if it has more."""
+    if name in queues:
+        queues[name] = queues.pop(name)
+
+
+def _urgency(attempt: Waiter) -> tuple[int, str]:
+    limits = attempt.row.scheduled.limits
+    return (NORMAL, "") if limits is None else (limits.priority or NORMAL, limits.fairness_key)
 
 
 class Lane(Generic[A]):
@@ -157,18 +186,18 @@ class Load:
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self._most, self._most_bytes = most, most_bytes
-        self._count = self._bytes = 0
+        self.count = self._bytes = 0
         self._room = asyncio.Event()
         self._awaited = False
 
     def add(self, attempt: HasInput) -> None:
         """It is open."""
-        self._count += 1
+        self.count += 1
         self._bytes += len(attempt.row.scheduled.input)
 
     def remove(self, attempt: HasInput) -> None:
         """It is no more."""
-        self._count -= 1
+        self.count -= 1
         self._bytes -= len(attempt.row.scheduled.input)
         if self._awaited and not self.is_full:
             self._awaited = False
@@ -177,7 +206,7 @@ class Load:
     @property
     def is_full(self) -> bool:
         """True when more work should not be taken in."""
-        return self._count > self._most or self._bytes > self._most_bytes
+        return self.count > self._most or self._bytes > self._most_bytes
 
     async def room(self) -> None:
         """Waits until there is room for more."""

@@ -189,12 +189,20 @@ def _row(task: Task) -> ActivityRow:
         compensates=task.compensates,
         outcome=task.outcome,
         compensates_run=task.compensates_run,
-        limits=AttemptLimits(heartbeat_timeout_ms=task.heartbeat_timeout_ms) if task.heartbeat_timeout_ms else None,
+        limits=_limits(task),
     )
     watched = None if task.details is None else Watched(0, details=task.details)
     queued = Queued(task.queued_at)
     return ActivityRow(
         task.workflow_id, scheduled, task.attempt, asked_by=task.asked_by, queued=queued, watched=watched
+    )
+
+
+def _limits(task: Task) -> AttemptLimits | None:
+    if not (task.heartbeat_timeout_ms or task.priority or task.fairness_key):
+        return None
+    return AttemptLimits(
+        heartbeat_timeout_ms=task.heartbeat_timeout_ms, priority=task.priority, fairness_key=task.fairness_key
     )
 
 

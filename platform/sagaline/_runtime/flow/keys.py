@@ -92,26 +92,29 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class KeyedLimit:
-    """A limit of one activity or workflow. ``parameter``: whose value has the key, -1 for none; ``fields``: the way to
-    it from there. ``shares``: all keys have one limit together, and take turns."""
+class KeyPath:
+    """Where arguments have a key: a parameter, and the way from there. ``of``: whose, and what it is, for messages."""
 
-    kind: str
-    name: str
-    rules: Rules
-    path: str = ""
-    parameter: int = -1
-    fields: tuple[str, ...] = ()
-    shares: bool = False
+    path: str
+    parameter: int
+    fields: tuple[str, ...]
+    of: str
 
-    def wanted(self, values: Sequence[Any]) -> Wanted:
-        """For a call with these arguments. Raises InvalidInput when they have no such key."""
-        if self.parameter < 0:
-            return Wanted(self.kind, flow_id(self.kind, self.name, None), self.rules)
-        key = _text(reduce(self._field, self.fields, values[self.parameter]), self)
-        if self.shares:
-            return Wanted(self.kind, flow_id(self.kind, self.name, None), self.rules, short_key(key))
-        return Wanted(self.kind, flow_id(self.kind, self.name, key), self.rules)
+    def text(self, values: Sequence[Any]) -> str:
+        """The key of a call with these arguments. Raises InvalidInput when they have none."""
+        value = reduce(self._field, self.fields, values[self.parameter])
+        if type(value) is str:
+            return value
+        try:
+            read: Any = msgspec.json.decode(msgspec.json.encode(value))
+        except (TypeError, ValueError):
+            read = {}
+        if isinstance(read, dict | list):
+            raise InvalidInput(
+                f"Expected {self.path!r}, the key of {self.of}, to be a single value, such as text or a number, but it "
+                f"is {checks.shown(value)}."
+            )
+        return read if isinstance(read, str) else msgspec.json.encode(read).decode()
 
     def _field(self, value: Any, field: str) -> Any:
         try:
@@ -119,9 +122,28 @@ class KeyedLimit:
         except (KeyError, AttributeError):
             found = checks.shown(cast("object", value))
             raise InvalidInput(
-                f"Expected {self.path!r}, the key of a limit of {self.name}, to be in the arguments but there is no "
-                f"{field!r} in {found}."
+                f"Expected {self.path!r}, the key of {self.of}, to be in the arguments but there is no {field!r} in "
+                f"{found}."
             ) from None
+
+
+@dataclass(frozen=True)
+class KeyedLimit:
+    """A limit of one activity or workflow. ``key``: None where all calls have one. ``shares``: all keys have one limit
+    together, and take turns."""
+
+    kind: str
+    name: str
+    rules: Rules
+    key: KeyPath | None = None
+    shares: bool = False
+
+    def wanted(self, values: Sequence[Any]) -> Wanted:
+        """For a call with these arguments. Raises InvalidInput when they have no such key."""
+        key = None if self.key is None else self.key.text(values)
+        if key is not None and self.shares:
+            return Wanted(self.kind, flow_id(self.kind, self.name, None), self.rules, short_key(key))
+        return Wanted(self.kind, flow_id(self.kind, self.name, key), self.rules)
 
 
 Concurrency = int | Key | Sequence["int | Key"]
@@ -172,44 +194,42 @@ def in_order(limits: Sequence[KeyedLimit], name: str, place: str) -> tuple[Keyed
 
 
 def _of_key(key: Key, signature: Signature, name: str, place: str) -> KeyedLimit:
-    parameter, fields = _place_of_key(key.path, signature, name, place)
+    path = key_path(key.path, signature, f"a limit of {name}", place) if key.path else None
     rules = Rules(key.limit, key.total)
-    return KeyedLimit(SLOTS, _named(key.name, key.path, name), rules, key.path, parameter, fields, shares=key.total > 0)
+    return KeyedLimit(SLOTS, _named(key.name, key.path, name), rules, path, shares=key.total > 0)
 
 
 def _of_rate(rate: Rate, signature: Signature, name: str, place: str) -> KeyedLimit:
-    parameter, fields = _place_of_key(rate.key or "", signature, name, place)
+    path = key_path(rate.key, signature, f"a limit of {name}", place) if rate.key else None
     seconds = interval_s(rate.rate, place)
     burst = rate.burst or max(1, int(_BURST_S / seconds + 1e-9))
     rules = Rules(interval_us=max(1, math.ceil(seconds * 1_000_000 - 1e-3)), burst=burst, rate=rate.rate.strip())
-    return KeyedLimit(RATE, _named(rate.name, rate.key, name), rules, rate.key or "", parameter, fields)
+    return KeyedLimit(RATE, _named(rate.name, rate.key, name), rules, path)
 
 
 def _named(given: str | None, path: str | None, name: str) -> str:
     return given or (f"{name}.{path}" if path else name)
 
 
-def _place_of_key(path: str, signature: Signature, name: str, place: str) -> tuple[int, tuple[str, ...]]:
+def key_path(path: object, signature: Signature, of: str, place: str) -> KeyPath:
     """Which parameter, and the fields from there. Raises ConfigurationError when there is none."""
-    if not path:
-        return -1, ()
-    first, *fields = path.split(".")
+    first, *fields = _check_path(path, place)
     names = [parameter.name for parameter in signature.parameters]
     if first not in names:
         raise ConfigurationError(
-            f"Expected the key of a limit of {name} to begin with one of its parameters, "
-            f"{', '.join(names) or 'but it has none'}, but got {path!r} ({place})."
+            f"Expected the key of {of} to begin with one of its parameters, {', '.join(names) or 'but it has none'}, "
+            f"but got {path!r} ({place})."
         )
     kind = signature.hint(first)
     for field in fields:
         known = _fields_of(kind)
         if known is not None and field not in known and not hasattr(kind, field):
             raise ConfigurationError(
-                f"Expected {path!r}, the key of a limit of {name}, to be there but {getattr(kind, '__name__', kind)} "
-                f"has no {field!r}, only {', '.join(sorted(known)[:20])} ({place})."
+                f"Expected {path!r}, the key of {of}, to be there but {getattr(kind, '__name__', kind)} has no "
+                f"{field!r}, only {', '.join(sorted(known)[:20])} ({place})."
             )
         kind = None if known is None else known.get(field)
-    return names.index(first), tuple(fields)
+    return KeyPath(str(path), names.index(first), tuple(fields), of)
 
 
 def _fields_of(kind: Any) -> dict[str, Any] | None:
@@ -222,31 +242,16 @@ def _fields_of(kind: Any) -> dict[str, Any] | None:
         return None
 
 
-def _text(value: Any, limit: KeyedLimit) -> str:
-    """The key as text: of a text itself, of anything else as it stands in JSON."""
-    if type(value) is str:
-        return value
-    try:
-        read: Any = msgspec.json.decode(msgspec.json.encode(value))
-    except (TypeError, ValueError):
-        read = {}
-    if isinstance(read, dict | list):
-        raise InvalidInput(
-            f"Expected {limit.path!r}, the key of a limit of {limit.name}, to be a single value, such as text or a "
-            f"number, but it is {checks.shown(value)}."
-        )
-    return read if isinstance(read, str) else msgspec.json.encode(read).decode()
-
-
-def _check_path(path: object, place: str, *, may_be_empty: bool = False) -> None:
+def _check_path(path: object, place: str, *, may_be_empty: bool = False) -> list[str]:
     fields = path.split(".") if isinstance(path, str) else []
     if may_be_empty and path == "":
-        return
+        return []
     if not fields or len(fields) > DEPTH or not all(field.isidentifier() for field in fields):
         raise ConfigurationError(
             f'Expected a key to be the name of a parameter, or of a field in it such as "order.customer", but got '
             f"{checks.shown(path)} ({place})."
         )
+    return fields
 
 
 def _check_name(name: object, place: str) -> None:

@@ -6,9 +6,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sagaline._model.flow import NORMAL
+import msgspec
+
+from sagaline._model.activities import AttemptLimits
+from sagaline._model.flow import NORMAL, short_key
 from sagaline._model.limits import FLOW_REQUESTS
 from sagaline._runtime.calls import FORWARD, Calls
 from sagaline._runtime.definitions import ActivityDefinition
@@ -22,8 +26,13 @@ async def call(calls: Calls, activity: ActivityDefinition, args: tuple[Any, ...]
     if calls.phase != FORWARD or calls.sagas.is_stopping(calls.sagas.here()):
         return await calls.call(activity, args, kwargs)
     values = activity.signature.ordered(args, kwargs)
+    if activity.fairness is not None:
+        activity = _of_key(activity, short_key(activity.fairness.text(values)))
+        if not activity.flow:
+            return await calls.call(activity, args, kwargs)
+    limits = activity.options.limits
     slots = _Slots(calls)
-    await slots.ask([limit.wanted(values) for limit in activity.flow], NORMAL)
+    await slots.ask([limit.wanted(values) for limit in activity.flow], limits.priority or NORMAL if limits else NORMAL)
     number = calls.table.count + 1
     watch = asyncio.get_running_loop().call_soon(slots.keep_for, number)
     try:
@@ -32,6 +41,12 @@ async def call(calls: Calls, activity: ActivityDefinition, args: tuple[Any, ...]
         if number not in calls.table.activities:  # its arguments were refused
             watch.cancel()
             slots.give_back()
+
+
+def _of_key(activity: ActivityDefinition, key: str) -> ActivityDefinition:
+    options = activity.options
+    limits = msgspec.structs.replace(options.limits or AttemptLimits(), fairness_key=key)
+    return replace(activity, options=replace(options, limits=limits))
 
 
 async def run(
