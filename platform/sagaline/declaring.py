@@ -68,6 +68,7 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
         id_reuse: IdReuse | None = None,
         memo: Mapping[str, Any] | None = None,
         search_attributes: Mapping[str, SearchValue] | None = None,
+        undo: bool | None = None,
     ) -> Workflow[P, R]:
         """The same workflow with other options as a child: ``await pay.options(id="pay-42")(order)``.
 
@@ -75,7 +76,9 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
         a run of it is open the child is refused. ``parent_close``: what becomes of the child when its parent ends
         first: it is terminated (the default), asked to stop ("request_cancel"), or goes on ("abandon"). ``id_reuse``:
         what happens when the newest run of the id has ended, by default "allow". ``memo`` and ``search_attributes``: as
-        for a start; a child does not get its parent's by itself. Raises ConfigurationError, InvalidInput.
+        for a start; a child does not get its parent's by itself. ``undo``: False leaves what the child has done as it
+        is when a saga that has started it rolls back, by default it is undone; a child that is abandoned is left in any
+        case. Raises ConfigurationError, InvalidInput.
         """
         before, place = self._definition.child, caller()
         changed = replace(
@@ -85,6 +88,7 @@ class Workflow(Declaration[WorkflowDefinition], Generic[P, R]):
             id_reuse=checks.one_of(id_reuse or before.id_reuse, ID_REUSE, "id_reuse", place),
             memo=memo_bytes(memo, before.memo),
             search_attributes=search_of(search_attributes, before.search_attributes),
+            undo=before.undo if undo is None else checks.flag(undo, "undo", place),
         )
         return type(self)(replace(self._definition, child=changed))
 

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from sagaline._model.limits import UNDONE_AT_A_TIME
-from sagaline._runtime.checks import shown, whole_number
+from sagaline._runtime.checks import flag, shown, whole_number
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import SagaOptions
 from sagaline._runtime.durations import Duration
@@ -171,8 +171,7 @@ def saga(
         return define(subject, Options(saga=SagaOptions()))
     place = caller()
     for what, value in (("parallel", parallel or False), ("strict", strict)):
-        if not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(f"Expected {what} to be True or False but got {shown(value)} ({place}).")
+        flag(value, what, place)
     limit = whole_number(limit, "limit", 0, 10 * UNDONE_AT_A_TIME, place)
     how = SagaOptions(bool(parallel), limit, strict)
     options = Options(name, retention, signals, failure_exception_types, how, concurrency, rate, outcomes)

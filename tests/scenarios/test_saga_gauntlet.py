@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saga_gauntlet import CODE, STEPS, WAYS, Plan, scenario_of
+from saga_gauntlet import CODE, STEPS, WAYS, Plan, order, scenario_of, trip
 from three_modes import in_each_mode
 
 ALL = ["a", "b", "c", "d", "f", "p"]
 
 
-def ends(plan: Plan, repairs: str = "") -> Any:
-    return in_each_mode(CODE, scenario_of(plan, repairs))["normal"].returned
+def ends(plan: Plan, repairs: str = "", code: Any = order) -> Any:
+    return in_each_mode(CODE, scenario_of(plan, repairs, code))["normal"].returned
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -45,3 +45,20 @@ def test_a_step_fails_and_all_that_was_done_is_undone_once(way: str, name: str) 
 )
 def test_pivots_and_compensations(plan: Plan, repairs: str, expected: list[Any]) -> None:
     assert ends(plan, repairs) == expected
+
+
+@pytest.mark.parametrize(
+    ("plan", "repairs", "expected"),
+    [
+        ({}, "", ["completed", ["a", "g", "n1", "n2", "z"], []]),
+        ({"z": "declined"}, "", ["compensated", [], ["a", "g", "n1", "n2"]]),
+        ({"z": "lost", "n2": "undo thrice"}, "", ["compensated", [], ["a", "g", "n1", "n2", "z"]]),
+        ({"z": "cancelled"}, "", ["cancelled", [], ["a", "g", "n1", "n2", "z"]]),
+        ({"n1": "declined"}, "", ["compensated", [], ["a", "n2"]]),
+        ({"g": "lost"}, "", ["compensated", [], ["a", "g", "n1", "n2"]]),
+        ({"z": "declined", "n2": "undo parks"}, "retry", ["compensated", [], ["a", "g", "n1", "n2"]]),
+        ({"z": "declined", "g": "undo never"}, "skip", ["compensated", [], ["a", "g", "n1", "n2"]]),
+    ],
+)
+def test_children_that_have_completed_are_undone_with_their_parent(plan: Plan, repairs: str, expected: Any) -> None:
+    assert ends(plan, repairs, trip) == expected

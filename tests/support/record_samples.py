@@ -22,6 +22,17 @@ PIVOT = events.SagaStep(2, "pivot", True)
 ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
 
 
+def of_children() -> tuple[events.Event, ...]:
+    """What a run and the run that has started it tell each other."""
+    return (
+        events.ChildRequested(7, "ship-1", "ship", b"[]", "terminate", "allow"),
+        events.ChildBegan(7, "run-3"),
+        events.ChildEnded(7, "failed", None, FAILURE),
+        events.ChildEnded(7, "completed", b"1", None, b"[{}]", 1, "capture"),
+        events.LedgerReported(2, b"[{}]", "capture"),
+    )
+
+
 def of_resets() -> tuple[events.Event, ...]:
     """What a reset leaves in two histories."""
     fork = events.Fork(
@@ -121,11 +132,9 @@ def samples() -> dict[str, records.Record]:
         events.UpdateAccepted("update", "add", b"[1]"),
         events.UpdateCompleted("update", b"[1]"),
         events.UpdateCompleted("update", b"null", FAILURE),
-        events.ChildRequested(7, "ship-1", "ship", b"[]", "terminate", "allow"),
-        events.ChildBegan(7, "run-3"),
-        events.ChildEnded(7, "failed", None, FAILURE),
         events.ChildCancelRequested(7, "why"),
         events.RunTimedOut(),
+        *of_children(),
         events.MessageRequested(3, "order-2", "", "approve", b"[1]", ""),
         *of_wills(),
         events.MessageSettled(3),

@@ -9,7 +9,7 @@ from typing import Any
 from scenario_book import done, effect, gate, open_gate
 from three_modes import Code
 
-from sagaline import Client, Retry, RunError, activity, saga
+from sagaline import Client, Retry, RunError, Workflow, activity, saga, workflow
 from sagaline.client import RunHandle
 
 TWICE = Retry(attempts=2, first_interval="10ms", jitter=0)
@@ -84,12 +84,41 @@ async def order(plan: Plan) -> str:
     return await finish(plan.get("f", ""))
 
 
-CODE = Code([order], [step, pay, finish])
+@saga
+async def stay(plan: Plan, nights: int) -> str:
+    """A run for each night."""
+    await step(f"n{nights}", plan.get(f"n{nights}", ""))
+    if nights > 1:
+        stay.continue_as_new(plan, nights - 1)
+    return "slept well"
 
 
-async def play(client: Client, plan: Plan, repairs: str = "") -> list[Any]:
-    """How the order of a plan ends; what stands in the books then, and how often each step was undone, by key."""
-    handle = await client.start(order, plan, id="o")
+@saga
+async def ride(plan: Plan) -> str:
+    return await step("g", plan.get("g", ""))
+
+
+@workflow
+async def agency(plan: Plan) -> str:
+    """No saga, but its child is one."""
+    return await ride.options(id="ride")(plan)
+
+
+@saga
+async def trip(plan: Plan) -> str:
+    """Its steps are a and z; between them are those of a child that has continued as new, and of a grandchild."""
+    await step("a", plan.get("a", ""))
+    await stay.options(id="stay")(plan, 2)
+    await agency.options(id="agency")(plan)
+    return await step("z", plan.get("z", ""))
+
+
+CODE = Code([order, stay, ride, agency, trip], [step, pay, finish])
+
+
+async def play(client: Client, plan: Plan, repairs: str = "", workflow: Workflow[[Plan], str] = order) -> list[Any]:
+    """How the run of a plan ends; what stands in the books then, and how often each step was undone, by key."""
+    handle = await client.start(workflow, plan, id="o")
     if "cancelled" in plan.values():
         (name,) = (name for name, how in plan.items() if how == "cancelled")
         await _seen(name)
@@ -126,11 +155,13 @@ async def _repair(handle: RunHandle[str], action: str) -> None:
         await handle.saga.skip(reason="ticket 7", by="ann")
 
 
-def scenario_of(plan: Plan, repairs: str = "") -> Callable[[Client], Awaitable[list[Any]]]:
+def scenario_of(
+    plan: Plan, repairs: str = "", workflow: Workflow[[Plan], str] = order
+) -> Callable[[Client], Awaitable[list[Any]]]:
     """What a client does."""
 
     async def scenario(client: Client) -> list[Any]:
-        return await play(client, plan, repairs)
+        return await play(client, plan, repairs, workflow)
 
     return scenario
 

@@ -26,6 +26,7 @@ def new_run(workflow_id: str, run_id: str, started: RunStarted, at_ms: int) -> R
         parent_id=started.parent_id,
         parent_run_id=started.parent_run_id,
         parent_step=started.parent_step,
+        wants_ledger=started.wants_ledger,
         deadline=started.deadline,
         fork=started.fork,
     )
@@ -53,6 +54,7 @@ def successor(run: RunRow) -> RunRow:
         parent_id=run.parent_id,
         parent_run_id=run.parent_run_id,
         parent_step=run.parent_step,
+        wants_ledger=run.wants_ledger,
         deadline=run.deadline,
         wills=run.wills,
     )

@@ -151,11 +151,18 @@ def undone_since(reading: Reading, base: RunView, event_id: int) -> Undone | Non
     if base.fork is not None:
         left_at |= {run: min(end, event_id) for run, end in zip(base.fork.runs, base.fork.event_ids, strict=True)}
     stands = _standing(reading, base, event_id)
+    steps = steps_until(reading.of(base.run_id), event_id)
+    children = {step: number for step, (number, event) in steps.items() if isinstance(event, ChildRequested)}
     family = reading.family(base)
     for run in family.values():
         shared = left_at.get(run.run_id, 0 if run.fork is None else run.fork.event_id)
         for number, event in numbered(reading.of(run.run_id)):
             if number <= shared or not isinstance(event, ActivityScheduled) or event.compensates is None:
+                continue
+            if event.of_child:
+                asked_at = children.get(event.of_child, event_id + 1)
+                if asked_at <= shared:
+                    return Undone(event.of_child, event.activity, number, asked_at)
                 continue
             of_run = event.compensates_run or run.run_id
             if (of_run, event.compensates) in stands:

@@ -45,6 +45,7 @@ def start_child(state: State, run: RunView, event: ChildRequested) -> None:
         parent_step=event.step,
         memo=event.memo,
         search_attributes=event.search_attributes,
+        wants_ledger=event.wants_ledger,
     )
     _send(state, event.child_id, request)
 
@@ -165,21 +166,12 @@ def _farewell(run: RunView, child: OpenChild) -> Command | None:
 
 
 def report(state: State, run: RunRow) -> None:
-    """Tells the run's parent, if it has one, how it stands."""
+    """Tells the run's parent, if it has one, how it stands, and when it has ended what it leaves to be undone."""
     if run.parent_run_id:
-        _tell(
-            state,
-            ChildReport(
-                run.parent_id,
-                run.parent_run_id,
-                run.parent_step,
-                run.workflow_id,
-                run.run_id,
-                run.status,
-                run.result,
-                run.failure,
-            ),
-        )
+        place = (run.parent_id, run.parent_run_id, run.parent_step)
+        left, run.reported = run.reported, None
+        ledger = (b"", 0, "") if left is None else (left.ledger, left.steps, left.pivot)
+        _tell(state, ChildReport(*place, run.workflow_id, run.run_id, run.status, run.result, run.failure, *ledger))
 
 
 def report_refusal(state: State, refusal: Refusal) -> None:

@@ -7,18 +7,27 @@ and for readers in other processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
+from sagaline._engine.ledger_entries import COMPLETED as COMPLETED
+from sagaline._engine.ledger_entries import FAILED, UNKNOWN, ChildEntry, Entry, ScopeEntry
+from sagaline._engine.ledger_entries import OPEN as OPEN
+from sagaline._engine.ledger_entries import PARKED as PARKED
+from sagaline._engine.ledger_entries import ROOT as ROOT
 from sagaline._model.activities import PIVOT, ActivityRepaired, ActivityScheduled
 from sagaline._model.events import (
     COMMANDS,
     ActivityCompleted,
     ActivityFailed,
     ActivityParked,
+    ChildBegan,
+    ChildEnded,
+    ChildRequested,
     Event,
     LedgerInherited,
+    RunStarted,
     SagaBegan,
     SagaEnded,
 )
@@ -26,88 +35,30 @@ from sagaline._model.failure import Failure
 from sagaline._model.records import History
 from sagaline._model.undo_order import batches
 
-OPEN, COMPLETED, FAILED, UNKNOWN, PARKED = "open", "completed", "failed", "unknown", "parked"
-"""Outcomes of a step, and of what undoes it. ``failed``: provably without effect. ``parked``: it waits for a person."""
-ROOT = 0
-
-
-@dataclass
-class Entry:
-    """A step of a saga.
-
-    ``event_id`` is that of its ActivityScheduled; ``ended_at`` the number of the last step that had been asked for when
-    it ended. ``undo`` is the step that undoes it. ``repairs``: what people have said of it, with the times.
-    """
-
-    run_id: str
-    number: int
-    scheduled: ActivityScheduled
-    event_id: int
-    at: int
-    outcome: str = OPEN
-    ended_at: int = 0
-    result: bytes | None = None
-    failure: Failure | None = None
-    undo: Entry | None = None
-    parallel: bool = False
-    limit: int = 0
-    repairs: list[tuple[int, ActivityRepaired]] = field(default_factory=list[tuple[int, ActivityRepaired]])
-
-    @property
-    def kind(self) -> str:
-        """The class of the step; "" for one that its compensation undoes."""
-        return "" if self.scheduled.saga is None else self.scheduled.saga.kind
-
-    @property
-    def scope(self) -> int:
-        """The scope that it was called in."""
-        return ROOT if self.scheduled.saga is None else self.scheduled.saga.scope
-
-    @property
-    def undone(self) -> str:
-        """How far it is undone."""
-        return "" if self.undo is None else self.undo.outcome
-
-    @property
-    def may_be_undone(self) -> bool:
-        """True when a rollback of its scope undoes it, as far as is known."""
-        compensated = not self.kind and self.scheduled.compensation is not None
-        return compensated and self.outcome != FAILED and self.undone != COMPLETED
-
-
-@dataclass
-class ScopeEntry:
-    """A part of the run that undoes its own steps. ``parent``: -1 for none. ``outcome``: "open", "committed",
-    "compensated"; that of the run's own scope is always open. ``pivot``: what has made it impossible to undo."""
-
-    number: int
-    parent: int = -1
-    parallel: bool = False
-    limit: int = 0
-    outcome: str = OPEN
-    pivot: str = ""
-    pivot_open: str = ""
-
 
 @dataclass
 class UndoPlan:
-    """``groups``: by scope, its batches, one after the other. ``waits_for``: steps whose outcome comes first, and
-    decides whether they are undone. ``pivot``: the step behind which nothing is undone."""
+    """``groups``: by scope, its batches, one after the other; of a child the steps are undone newest first.
+    ``waits_for``: what has not ended; its outcome comes first, and decides whether it is undone. ``pivot``: the step
+    behind which nothing is undone."""
 
-    groups: list[tuple[int, list[list[Entry]]]]
-    waits_for: list[Entry]
+    groups: list[tuple[int, list[list[Entry | ChildEntry]]]]
+    waits_for: list[Entry | ChildEntry]
     pivot: str = ""
 
 
 class RunLedger:
-    """``entries`` by number; ``inherited`` is the payload with what the runs before have left to undo."""
+    """``entries`` and ``children`` by number. ``inherited`` is the payload with what the runs before have left to undo,
+    ``undos`` what undoes that, by run and step."""
 
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
+        self.children: dict[int, ChildEntry] = {}
         self.scopes: dict[int, ScopeEntry] = {}
         self.inherited: bytes | None = None
-        self.undone_inherited: set[tuple[str, int]] = set()
+        self.undos: dict[tuple[str, int], Entry] = {}
         self._calls: dict[int, Entry] = {}
+        self._copied_from: tuple[str, ...] = ()
         self._count = 0
 
     @property
@@ -130,6 +81,8 @@ class RunLedger:
 
     def _read(self, record: History, event_id: int, event: Event) -> None:
         match event:
+            case RunStarted() if event.fork is not None:
+                self._copied_from = event.fork.runs
             case LedgerInherited():
                 self.inherited = event.ledger
             case SagaBegan():
@@ -140,6 +93,14 @@ class RunLedger:
                 self.scopes[event.step].outcome = event.outcome
             case ActivityScheduled():
                 self._schedule(record, event_id, event)
+            case ChildRequested(wants_ledger=True) if event.scope >= ROOT:
+                self._ask(record, event_id, event)
+            case ChildBegan() if event.step in self.children:
+                self.children[event.step].child_run = event.run_id
+            case ChildEnded() if event.step in self.children:
+                child = self.children[event.step]
+                child.outcome, child.ended_at = event.status, self._count
+                child.ledger, child.steps, child.pivot = event.ledger, event.steps, event.pivot
             case ActivityCompleted():
                 self._settle(event.step, COMPLETED, result=event.result)
             case ActivityFailed():
@@ -155,20 +116,32 @@ class RunLedger:
         call = Entry(record.run_id, event.step, event, event_id, record.at)
         self._calls[event.step] = call
         if event.compensates is not None:
-            if event.compensates_run and event.compensates_run != record.run_id:
-                self.undone_inherited.add((event.compensates_run, event.compensates))
+            place = event.compensates_run, event.compensates
+            if event.of_child in self.children:
+                self.children[event.of_child].undos[place] = call
+            elif event.compensates_run not in ("", record.run_id, *self._copied_from):
+                self.undos[place] = call
             elif event.compensates in self.entries:
                 self.entries[event.compensates].undo = call
         elif event.saga is not None:
             self.entries[event.step] = call
-            if event.saga.scope == ROOT:
-                self.scopes.setdefault(ROOT, ScopeEntry(ROOT))
-            scope = self.scopes.get(event.saga.scope)
-            if scope is not None:
-                call.parallel, call.limit = scope.parallel, scope.limit
+            self._place(call)
             if event.saga.kind == PIVOT:
                 for around in self.outward(event.saga.scope):
                     around.pivot_open = event.activity
+
+    def _ask(self, record: History, event_id: int, event: ChildRequested) -> None:
+        child = ChildEntry(record.run_id, event.step, event, event_id, record.at)
+        self.children[event.step] = child
+        self._place(child)
+
+    def _place(self, entry: Entry | ChildEntry) -> None:
+        """What its scope says of it."""
+        if entry.scope == ROOT:
+            self.scopes.setdefault(ROOT, ScopeEntry(ROOT))
+        scope = self.scopes.get(entry.scope)
+        if scope is not None:
+            entry.parallel, entry.limit = scope.parallel, scope.limit
 
     def _settle(self, number: int, outcome: str, result: bytes | None = None, failure: Failure | None = None) -> None:
         call = self._calls.get(number)
@@ -190,12 +163,16 @@ class RunLedger:
 
     # What is left to do
 
-    def to_undo(self, number: int) -> list[Entry]:
-        """The steps that a rollback of a scope undoes, in the order of their start: its own, and those of scopes within
-        that have ended well."""
+    def all_entries(self) -> list[Entry | ChildEntry]:
+        """Steps and children, in the order of their start."""
+        return sorted([*self.entries.values(), *self.children.values()], key=lambda entry: entry.number)
+
+    def to_undo(self, number: int) -> list[Entry | ChildEntry]:
+        """What a rollback of a scope undoes, in the order of its start: its own, and that of scopes within that have
+        ended well."""
         return [
             entry
-            for entry in self.entries.values()
+            for entry in self.all_entries()
             if entry.may_be_undone and any(scope.number == number for scope in self._handed_on(entry.scope))
         ]
 

@@ -50,7 +50,9 @@ class SagaStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
-    """The code has called an activity: the intent is on record before any effect can happen."""
+    """The code has called an activity: the intent is on record before any effect can happen. One that undoes a step of
+    another run says of which, and ``of_child`` the step of this run that started it, 0 when that one went on as this.
+    """
 
     step: int
     activity: str
@@ -64,6 +66,7 @@ class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):
     queue: str = ""
     limits: AttemptLimits | None = None
     saga: SagaStep | None = None
+    of_child: int = 0
     version: int = 1
 
     @property

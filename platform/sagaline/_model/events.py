@@ -33,6 +33,7 @@ from sagaline._model.forks import Fork as Fork
 from sagaline._model.forks import RunReset as RunReset
 from sagaline._model.lives import LedgerCarried as LedgerCarried
 from sagaline._model.lives import LedgerInherited as LedgerInherited
+from sagaline._model.lives import LedgerReported as LedgerReported
 from sagaline._model.lives import PatchMarked as PatchMarked
 from sagaline._model.lives import RunContinued as RunContinued
 from sagaline._model.lives import RunReplaced as RunReplaced
@@ -75,6 +76,7 @@ class RunStarted(msgspec.Struct, frozen=True, gc=False):
     deadline: int = 0
     fork: Fork | None = None
     outcomes: OutcomeRequest | None = None
+    wants_ledger: bool = False
     version: int = 1
 
 
@@ -188,6 +190,7 @@ Command = (
     | WillWithdrawn
     | SagaBegan
     | SagaEnded
+    | LedgerReported
 )
 Event = Input | Command
 
@@ -242,6 +245,7 @@ EVENTS: tuple[type[Event], ...] = (
     ActivityRepaired,
     SagaBegan,
     SagaEnded,
+    LedgerReported,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {
@@ -267,5 +271,6 @@ COMMANDS: frozenset[type[Event]] = frozenset(
         WillWithdrawn,
         SagaBegan,
         SagaEnded,
+        LedgerReported,
     }
 )

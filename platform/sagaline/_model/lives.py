@@ -44,6 +44,16 @@ class LedgerInherited(msgspec.Struct, frozen=True, gc=False):
     version: int = 1
 
 
+class LedgerReported(msgspec.Struct, frozen=True, gc=False):
+    """What the run may have done and has not undone goes up to the run that has started it. It stands before the run's
+    end. ``pivot``: behind that nothing of it could be undone any more."""
+
+    steps: int
+    ledger: bytes
+    pivot: str = ""
+    version: int = 1
+
+
 class RunReplaced(msgspec.Struct, frozen=True, gc=False):
     """A start of the same workflow id ended the run and began the run ``by``."""
 

@@ -59,6 +59,7 @@ class StartRun(msgspec.Struct, frozen=True, gc=False):
     update_input: bytes = b""
     memo: bytes = b""
     search_attributes: tuple[SearchAttribute, ...] = ()
+    wants_ledger: bool = False
 
 
 class CancelRun(msgspec.Struct, frozen=True, gc=False):
@@ -164,6 +165,9 @@ class ChildReport(msgspec.Struct, frozen=True, gc=False):
     status: str
     result: bytes | None = None
     failure: Failure | None = None
+    ledger: bytes = b""
+    steps: int = 0
+    pivot: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

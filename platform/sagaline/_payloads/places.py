@@ -55,6 +55,16 @@ def ledger_of(run_id: str) -> Place:
     return Place(run_id, "ledger")
 
 
+def reported_ledger(run_id: str) -> Place:
+    """What a run may have to be undone, for the run that has started it."""
+    return Place(run_id, "reported")
+
+
+def step_ledger(run_id: str, step: int) -> Place:
+    """The same of a child, as its parent has it."""
+    return Place(run_id, f"{step}/ledger")
+
+
 def memo_of(run_id: str) -> Place:
     """The memo of a run."""
     return Place(run_id, "memo")

@@ -100,9 +100,11 @@ class Calls(Protocol):
         payload: bytes,
         *,
         compensates: Undo | None = None,
+        of_child: int = 0,
         retry: RetryPolicy | None = None,
     ) -> Step:
-        """Asks for an activity; the intent is recorded before it can have any effect."""
+        """Asks for an activity; the intent is recorded before it can have any effect. ``of_child``: the step that it
+        compensates is one of this child."""
         ...
 
     def live_tasks(self, scope: Scope) -> list[asyncio.Task[Any]]:

@@ -169,6 +169,13 @@ def queue_name(value: object, place: str) -> str:
     return value
 
 
+def flag(value: object, what: str, place: str) -> bool:
+    """True or False. Raises ConfigurationError."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"Expected {what} to be True or False but got {shown(value)} ({place}).")
+    return value
+
+
 def whole_number(value: object, what: str, least: int, most: int, place: str) -> int:
     """The number; raises ConfigurationError when it is none between the bounds."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

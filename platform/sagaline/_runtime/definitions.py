@@ -121,13 +121,15 @@ class SagaOptions:
 @dataclass(frozen=True)
 class ChildOptions:
     """How a workflow is started by another. ``id``: "" for one of its own. ``parent_close``: what becomes of it when
-    the parent ends first. ``memo`` and ``search_attributes`` as they are recorded."""
+    the parent ends first. ``memo`` and ``search_attributes`` as they are recorded. ``undo``: a rollback of the parent
+    undoes what it has done."""
 
     id: str = ""
     parent_close: str = "terminate"
     id_reuse: str = "allow"
     memo: bytes = b""
     search_attributes: tuple[SearchAttribute, ...] = ()
+    undo: bool = True
 
 
 @dataclass(frozen=True, eq=False)

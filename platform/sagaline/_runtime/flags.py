@@ -33,6 +33,13 @@ SETS_IN_ORDER = 8
 FORBIDDEN_CALLS_RAISE = 9
 """Calls of the clock, of chance, of I/O raise where they are noticed. (Nobody looked.)"""
 
+CHILDREN_ARE_UNDONE = 10
+"""A rollback undoes what children have done, and waits for the end of those that still run. (They were left as they
+were.)"""
+
+PIVOTS_KEEP_THE_LEDGER = 11
+"""A saga that continues as new behind its pivot leaves nothing to undo. (It left what came before the pivot.)"""
+
 CURRENT: tuple[int, ...] = (
     BOUNDED_ACTIVATIONS,
     BOUNDED_PAYLOADS,
@@ -41,5 +48,7 @@ CURRENT: tuple[int, ...] = (
     WORKFLOWS_RUN_INLINE_ON_REQUEST,
     SETS_IN_ORDER,
     FORBIDDEN_CALLS_RAISE,
+    CHILDREN_ARE_UNDONE,
+    PIVOTS_KEEP_THE_LEDGER,
 )
 KNOWN = frozenset(CURRENT) | {1, 2}

@@ -227,16 +227,17 @@ class Instance:
 def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     """How the run ends. Raises WorkflowBug when it does not."""
     error = _cancellation(main) if main.cancelled() else main.exception()
+    end = "" if error is None else meaning(error, loop.cancel_reason is not None, loop.run.workflow.failure_types)
+    if end == BUG and error is not None:
+        raise bug(error)
+    others = loop.table.others
+    if end == CONTINUED and others is not None and others.gate is not None:
+        others.gate.give_all_back()
+    if loop.table.carried is not None:  # right before the end
+        loop.commands.add(loop.table.carried)
     if error is None:
         return events.RunCompleted(main.result())
-    end = meaning(error, loop.cancel_reason is not None, loop.run.workflow.failure_types)
-    if end == BUG:
-        raise bug(error)
     if end == CONTINUED:
-        if loop.table.others is not None and loop.table.others.gate is not None:
-            loop.table.others.gate.give_all_back()
-        if loop.table.carried is not None:
-            loop.commands.add(events.LedgerCarried(*loop.table.carried))
         return events.RunContinued(successor_of(loop.run.run_id), next_input(error))
     rolled_back = loop.phase == ROLLED_BACK
     if end == CANCELLED and loop.run.timed_out:

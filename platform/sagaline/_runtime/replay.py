@@ -249,6 +249,7 @@ def describe(event: Event | None) -> str:
         events.SignalsHandled: "the handling of signals",
         events.RunContinued: "the run's continuation as new",
         events.LedgerCarried: "what there is to undo for the run's continuation as new",
+        events.LedgerReported: "what there is to undo for the run's parent",
         events.WillWithdrawn: "the withdrawal of a signal at the run's end",
         events.UpdateCompleted: "the answer to an update",
         events.SagaBegan: "the beginning of a saga",

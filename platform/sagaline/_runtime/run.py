@@ -17,7 +17,8 @@ class RunInfo(msgspec.Struct):
 
     ``events`` counts those of the activations before the running one, ``payload_bytes`` the arguments in them and all
     results so far. ``stands_for``: while copied events of another run are replayed, that run. ``chain``: the first run
-    of those that go on one as the other; a reset changes nothing in that.
+    of those that go on one as the other; a reset changes nothing in that. ``wants_ledger``: the run that has started it
+    may undo it.
     """
 
     workflow: WorkflowDefinition
@@ -34,6 +35,7 @@ class RunInfo(msgspec.Struct):
     stands_for: str = ""
     copied: tuple[tuple[int, str], ...] = ()
     chain: str = ""
+    wants_ledger: bool = False
 
     @property
     def is_long(self) -> bool:

@@ -106,6 +106,7 @@ class RunLoop(DeterministicLoop):
         payload: bytes,
         *,
         compensates: Undo | None = None,
+        of_child: int = 0,
         retry: RetryPolicy | None = None,
     ) -> Step:
         """Asks for an activity; the intent is recorded before it can have any effect."""
@@ -134,6 +135,7 @@ class RunLoop(DeterministicLoop):
                 options.queue,
                 limits,
                 place,
+                of_child,
             ),
             len(payload),
         )
@@ -202,7 +204,7 @@ class RunLoop(DeterministicLoop):
             self.sagas.held_cancel = reason
             return
         coroutine = main.get_coro()
-        if self.table.inherited and inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == _CREATED:
+        if self.table.ledgers and inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == _CREATED:
             self.call_soon(main.cancel, reason)
         else:
             main.cancel(reason)

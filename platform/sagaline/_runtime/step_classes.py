@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from sagaline._model.activities import IRREVERSIBLE, PIVOT, READ_ONLY, RETRIABLE
-from sagaline._runtime.checks import shown
+from sagaline._runtime.checks import flag
 from sagaline.errors import ConfigurationError
 
 CLASSES = (READ_ONLY, IRREVERSIBLE, PIVOT, RETRIABLE)
@@ -32,8 +32,7 @@ def class_of(options: Mapping[str, object], place: str) -> str | None:
     ConfigurationError."""
     said = {name: options[name] for name in CLASSES if name in options}
     for name, value in said.items():
-        if not isinstance(value, bool):
-            raise ConfigurationError(f"Expected {name} to be True or False but got {shown(value)} ({place}).")
+        flag(value, name, place)
     words = [name for name, value in said.items() if value]
     if len(words) > 1:
         raise ConfigurationError(f"Expected at most one class of a step but got {' and '.join(words)} ({place}).")

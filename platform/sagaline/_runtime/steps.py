@@ -7,17 +7,20 @@ from typing import Any
 
 import msgspec
 
-from sagaline._model.events import AttributesGiven, Event
+from sagaline._model.events import AttributesGiven, Event, LedgerCarried, LedgerReported
 from sagaline._model.failure import Failure
 from sagaline._runtime.bugs import UnknownStep
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.loop import WorkflowTimer
 from sagaline._runtime.messages.mailbox import Mailbox
 from sagaline._runtime.sagas.scopes import Scope
+from sagaline._runtime.undo import Undo as Undo
 
 COMPLETED = "completed"
 FAILED = "failed"
 UNKNOWN = "unknown"
+INHERITED = 0
+"""In place of a child's number: what the runs before have left."""
 
 
 class Step(msgspec.Struct):
@@ -46,6 +49,19 @@ class Step(msgspec.Struct):
             if not waiter.done():
                 waiter.set_result(None)
 
+    @property
+    def is_known(self) -> bool:
+        """Its outcome is."""
+        return self.outcome is not None
+
+    def next_undo(self, run_id: str) -> Undo:
+        """How it is undone. Contract: its outcome is known, and it has a compensation."""
+        return undo_of(self, run_id)
+
+    def note_undone(self) -> None:
+        """It is undone."""
+        self.undone = True
+
     def is_of(self, scope: Scope) -> bool:
         """Whether the scope, or one in it, undoes the step."""
         return self.scope is not None and self.scope.is_within(scope)
@@ -61,17 +77,49 @@ class Step(msgspec.Struct):
         return 0 if self.scope is None else self.scope.limit
 
 
-class Undo(msgspec.Struct, frozen=True, gc=False):
-    """A step that may have had an effect, and the call that undoes it: data, which later runs of the chain and later
-    versions of the code can read. ``run_id`` is that of the run that the step is of."""
+class HandedLedger(msgspec.Struct):
+    """What another run has done and left to be undone: a child that has ended, ``number`` is its step; or the runs
+    before (INHERITED). The last of ``left`` is undone next, by the call ``undo`` when that has begun. ``ended_at``: the
+    last step that this run had asked for when the child ended."""
 
-    run_id: str
-    step: int
-    activity: str
-    outcome: str
-    compensation: str
-    input: msgspec.Raw
-    fallback: str = ""
+    number: int
+    left: list[Undo]
+    scope: Scope | None = None
+    ended_at: int = 0
+    undo: Step | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Its outcome is: it has ended."""
+        return True
+
+    @property
+    def undone(self) -> bool:
+        """All of it."""
+        return not self.left
+
+    def next_undo(self, run_id: str) -> Undo:
+        """What is undone next. Contract: it is not undone yet."""
+        return self.left[-1]
+
+    def note_undone(self) -> None:
+        """The newest step is undone."""
+        self.left.pop()
+        self.undo = None
+
+    def is_of(self, scope: Scope) -> bool:
+        """Whether the scope, or one in it, undoes it."""
+        return self.scope is not None and self.scope.is_within(scope)
+
+    @property
+    def parallel(self) -> bool:
+        """It may be undone beside steps that ran beside it."""
+        return self.scope is not None and self.scope.parallel
+
+    @property
+    def limit(self) -> int:
+        """How many of those at a time; 0: any number."""
+        return 0 if self.scope is None else self.scope.limit
 
 
 class Others:
@@ -97,7 +145,7 @@ class Steps:
         "carried",
         "children",
         "count",
-        "inherited",
+        "ledgers",
         "mailbox",
         "open",
         "others",
@@ -110,8 +158,8 @@ class Steps:
         self.open: dict[int, Step] = {}
         self.timers: dict[int, WorkflowTimer] = {}
         self.children: dict[int, Any] = {}  # ``children.Child`` by number: those that have not ended
-        self.inherited: tuple[Undo, ...] = ()  # what the runs before this one have to undo, oldest first
-        self.carried: tuple[int, bytes] | None = None  # all of that, as the next run is given it
+        self.ledgers: dict[int, HandedLedger] = {}  # what others have left to undo: ended children by number, INHERITED
+        self.carried: LedgerCarried | LedgerReported | None = None  # all that is left, said just before the run's end
         self.attributes: AttributesGiven | None = None  # memo and search attributes, as they are now
         self.others: Others | None = None  # of a run that tells others something
         self.mailbox: Mailbox | None = None  # of a run that has to do with messages
@@ -158,18 +206,27 @@ class Steps:
         """True when the timer was still to fire."""
         return self.timers.pop(handle.number, None) is not None
 
-    def undoable(self, scope: Scope, after: int = 0) -> list[Step]:
-        """The steps that a rollback of the scope has to undo, in the order in which they started, and those of which
-        that is not known yet. ``after``: only those behind this step."""
+    def undoable(self, scope: Scope, after: int = 0) -> list[Step | HandedLedger]:
+        """What a rollback of the scope has to undo, steps and children in the order in which they started, with steps
+        of which that is not known yet. ``after``: only what is behind this step."""
+        steps = [step for step in self.compensatable() if step.number > after and step.is_of(scope)]
+        ledgers = [ledger for ledger in self.ledgers.values() if ledger.number > after and ledger.is_of(scope)]
+        return in_order(steps, ledgers)
+
+    def inherited(self) -> list[HandedLedger]:
+        """What the runs before this one have left to undo."""
+        ledger = self.ledgers.get(INHERITED)
+        return [] if ledger is None or ledger.undone else [ledger]
+
+    def compensatable(self) -> list[Step]:
+        """The steps, of whichever scope, that have a compensation and may have had an effect."""
         return [
             step
             for step in self.activities.values()
-            if step.number > after
-            and step.activity.compensation
+            if step.activity.compensation
             and not step.activity.options.kind
             and step.outcome != FAILED
             and not step.undone
-            and step.is_of(scope)
         ]
 
     def clear(self) -> None:
@@ -178,12 +235,19 @@ class Steps:
         self.open.clear()
         self.timers.clear()
         self.children.clear()
+        self.ledgers.clear()
         if self.others is not None:
             self.others.messages.clear()
             self.others.locks.clear()
             self.others.gate = None
         if self.mailbox is not None:
             self.mailbox.clear()
+
+
+def in_order(steps: list[Step], ledgers: list[HandedLedger]) -> list[Step | HandedLedger]:
+    """What there is to undo, in the order in which it was asked for."""
+    left = [ledger for ledger in ledgers if not ledger.undone]
+    return sorted([*steps, *left], key=lambda one: one.number) if left else list(steps)
 
 
 def outcome_of(failure: Failure) -> str:

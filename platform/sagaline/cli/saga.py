@@ -87,11 +87,15 @@ def preview(
         print_json(plain(found))
         return
     for entry in found.waits_for:
-        typer.echo(f"waits for {entry.activity} (step {entry.step}): it is undone too, unless it fails without effect")
+        then = "it is undone too, unless it fails without effect"
+        if entry.child is not None:
+            then = "it is stopped, and what it has not undone itself is undone"
+        typer.echo(f"waits for {entry.activity} (step {entry.step}): {then}")
     for number, batch in enumerate(found.batches, 1):
         for call in batch:
             typer.echo(
                 f"{number:>4}  {call.compensation}({_shown(call.input)})  undoes step {call.step}, {call.activity}"
+                + (f", of run {call.run_id}" if call.run_id else "")
             )
     if found.pivot is not None:
         say(f"The pivot {found.pivot} is done, or under way: nothing is undone behind it.")

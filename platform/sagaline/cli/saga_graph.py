@@ -18,12 +18,15 @@ _CLASSES = """    classDef completed fill:#d4f4dd,stroke:#2e8540
 
 def lines(ledger: SagaLedger) -> Iterator[str]:
     """A line for each step, newest last, its undoing behind it."""
-    depth = _depths(ledger)
+    depth, child_depth = _depths(ledger), 0
     for entry in ledger.entries:
-        indent = "  " * depth.get(entry.scope, 0)
-        text = f"{indent}{entry.step:>4}  {entry.activity} [{entry.kind}] {_FORWARD[entry.outcome]}"
-        if entry.run_id:
-            text += " (before it continued as new)"
+        inner = depth.get(entry.scope, 0) if entry.of_child is None else child_depth + 1
+        text = f"{'  ' * inner}{entry.step:>4}  {entry.activity} [{entry.kind}] {state_of(entry)}"
+        if entry.child is not None:
+            child_depth = inner
+            text += f" ({entry.child.workflow_id})"
+        elif entry.run_id:
+            text += f" (of run {entry.run_id})" if entry.of_child is not None else " (before it continued as new)"
         if entry.compensation and entry.kind == "compensatable":
             undone = "" if entry.undone is None else f" {_BACKWARD[entry.undone]} (step {entry.undo_step})"
             text += f"  <-  {entry.compensation}{undone}"
@@ -36,13 +39,18 @@ def mermaid(ledger: SagaLedger) -> str:
     edges: list[str] = []
     states: list[str] = []
     before: str | None = None
+    within = ""  # the child whose steps follow
     for place, entry in enumerate(ledger.entries):
         name = f"s{place}"
-        nodes.append(f'    {name}["{_label(f"{entry.step} {entry.activity}")}<br/>{_FORWARD[entry.outcome]}"]')
+        ends = "[[%s]]" if entry.child is not None else "[%s]"
+        shown = f'"{_label(f"{entry.step} {entry.activity}")}<br/>{_label(state_of(entry))}"'
+        nodes.append(f"    {name}{ends % shown}")
         states.append(f"    class {name} {entry.outcome}")
-        if before is not None:
-            edges.append(f"    {before} --> {name}")
-        before = name
+        if entry.of_child is None:
+            edges += [f"    {before} --> {name}"] if before is not None else []
+            before = within = name
+        else:
+            edges.append(f"    {within} -. its step .-> {name}")
         if entry.compensation and entry.kind == "compensatable":
             undo = f"u{place}"
             shown = _label(entry.compensation) + ("" if entry.undone is None else f"<br/>{_BACKWARD[entry.undone]}")
@@ -51,6 +59,14 @@ def mermaid(ledger: SagaLedger) -> str:
             if entry.undone is not None:
                 states.append(f"    class {undo} {entry.undone}")
     return "\n".join(["flowchart TD", *nodes, *edges, _CLASSES, *states])
+
+
+def state_of(entry: LedgerEntry) -> str:
+    """How it stands, in words."""
+    if entry.child is None or entry.child.status in ("open", "completed"):
+        past = "" if entry.child is None or entry.child.pivot is None else f", irreversible behind {entry.child.pivot}"
+        return _FORWARD[entry.outcome] + past
+    return entry.child.status + (", not undone" if entry.child.status == "terminated" else "")
 
 
 def _label(text: str) -> str:

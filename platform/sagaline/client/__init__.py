@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from sagaline.client.client import Client
 from sagaline.client.handle import RunHandle
-from sagaline.client.ledger import LedgerEntry, SagaLedger, SagaPart, StepRepair, UndoCall, UndoPreview
+from sagaline.client.ledger import (
+    LedgerChild,
+    LedgerEntry,
+    SagaLedger,
+    SagaPart,
+    StepRepair,
+    UndoCall,
+    UndoPreview,
+)
 from sagaline.client.limits import LimitDescription, LimitHolder, LimitWaiter
 from sagaline.client.locks import LockDescription, LockWaiter
 from sagaline.client.outcomes import SagaOutcome
@@ -40,6 +48,7 @@ __all__ = [
     "IdConflict",
     "IdReuse",
     "LaterStep",
+    "LedgerChild",
     "LedgerEntry",
     "LimitDescription",
     "LimitHolder",

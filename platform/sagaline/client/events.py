@@ -38,7 +38,7 @@ _OPTIONAL = frozenset(
     {
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
         *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input", "memo"),
-        *("queue", "payload"),
+        *("queue", "payload", "wants_ledger", "ledger", "steps", "pivot", "of_child"),
     }
 )
 """Left out where they say nothing."""
@@ -86,6 +86,8 @@ async def _details(run_id: str, event: Event, payloads: ClientPayloads) -> dict[
     for name in event.__struct_fields__:
         value = getattr(event, name)
         if name in _INTERNAL or value is None or (not value and name in _OPTIONAL):
+            continue
+        if name == "scope" and value < 0:
             continue
         if name in _TIMES:
             details[name] = at_ms(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -10,15 +10,18 @@ from typing import Any, Literal
 import msgspec
 
 from sagaline._engine.beginnings import decoded
-from sagaline._engine.ledger import PARKED, ROOT, Entry, RunLedger, ledger_of
+from sagaline._engine.ledger import RunLedger, ledger_of
+from sagaline._engine.ledger_entries import COMPLETED, OPEN, PARKED, ROOT, ChildEntry, Entry
+from sagaline._model.activities import ActivityRepaired
 from sagaline._model.failure import Failure
+from sagaline._model.ids import child_run_id
+from sagaline._payloads import Place, input_of, step_input, step_ledger, step_result
 from sagaline._payloads import ledger_of as ledger_place
-from sagaline._payloads import step_input, step_result
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
 
 Outcome = Literal["open", "completed", "failed", "unknown", "parked"]
-Kind = Literal["compensatable", "read_only", "irreversible", "pivot", "retriable"]
+Kind = Literal["compensatable", "read_only", "irreversible", "pivot", "retriable", "child"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,30 @@ class StepRepair:
 
 
 @dataclass(frozen=True)
+class LedgerChild:
+    """A child in a ledger: its run, and how it has ended. ``steps`` of it can be undone. ``pivot``: behind that it
+    could not be undone any more, so that a rollback goes past it."""
+
+    workflow_id: str
+    run_id: str
+    status: str
+    steps: int
+    pivot: str | None = None
+
+
+@dataclass(frozen=True)
 class LedgerEntry:
-    """A step of a saga.
+    """A step of a saga, or a child that it has started; the steps of a child follow it.
 
     ``outcome`` is "open" while it is attempted, "failed" when it has provably no effect, "unknown" when it has failed
     and may have one, "parked" while it waits for a person. ``compensation`` undoes it; ``undone`` says how far that is,
-    None when nothing has begun to, and ``undo_step`` is the step that does. ``run_id`` is that of an earlier run for
-    what a saga has taken along when it continued as new. ``repairs`` are those of the step and of what undoes it.
+    None when nothing has begun to, and ``undo_step`` is the step that does. ``repairs`` are those of the step and of
+    what undoes it. ``run_id`` is that of another run whose step it is: of an earlier one, for what a saga has taken
+    along when it continued as new; or of the child that is step ``of_child``. ``input`` is then that of the
+    compensation.
+
+    A child is "open" while it runs, "completed", "unknown" when it was terminated, which undoes nothing, or "failed":
+    then a child that is a saga has undone itself. ``child`` says more.
     """
 
     step: int
@@ -56,6 +76,8 @@ class LedgerEntry:
     undo_failure: Failure | None = None
     repairs: tuple[StepRepair, ...] = ()
     run_id: str = ""
+    of_child: int | None = None
+    child: LedgerChild | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +121,10 @@ class UndoCall:
 class UndoPreview:
     """What a cancellation would undo now. Nothing has been changed.
 
-    ``batches`` run one after the other, the calls of one beside each other. ``waits_for`` are steps that are under way:
-    their outcome is waited for, and decides whether they are undone. ``pivot``: the step that is done, or under way,
-    behind which nothing is undone.
+    ``batches`` run one after the other, the calls of one beside each other, but those of one child in their order.
+    ``waits_for`` are steps that are under way: their outcome is waited for, and decides whether they are undone;
+    children that run are stopped, and what they have done and not undone by then is. ``pivot``: the step that is done,
+    or under way, behind which nothing is undone.
     """
 
     batches: tuple[tuple[UndoCall, ...], ...]
@@ -109,8 +132,9 @@ class UndoPreview:
     pivot: str | None = None
 
 
+_OF_CHILDREN: dict[str, Outcome] = {OPEN: "open", "completed": "completed", "terminated": "unknown"}
 _CALL = ("step", "activity", "compensation", "input", "run_id")
-"""Fields of an inherited entry, as UndoCall has them."""
+"""Fields of an entry of another run, as UndoCall has them."""
 
 
 class LedgerReader:
@@ -122,20 +146,8 @@ class LedgerReader:
 
     async def ledger(self) -> SagaLedger:
         """All of it."""
-        entries = [await self._entry(entry) for entry in self._ledger.entries.values()]
-        before = [
-            LedgerEntry(
-                undo["step"],
-                undo["activity"],
-                "compensatable",
-                undo["outcome"],
-                undo["input"],
-                compensation=undo["compensation"],
-                undone="open" if (undo["run_id"], undo["step"]) in self._ledger.undone_inherited else None,
-                run_id=undo["run_id"],
-            )
-            for undo in await self._inherited()
-        ]
+        entries = [shown for entry in self._ledger.all_entries() for shown in await self._shown(entry)]
+        before = [_of_other(undo, self._ledger.undos) for undo in await self._inherited()]
         parts = [
             SagaPart(
                 scope.number,
@@ -150,13 +162,44 @@ class LedgerReader:
     async def preview(self) -> UndoPreview:
         """What a cancellation undoes now: the open parts from the inside out, the run itself last."""
         plan = self._ledger.plan()
-        calls = [tuple([await self._undo(step) for step in batch]) for _, batched in plan.groups for batch in batched]
-        waits = tuple([await self._entry(step) for step in plan.waits_for])
+        calls: list[tuple[UndoCall, ...]] = []
+        for batch in (batch for _, batched in plan.groups for batch in batched):
+            undoing = [await self._undo(step) for step in batch]
+            if len(batch) == 1:  # a child by itself: its steps one after the other
+                calls += [(call,) for call in undoing[0]]
+            else:
+                calls.append(tuple(call for of_step in undoing for call in of_step))
+        waits = tuple([(await self._shown(step))[0] for step in plan.waits_for])
         if self._ledger.is_saga and not plan.pivot:
-            for undo in reversed(await self._inherited()):
-                if (undo["run_id"], undo["step"]) not in self._ledger.undone_inherited:
-                    calls.append((UndoCall(*(undo[name] for name in _CALL)),))
+            calls += [(call,) for call in _left(await self._inherited(), self._ledger.undos)]
         return UndoPreview(tuple(calls), waits, plan.pivot or None)
+
+    async def _shown(self, entry: Entry | ChildEntry) -> list[LedgerEntry]:
+        if isinstance(entry, Entry):
+            return [await self._entry(entry)]
+        of_child = [_of_other(undo, entry.undos, entry.number) for undo in await self._left_by(entry)]
+        return [await self._child(entry), *of_child]
+
+    async def _child(self, entry: ChildEntry) -> LedgerEntry:
+        asked = entry.requested
+        run_id = entry.child_run or child_run_id(entry.run_id, entry.number, asked.child_id)
+        child = LedgerChild(asked.child_id, run_id, entry.outcome, entry.steps, entry.pivot or None)
+        payload = await self._payloads.shown(input_of(run_id), asked.input)
+        outcome = _OF_CHILDREN.get(entry.outcome, "failed")
+        return LedgerEntry(
+            entry.number,
+            asked.workflow,
+            "child",
+            outcome,
+            payload,
+            scope=entry.scope,
+            at=at_ms(entry.at),
+            child=child,
+        )
+
+    async def _left_by(self, entry: ChildEntry) -> list[dict[str, Any]]:
+        """What a child has left to be undone."""
+        return await self._opened(step_ledger(entry.run_id, entry.number), entry.ledger) if entry.ledger else []
 
     async def _entry(self, entry: Entry) -> LedgerEntry:
         undo = entry.undo
@@ -175,16 +218,18 @@ class LedgerReader:
             None if undo is None else undo.outcome,  # type: ignore[arg-type]
             None if undo is None else undo.number,
             None if undo is None else undo.failure,
-            tuple(StepRepair(event.action, event.by, event.reason, at_ms(at)) for at, event in repairs),
+            _repairs(repairs),
         )
 
-    async def _undo(self, entry: Entry) -> UndoCall:
+    async def _undo(self, entry: Entry | ChildEntry) -> list[UndoCall]:
+        if isinstance(entry, ChildEntry):
+            return _left(await self._left_by(entry), entry.undos)
         scheduled = entry.scheduled
         arguments: Any = await self._input(entry)
         if scheduled.saga is not None and scheduled.saga.takes_result and isinstance(arguments, list):
             taken: list[Any] = arguments  # pyright: ignore[reportUnknownVariableType]
             arguments = [*taken, await self._result(entry)]
-        return UndoCall(entry.number, scheduled.activity, scheduled.compensation or "", arguments)
+        return [UndoCall(entry.number, scheduled.activity, scheduled.compensation or "", arguments)]
 
     async def _input(self, entry: Entry) -> Any:
         return await self._payloads.shown(step_input(entry.run_id, entry.number), entry.scheduled.input)
@@ -196,7 +241,41 @@ class LedgerReader:
 
     async def _inherited(self) -> list[dict[str, Any]]:
         payload = self._ledger.inherited
-        if payload is None:
-            return []
-        shown = await self._payloads.shown(ledger_place(self._run_id), payload)
+        return [] if payload is None else await self._opened(ledger_place(self._run_id), payload)
+
+    async def _opened(self, place: Place, payload: bytes) -> list[dict[str, Any]]:
+        shown = await self._payloads.shown(place, payload)
         return msgspec.convert(shown, list[dict[str, Any]]) if isinstance(shown, list) else []
+
+
+def _left(undos: list[dict[str, Any]], begun: Mapping[tuple[str, int], Entry]) -> list[UndoCall]:
+    """What is still to be undone of another run's steps, newest first."""
+    left = [undo for undo in undos if (call := begun.get(_place(undo))) is None or call.outcome != COMPLETED]
+    return [UndoCall(*(undo[name] for name in _CALL)) for undo in reversed(left)]
+
+
+def _of_other(undo: dict[str, Any], begun: Mapping[tuple[str, int], Entry], of_child: int | None = None) -> LedgerEntry:
+    """A step of another run."""
+    call = begun.get(_place(undo))
+    return LedgerEntry(
+        undo["step"],
+        undo["activity"],
+        "compensatable",
+        undo["outcome"],
+        undo["input"],
+        compensation=undo["compensation"],
+        undone=None if call is None else call.outcome,  # type: ignore[arg-type]  # a word of the engine's
+        undo_step=None if call is None else call.number,
+        undo_failure=None if call is None else call.failure,
+        repairs=() if call is None else _repairs(call.repairs),
+        run_id=undo["run_id"],
+        of_child=of_child,
+    )
+
+
+def _place(undo: dict[str, Any]) -> tuple[str, int]:
+    return undo["run_id"], undo["step"]
+
+
+def _repairs(repairs: Sequence[tuple[int, ActivityRepaired]]) -> tuple[StepRepair, ...]:
+    return tuple(StepRepair(event.action, event.by, event.reason, at_ms(at)) for at, event in repairs)

@@ -117,4 +117,5 @@ def _chosen(workflow_id: str, step: int | None, parked: list[OpenStep]) -> int:
         shown = ", ".join(f"{one.step} ({one.name})" for one in parked) or "none"
         message = f"Expected one parked step of {workflow_id!r}, or the number of one, but these are: {shown}."
         raise RequestRefused(Failure("NotParked", message, retryable=False))
-    return next((one.step for one in parked if step in (one.step, one.compensates)), step)
+    meant = [one.step for one in parked if one.step == step] or [one.step for one in parked if one.compensates == step]
+    return step if len(meant) != 1 else meant[0]

@@ -71,6 +71,13 @@ class ChainBooks:
             place, run_id = place + 1, self._before[run_id]
         return place
 
+    def _chain(self, run_id: str) -> Iterator[str]:
+        """A run and those before it."""
+        yield run_id
+        while run_id in self._before:
+            run_id = self._before[run_id]
+            yield run_id
+
     def check(self, run_id: str, run: Run) -> None:
         """A run that has ended."""
         self._check_order(run_id, run)
@@ -98,7 +105,8 @@ class ChainBooks:
         undone = _undone(run_id, run)
         self._marks["undone for an earlier run"] += any(of_run != run_id for of_run, _ in undone)
         own = {run.owner(run_id, step) for step in run.scheduled} | {run_id}
-        places = [(self._place(of_run), 0 if of_run in own else step) for of_run, step in undone]
+        chain = own | {of_run for of_run in self._chain(run_id)}  # children's are looked at by ``LedgerChecks``
+        places = [(self._place(of_run), 0 if of_run in own else step) for of_run, step in undone if of_run in chain]
         if places != sorted(places, reverse=True) or len(set(undone)) != len(undone):
             self._violations.append(f"{run.workflow_id} compensated in the order {undone}")
 

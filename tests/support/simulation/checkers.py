@@ -23,11 +23,11 @@ from simulation.deploy_checkers import OrderChecks
 from simulation.flow_checkers import FlowChecks
 from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
+from simulation.ledger_checkers import check_sagas
 from simulation.load import Books
 from simulation.lock_checkers import LockChecks
 from simulation.outcome_checkers import OutcomeChecks
 from simulation.parking_checkers import ParkingChecks
-from simulation.saga_checkers import check_scopes
 from simulation.talk_checkers import TalkChecks
 from simulation.will_checkers import WillChecks
 
@@ -296,5 +296,5 @@ class Watcher:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
                 books.check(run_id, run)
-                self.violations += check_scopes(run_id, run, self.books.entries, self.marks)
+        self.violations += check_sagas(self._all(), self.books.entries, self.marks)
         return self.violations + self.books.violations

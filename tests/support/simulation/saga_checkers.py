@@ -123,7 +123,7 @@ class _Reading:
 
     def _undoing(self, at: int, event: e.ActivityScheduled, step: int) -> None:
         if event.compensates_run not in ("", self.run.owner(self.run_id, step)):
-            return  # of a run before this one
+            return  # of a run before this one, or of a child
         call = self.calls.get(step)
         if call is None:
             self.fail(f"step {step} is undone, which is no step that can be")

@@ -10,7 +10,7 @@ import asyncio
 import random
 from typing import Any
 
-from sagaline import ActivityError, ApplicationError, ChildError, Retry, activity, saga
+from sagaline import ActivityError, ApplicationError, ChildError, Retry, activity, saga, workflow
 from sagaline._runtime.definitions import ActivityDefinition, WorkflowDefinition
 from simulation import load
 from simulation.load import Plan, Refused, perform
@@ -157,6 +157,27 @@ async def _deal(plan: Plan, what: str, behind: list[str]) -> int:
         return 100_000
 
 
+async def _family(how: str, parallel: bool, again: int, plans: list[Plan]) -> int:
+    """Children of a part that fails when they have completed, or while they run; or that ends well. Those with pivots
+    are no sagas."""
+    try:
+        async with saga(parallel=parallel):
+            kinds = [load.undoing, load.plain]
+            if how == "early":
+                for place, plan in enumerate(plans):
+                    await workflow.start_child(kinds[place % 2], plan, again)
+                await hold("ok")
+            else:
+                calls = [kinds[place % 2](plan, again) for place, plan in enumerate(plans)]
+                await asyncio.gather(*calls, hold("ok"), return_exceptions=True)
+                await hold("ok")
+            if how != "well":
+                raise ApplicationError("the family fails")
+            return 0
+    except (ActivityError, ApplicationError, ChildError):
+        return 1_000_000
+
+
 async def _behind(steps: list[str]) -> None:
     """A person may skip what must be done: then it has failed, and the code has to do without."""
     await asyncio.gather(*(deliver(step) for step in steps[1:]), return_exceptions=True)
@@ -164,7 +185,7 @@ async def _behind(steps: list[str]) -> None:
         await asyncio.gather(deliver(step), mail("ok"), return_exceptions=True)
 
 
-load.MORE.update(hold=_hold, book=_book, mail=_mail, beside=_beside, scope=_scope, deal=_deal)
+load.MORE.update(hold=_hold, book=_book, mail=_mail, beside=_beside, scope=_scope, deal=_deal, family=_family)
 
 
 @saga(parallel=True, limit=2)
@@ -191,7 +212,7 @@ def make_plan(draw: random.Random, depth: int = 0, has_pivots: bool = False) -> 
         if depth < 3:
             kinds += ["scope", "scope", "scope", "all", "within", "beside"]
         if depth < 2:
-            kinds += ["child"]
+            kinds += ["child", "family", "family"]
         if has_pivots:
             kinds += ["deal"] * 4
         plan.append(_step(draw, draw.choice(kinds), depth, has_pivots))
@@ -211,6 +232,15 @@ def _step(draw: random.Random, kind: str, depth: int, has_pivots: bool) -> list[
         return [kind, draw.choice([5, 100, 1_000]), make_plan(draw, depth + 1)]
     if kind == "child":
         return [kind, draw.random() < 0.5, draw.choice([0, 0, 1]), make_plan(draw, depth + 1)]
+    if kind == "family":
+        plans = [make_plan(draw, depth + 1, has_pivots and place % 2 == 1) for place in range(draw.randint(1, 2))]
+        return [
+            kind,
+            draw.choice(["fails", "fails", "early", "well"]),
+            draw.random() < 0.5,
+            draw.choice([0, 0, 1]),
+            plans,
+        ]
     if kind == "beside":
         return [kind, make_plan(draw, depth + 1, has_pivots)]
     if kind == "deal":

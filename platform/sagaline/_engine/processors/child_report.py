@@ -21,5 +21,7 @@ def process(state: ReadState, child: ChildReport, now_ms: int) -> Decision:
     if not row.run_id and child.status != REFUSED:
         events.append(ChildBegan(child.step, child.child_run_id))
     if child.status not in (RUNNING, PARKED):
-        events.append(ChildEnded(child.step, child.status, child.result, child.failure))
+        left = (child.ledger, child.steps, child.pivot)
+        ended = ChildEnded(child.step, child.status, child.result, child.failure, *left)
+        events.append(ended)
     return events

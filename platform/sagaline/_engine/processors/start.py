@@ -109,4 +109,5 @@ def started_by(request: StartRun, now_ms: int) -> RunStarted:
         parent_step=request.parent_step,
         delay_ms=request.delay_ms,
         deadline=now_ms + request.delay_ms + request.run_timeout_ms if request.run_timeout_ms else 0,
+        wants_ledger=request.wants_ledger,
     )

@@ -19,6 +19,7 @@ from sagaline._engine.tables.attention import CUT_OFF, Attention
 from sagaline._engine.tables.run_view import RunView
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
+from sagaline._model.lives import LedgerReported
 from sagaline._model.outcomes import Tally
 from sagaline._model.records import PARKED
 
@@ -80,6 +81,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     wills: int = 0  # signals that are sent when it has ended
     parked_steps: int = 0  # of its open steps, those that wait for a person
     tally: Tally | None = None  # of a run whose outcomes are told
+    wants_ledger: bool = False  # its parent does
+    reported: LedgerReported | None = None  # its ledger, until its parent is told of its end
 
     @property
     def closed(self) -> bool:

@@ -16,7 +16,16 @@ from sagaline._model.events import Fork, OutcomeRequest, RunStarted
 from sagaline._model.failure import Failure
 from sagaline._model.records import ChildReport, History, RepairActivity, StartRun
 from sagaline._model.system import why_reserved
-from sagaline._payloads import Sealer, input_of, is_sealed, result_of, step_result
+from sagaline._payloads import (
+    Place,
+    Sealer,
+    input_of,
+    is_sealed,
+    reported_ledger,
+    result_of,
+    step_ledger,
+    step_result,
+)
 from sagaline._runtime.definitions import Registry
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
@@ -47,22 +56,30 @@ class Admission:
         except PayloadUnavailable:
             return False
 
-    def own_result(self, child: ChildReport) -> ChildReport:
-        """A child's result as it is recorded in its parent: payloads are bound to their run. One that cannot be opened
-        parks the run that would open it. Nothing is stored for a run that will not hear it. Raises BlobsUnavailable,
-        NotResident."""
-        payloads = self._payloads
-        if child.result is None or not (is_sealed(child.result) or payloads.touches(child.result)):
+    def own_report(self, child: ChildReport) -> ChildReport:
+        """A child's result and ledger as they are recorded in its parent: payloads are bound to their run. One that
+        cannot be opened parks the run that would open it. Nothing is stored for a run that will not hear it. Raises
+        BlobsUnavailable, NotResident."""
+        payloads, result, ledger = self._payloads, child.result, child.ledger
+        if not any(part and (is_sealed(part) or payloads.touches(part)) for part in (result, ledger)):
             return child
         parent = self._decided.run_by_id(child.workflow_id, child.run_id)
         if parent is None or parent.closed:
             return child
         payloads.require(sealed_inputs(child))
+        place, of_child = (child.run_id, child.step), child.child_run_id
+        if result is not None:
+            result = self._moved(result_of(of_child), step_result(*place), result)
+        if ledger:
+            ledger = self._moved(reported_ledger(of_child), step_ledger(*place), ledger)
+        return msgspec.structs.replace(child, result=result, ledger=ledger)
+
+    def _moved(self, place: Place, to: Place, payload: bytes) -> bytes:
+        """A payload of one place as it stands at another; as it is when it cannot be opened."""
         try:
-            plain = payloads.open(result_of(child.child_run_id), child.result)
+            return self._payloads.seal(to, self._payloads.open(place, payload))
         except PayloadUnavailable:
-            return child
-        return msgspec.structs.replace(child, result=payloads.seal(step_result(child.run_id, child.step), plain))
+            return payload
 
     def why_not_repaired(self, request: RepairActivity) -> Failure | None:
         """The reason to refuse what a person gives for a parked activity, or None. Raises BlobsUnavailable,

@@ -113,7 +113,7 @@ class Deciding:
         if isinstance(result, ChildReport):
             report = self._outside.resets.addressed(result)
             self._ready(report.workflow_id, [report])
-            self._decide(report.workflow_id, [self._admission.own_result(report)])
+            self._decide(report.workflow_id, [self._admission.own_report(report)])
         elif isinstance(result, Heartbeat):
             self._decide(result.workflow_id, [bounded_heartbeat(result)])
         else:

@@ -13,7 +13,16 @@ from sagaline._model.records import (
     StartRun,
     UpdateRun,
 )
-from sagaline._payloads import Sealed, input_of, memo_of, result_of, sent_message, step_input, step_result
+from sagaline._payloads import (
+    Sealed,
+    input_of,
+    memo_of,
+    reported_ledger,
+    result_of,
+    sent_message,
+    step_input,
+    step_result,
+)
 
 
 def sealed_inputs(request: object) -> list[Sealed]:
@@ -36,7 +45,8 @@ def sealed_inputs(request: object) -> list[Sealed]:
             return [(step_input(request.run_id, request.step), request.payload)]
         case RepairActivity(action="done"):
             return [(step_result(request.run_id, request.step), request.payload or b"null")]
-        case ChildReport(result=result) if result is not None:
-            return [(result_of(request.child_run_id), result)]
+        case ChildReport(child_run_id=child, result=result, ledger=ledger):
+            found = [] if result is None else [(result_of(child), result)]
+            return [*found, (reported_ledger(child), ledger)] if ledger else found
         case _:
             return []

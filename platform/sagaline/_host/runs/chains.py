@@ -79,6 +79,7 @@ def _first_events(state: State, run: RunView) -> list[Event]:
         run.parent_step,
         deadline=run.deadline,
         outcomes=None if ended is None else _told_so_far(ended),
+        wants_ledger=run.wants_ledger,
     )
     first: list[Event] = [started]
     if run.wills:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sagaline._host.runs.weights import PAYLOADS
+from sagaline._host.runs.weights import PAYLOADS, SECOND_PAYLOADS
 from sagaline._model.events import (
     ActivityCompleted,
     ActivityRepaired,
@@ -20,6 +20,7 @@ from sagaline._model.events import (
     HeartbeatRecorded,
     LedgerCarried,
     LedgerInherited,
+    LedgerReported,
     MemoChanged,
     MessageRequested,
     RunCompleted,
@@ -42,10 +43,12 @@ from sagaline._payloads import (
     ledger_of,
     memo_of,
     message_input,
+    reported_ledger,
     result_of,
     sent_message,
     step_details,
     step_input,
+    step_ledger,
     step_result,
     update_result,
 )
@@ -55,7 +58,7 @@ from sagaline._runtime.setup import Setup
 from sagaline.errors import PayloadTooLarge, PayloadUnavailable
 
 E = TypeVar("E", bound=Event)
-_OF_OTHERS = (ChildRequested, LedgerCarried, MessageRequested, RunContinued, WillLeft)
+_OF_OTHERS = (ChildRequested, LedgerCarried, LedgerReported, MessageRequested, RunContinued, WillLeft)
 """Their payloads are those of other runs, and may go with them: the run that has them never reads them."""
 
 
@@ -70,9 +73,11 @@ def place_of(run_id: str, event: object, field: str = "") -> Place:
         case ChildRequested() | RunContinued() | LedgerCarried() | WillLeft():
             return _place_at_other(run_id, event, field)
         case ChildEnded():
-            return step_result(run_id, event.step)
+            return (step_ledger if field == "ledger" else step_result)(run_id, event.step)
         case LedgerInherited():
             return ledger_of(run_id)
+        case LedgerReported():
+            return reported_ledger(run_id)
         case RunCompleted():
             return result_of(run_id)
         case ActivityScheduled() | ActivityRepaired() | MessageRequested():
@@ -125,22 +130,19 @@ def seal_commands(sealer: Sealer, run_id: str, commands: list[Command]) -> list[
         return commands
     for index, command in enumerate(commands):
         name = PAYLOADS.get(type(command))
-        if name is not None and sealer.touches(payload := getattr(command, name)):
-            try:
-                sealed = sealer.seal(place_of(run_id, command), payload)
-            except (PayloadTooLarge, PayloadUnavailable) as error:
-                raise _bug(error) from error
-            commands[index] = command = msgspec.structs.replace(command, **{name: sealed})
+        if name is not None and sealer.touches(getattr(command, name)):
+            commands[index] = command = _sealed(sealer, run_id, command, name)
         if isinstance(command, ChildRequested) and command.memo and sealer.touches(command.memo):
-            commands[index] = msgspec.structs.replace(command, memo=_sealed_memo(sealer, run_id, command))
+            commands[index] = _sealed(sealer, run_id, command, "memo")
     return commands
 
 
-def _sealed_memo(sealer: Sealer, run_id: str, child: ChildRequested) -> bytes:
+def _sealed(sealer: Sealer, run_id: str, command: Command, name: str) -> Command:
     try:
-        return sealer.seal(place_of(run_id, child, "memo"), child.memo)
+        sealed = sealer.seal(place_of(run_id, command, name), getattr(command, name))
     except (PayloadTooLarge, PayloadUnavailable) as error:
         raise _bug(error) from error
+    return msgspec.structs.replace(command, **{name: sealed})
 
 
 def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
@@ -151,23 +153,29 @@ def open_events(sealer: Sealer, run_id: str, events: Sequence[E]) -> list[E]:
 def sealed_of(sealer: Sealer, run_id: str, events: Iterable[object]) -> list[Sealed]:
     """The payloads of events and inputs that the run's code will be given, as far as they are sealed."""
     return [
-        (place_of(run_id, event), payload)
+        (place_of(run_id, event, name), payload)
         for event in events
-        if (name := PAYLOADS.get(type(event))) is not None
-        and not isinstance(event, _OF_OTHERS)
-        and (payload := getattr(event, name))
-        and not sealer.is_open(payload)
+        if (first := PAYLOADS.get(type(event))) is not None and not isinstance(event, _OF_OTHERS)
+        for name in (first, SECOND_PAYLOADS.get(type(event)))
+        if name is not None and (payload := getattr(event, name)) and not sealer.is_open(payload)
     ]
 
 
 def _open(sealer: Sealer, run_id: str, event: E) -> E:
     name = PAYLOADS.get(type(event))
-    if name is None or not (payload := getattr(event, name)) or sealer.is_open(payload):
+    if name is None:
         return event
-    if isinstance(event, _OF_OTHERS):
+    if isinstance(event, ChildEnded) and event.ledger:
+        event = _opened(sealer, run_id, event, "ledger")
+    return _opened(sealer, run_id, event, name)
+
+
+def _opened(sealer: Sealer, run_id: str, event: E, name: str) -> E:
+    payload = getattr(event, name)
+    if not payload or sealer.is_open(payload) or isinstance(event, _OF_OTHERS):
         return event
     try:
-        return msgspec.structs.replace(event, **{name: sealer.open(place_of(run_id, event), payload)})
+        return msgspec.structs.replace(event, **{name: sealer.open(place_of(run_id, event, name), payload)})
     except PayloadUnavailable as error:
         raise _bug(error) from error
 
@@ -175,17 +183,17 @@ def _open(sealer: Sealer, run_id: str, event: E) -> E:
 def sealed_anew(sealer: Sealer, before: str, run_id: str, event: E) -> E:
     """An event of run ``before`` as it stands in another, for a payload is bound to its run. One that cannot be opened
     parks the run that would open it."""
-    name = PAYLOADS.get(type(event))
-    if name is None or isinstance(event, _OF_OTHERS):
+    if type(event) not in PAYLOADS or isinstance(event, _OF_OTHERS):
         return event
-    payload = getattr(event, name)
-    if not payload or sealer.is_open(payload):
-        return event
-    try:
-        plain = sealer.open(place_of(before, event), payload)
-    except PayloadUnavailable:
-        return event
-    return msgspec.structs.replace(event, **{name: sealer.seal(place_of(run_id, event), plain)})
+    for name in (PAYLOADS[type(event)], SECOND_PAYLOADS.get(type(event))):
+        if name is None or not (payload := getattr(event, name)) or sealer.is_open(payload):
+            continue
+        try:
+            plain = sealer.open(place_of(before, event, name), payload)
+        except PayloadUnavailable:
+            continue
+        event = msgspec.structs.replace(event, **{name: sealer.seal(place_of(run_id, event, name), plain)})
+    return event
 
 
 def _bug(error: PayloadUnavailable | PayloadTooLarge) -> WorkflowBug:

@@ -27,6 +27,7 @@ PAYLOADS: dict[type[Any], str] = {
     events.RunContinued: "input",
     events.LedgerCarried: "ledger",
     events.LedgerInherited: "ledger",
+    events.LedgerReported: "ledger",
     events.UpdateAccepted: "input",
     events.UpdateCompleted: "result",
     events.ChildRequested: "input",
@@ -43,6 +44,8 @@ PAYLOADS: dict[type[Any], str] = {
     SignalRun: "input",
 }
 """The field of an event that holds a payload."""
+SECOND_PAYLOADS: dict[type[Any], str] = {events.ChildRequested: "memo", events.ChildEnded: "ledger"}
+"""The field of one that may hold another."""
 T = TypeVar("T")
 
 
@@ -86,7 +89,7 @@ def _result(event: events.ActivityCompleted | events.RunCompleted) -> int:
 
 
 def _outcome(result: ChildReport | events.ChildEnded) -> int:
-    return len(result.result or b"") + _failure(result.failure)
+    return len(result.result or b"") + _failure(result.failure) + len(result.ledger) + 4 * len(result.pivot)
 
 
 def _attempt(result: ActivityResult) -> int:
@@ -163,6 +166,10 @@ def _ledger(event: events.LedgerCarried | events.LedgerInherited) -> int:
     return len(event.ledger)
 
 
+def _reported(event: events.LedgerReported) -> int:
+    return len(event.ledger) + 4 * len(event.pivot)
+
+
 def _child(event: events.ChildRequested) -> int:
     total = len(event.input) + 4 * (len(event.child_id) + len(event.workflow)) + len(event.memo)
     return total + _search(event.search_attributes) if event.search_attributes else total
@@ -229,6 +236,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunContinued: _continued,
     events.LedgerCarried: _ledger,
     events.LedgerInherited: _ledger,
+    events.LedgerReported: _reported,
     events.ChildRequested: _child,
     events.ChildEnded: _outcome,
     events.ChildCancelRequested: _reason,

@@ -11,20 +11,32 @@ from sagaline._runtime.flow import steps
 from sagaline._runtime.loop import WorkflowTask
 from sagaline._runtime.payload_bounds import encode_result
 from sagaline._runtime.run_loop import Body, RunLoop
-from sagaline._runtime.sagas import blocks, rollback
+from sagaline._runtime.sagas import blocks, handing_up, rollback
+from sagaline.errors import SagalineError
 
 
 def apply(loop: RunLoop, job: RunStarted) -> None:
-    """Creates the main task."""
+    """Creates the main task. Raises SagalineError, which parks the run, when it has inherited something to undo and the
+    workflow is no saga any more."""
     run = loop.run
+    if loop.table.ledgers and loop.sagas.root is None and not job.wants_ledger:
+        (inherited,) = loop.table.ledgers.values()
+        raise SagalineError(
+            f"Expected {run.workflow.name} to be a saga, for the run before has left {len(inherited.left)} steps to "
+            f"undo, but it is a workflow ({run.workflow.place}). Make it a saga again, and the run goes on by itself."
+        )
     run.started_ms = loop.now_ms
     run.continued_from, run.parent_id = job.continued_from or None, job.parent_id or None
     run.chain = job.first_run_id or run.identity
+    run.wants_ledger = job.wants_ledger
     body = loop.body or read_input(loop, job.input)
     loop.body = None
     if job.delay_ms:
         body = partial(_delayed, body, job.delay_ms / 1_000)
-    main = _plain(loop, body) if loop.sagas.root is None else rollback.run(loop, loop.sagas.root, body)
+    if loop.sagas.root is not None:
+        main = rollback.run(loop, loop.sagas.root, body)
+    else:
+        main = handing_up.run(loop, partial(_plain, loop, body)) if run.wants_ledger else _plain(loop, body)
     loop.main = cast("WorkflowTask", loop.create_task(main, name="main"))
 
 

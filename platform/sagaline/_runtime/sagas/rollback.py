@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from sagaline._model.events import SagaBegan
@@ -19,10 +19,10 @@ from sagaline._runtime.calls import ROLLED_BACK, ROLLING_BACK, Calls
 from sagaline._runtime.endings import BUG, CONTINUED, meaning
 from sagaline._runtime.flags import BRANCHES_END, CANCELLATION_DECIDED_FIRST
 from sagaline._runtime.payload_bounds import encode_result
-from sagaline._runtime.sagas import branches, ledger
+from sagaline._runtime.sagas import branches, handing_up, ledger
 from sagaline._runtime.sagas.pivots import check_not_crossed
 from sagaline._runtime.sagas.scopes import Scope
-from sagaline._runtime.steps import COMPLETED, Step, Undo, undo_of
+from sagaline._runtime.steps import COMPLETED, HandedLedger, Step, Undo
 from sagaline.errors import ActivityError
 
 
@@ -35,6 +35,8 @@ async def run(calls: Calls, scope: Scope, body: Callable[[], Coroutine[Any, Any,
             result = encode_result(calls.setup, calls.run.workflow, await body())
             if calls.sagas.open:
                 await calls.wait_condition(lambda: not calls.sagas.open)
+            if calls.run.wants_ledger:
+                await handing_up.hand_up(calls, scope)
             return result
         except BaseException as error:
             if _meaning(calls, error) == CONTINUED:
@@ -50,8 +52,7 @@ async def run(calls: Calls, scope: Scope, body: Callable[[], Coroutine[Any, Any,
         else:
             await _cancel_branches(calls, scope)
         await undo(calls, scope)
-        for inherited in reversed(calls.table.inherited):
-            await _undo_inherited(calls, inherited)
+        await _undo_batch(calls, calls.table.inherited())
         calls.phase = ROLLED_BACK
         raise
 
@@ -82,48 +83,45 @@ async def undo(calls: Calls, scope: Scope, after: int = 0) -> None:
         await _undo_batch(calls, batch)
 
 
-async def _undo_batch(calls: Calls, batch: list[Step]) -> None:
-    """Without tasks: should a scope around this one take over, the steps alone say what is under way."""
-    waiting, limit = deque(batch), limit_of(batch)
+async def _undo_batch(calls: Calls, batch: Sequence[Step | HandedLedger]) -> None:
+    """Without tasks: should a scope around this one take over, the steps alone say what is under way. What another run
+    has handed over is undone newest first, one after the other."""
+    waiting = deque(batch)
+    limit = limit_of(batch) if batch else 0
     running: list[Undoing] = []
     while waiting or running:
         while waiting and len(running) < limit:
-            step = waiting.popleft()
-            undo = undo_of(step, calls.run.run_of(step.number))
-            step.undo = step.undo or _begin(calls, undo)
-            running.append(Undoing(undo, step.undo, step))
+            running.append(_next(calls, waiting.popleft()))
         await branches.settled(calls, *(one.call for one in running))
         running = [left for one in running if (left := _continued(calls, one)) is not None]
 
 
-async def _undo_inherited(calls: Calls, undo: Undo) -> None:
-    undoing: Undoing | None = Undoing(undo, _begin(calls, undo))
-    while undoing is not None:
-        await branches.settled(calls, undoing.call)
-        undoing = _continued(calls, undoing)
-
-
 class Undoing(NamedTuple):
-    """What is being undone, by which call; ``step`` is the step, if it is one of this run."""
+    """What is being undone of a step, or of a ledger of another run, and by which call."""
 
     undo: Undo
     call: Step
-    step: Step | None = None
+    step: Step | HandedLedger
+
+
+def _next(calls: Calls, step: Step | HandedLedger) -> Undoing:
+    """What is undone next of it; that may have begun, where a scope around takes over."""
+    undo = step.next_undo(calls.run.run_of(step.number))
+    call = step.undo = step.undo or _begin(calls, undo, step)
+    return Undoing(undo, call, step)
 
 
 def _continued(calls: Calls, undoing: Undoing) -> Undoing | None:
-    """What is still to be waited for: the same, or its fallback; None when it is done. Raises CompensationFailed."""
+    """What is still to be waited for: the same, its fallback, or the step before; None when all of it is done. Raises
+    CompensationFailed."""
     undo, call, step = undoing
     if call.outcome is None:
         return undoing
     if call.outcome == COMPLETED:
-        if step is not None:
-            step.undone = True
-        return None
+        step.note_undone()
+        return None if step.undone else _next(calls, step)
     if undo.fallback and call.activity.name != undo.fallback:
-        following = _begin(calls, undo, undo.fallback)
-        if step is not None:
-            step.undo = following
+        step.undo = following = _begin(calls, undo, step, undo.fallback)
         return Undoing(undo, following, step)
     of_run = "" if undo.run_id == calls.run.identity else f" of run {undo.run_id}"
     error = call.future.exception()
@@ -133,9 +131,10 @@ def _continued(calls: Calls, undoing: Undoing) -> Undoing | None:
     ) from error
 
 
-def _begin(calls: Calls, undo: Undo, name: str = "") -> Step:
+def _begin(calls: Calls, undo: Undo, step: Step | HandedLedger, name: str = "") -> Step:
     compensation = calls.setup.registry.activity(name or undo.compensation)
-    return calls.schedule(compensation, bytes(undo.input), compensates=undo)
+    of_child = step.number if isinstance(step, HandedLedger) else 0
+    return calls.schedule(compensation, bytes(undo.input), compensates=undo, of_child=of_child)
 
 
 def _shown(error: BaseException | None) -> str:

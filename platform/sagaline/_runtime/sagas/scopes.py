@@ -73,6 +73,11 @@ class Scope(msgspec.Struct, eq=False):
         return any(one.is_open and one.keeps_on for one in self.outward())
 
     @property
+    def is_crossed(self) -> bool:
+        """True when what it has done cannot be undone any more: a pivot of it, or of one around it, is done."""
+        return any(one.pivot for one in self.outward())
+
+    @property
     def is_open(self) -> bool:
         """True until it has ended."""
         return self.phase not in _ENDED

@@ -186,7 +186,9 @@ def test_too_much_to_carry_parks_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(limits, "CARRIED_STEPS", 1)
     script = Script(rounds, b"[1]")
     script.done(1)
-    with pytest.raises(WorkflowBug, match="Do the steps in child sagas"):
+    with pytest.raises(
+        WorkflowBug, match=r"references instead of data, or leave children out .* options\(undo=False\)"
+    ):
         script.done(2)
 
 
