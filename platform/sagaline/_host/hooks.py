@@ -38,7 +38,8 @@ class RunFacts(NamedTuple):
 
 
 class Recorded(Effect, frozen=True, gc=False):
-    """A record of a run is durable; ``facts`` are those behind it. ``events`` are empty when they are copied ones."""
+    """A record of a run is durable; ``facts`` are those behind it. ``events`` are those of the kinds that are told of,
+    none when they are copied ones."""
 
     at: int
     events: Sequence[Event]

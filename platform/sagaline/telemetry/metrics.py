@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from sagaline._engine.tables.runs import run_key
 from sagaline._host.activities.attempts import Attempt
-from sagaline._host.activities.outcomes import Later, Outcome
+from sagaline._host.activities.outcomes import Outcome
 from sagaline._host.hooks import Recorded, RunFacts
 from sagaline._model import events as e
-from sagaline._model.failure import CANCELLED, TIMEOUT
+from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
 from sagaline._model.records import CONTINUED
 from sagaline.telemetry import catalogue
 from sagaline.telemetry.catalogue import HISTOGRAM, METRICS, Metric
@@ -97,13 +97,14 @@ class Metrics:
 
     def attempt_ended(self, attempt: Attempt, outcome: Outcome, took_s: float) -> None:
         """An attempt has come to this."""
-        if isinstance(outcome, bytes):
+        if type(outcome) is bytes:
             said = "completed"
         else:
-            said = "deferred" if isinstance(outcome, Later) else _ENDED_BY.get(outcome.kind, "failed")
-        activity = self.activities[attempt.row.scheduled.activity]
-        self._attempts.ended[activity, _kind(attempt), said] += 1
-        self._attempts.took[(activity,)].add(took_s)
+            said = _ENDED_BY.get(outcome.kind, "failed") if isinstance(outcome, Failure) else "deferred"
+        scheduled, ended = attempt.row.scheduled, self._attempts
+        activity = self.activities[scheduled.activity]
+        ended.ended[activity, "step" if scheduled.compensates is None else "compensation", said] += 1
+        ended.took[(activity,)].add(took_s)
 
     def gauges(self) -> dict[str, Mapping[Labels, float]]:
         """What is as of now, by metric. Called from another thread."""

@@ -39,8 +39,11 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """One took so long."""
-        self.counts[bisect_left(self.buckets, seconds)] += 1
-        self.total_s += seconds
+        if seconds:
+            self.counts[bisect_left(self.buckets, seconds)] += 1
+            self.total_s += seconds
+        else:
+            self.counts[0] += 1
 
 
 class Histograms(dict[Labels, Durations]):

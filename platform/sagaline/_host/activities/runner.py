@@ -51,6 +51,7 @@ class ActivityRunner:
         self._registry = registry
         self._attempts: dict[Key, Attempt] = {}
         self._slots = Slots(options, self._launch, take_up)
+        self._keep_waiting = self._slots.wait
         self.load = Load(4 * options.concurrent_activities, options.activity_bytes)
         """What is open: when it is full, no more work should be taken in."""
         self._reports = Reports(loop, self._settle, self._slots.fill, report)
@@ -86,7 +87,7 @@ class ActivityRunner:
         if has_room and definition.type_limits is None and not self._slots.is_closed:
             self._launch(attempt)
         else:
-            self._slots.wait(attempt)
+            self._keep_waiting(attempt)
 
     def cancel(self, place: Place, run_id: str, step: int) -> None:
         """Stops an attempt; its outcome is reported. It has its grace to end."""

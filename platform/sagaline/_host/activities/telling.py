@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sagaline._engine.effects import StartActivity
 from sagaline._host.activities.attempts import Attempt
 from sagaline._host.activities.lanes import Place
 from sagaline._host.activities.outcomes import Outcome
@@ -40,12 +39,12 @@ class TellingRunner(ActivityRunner):
     ) -> None:
         super().__init__(registry, options, pools, report, take_up)
         self._hooks, self._now_s = hooks, asyncio.get_running_loop().time
+        self._keep_waiting = self._wait
 
-    def start(self, place: Place, effect: StartActivity) -> None:
-        super().start(place, effect)
-        attempt = self.newest(place, effect.run_id, effect.row.scheduled.step)
-        if attempt is not None and not attempt.launched_s:
-            attempt.waits_since_s = attempt.waits_since_s or self._now_s()
+    def _wait(self, attempt: Attempt) -> None:
+        """Of attempts that begin at once nobody hears here."""
+        attempt.waits_since_s = self._now_s()
+        self._slots.wait(attempt)
 
     def _launch(self, attempt: Attempt) -> None:
         now_s = attempt.launched_s = self._now_s()

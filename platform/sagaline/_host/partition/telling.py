@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from sagaline._engine.effects import Effect
@@ -14,6 +14,7 @@ from sagaline._host.partition.pipeline import Pipeline
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.recorder import Recorder
 from sagaline._model import events
+from sagaline._model.events import Event
 from sagaline._model.records import PARKED, Decided, History
 
 _TOLD = frozenset(
@@ -44,18 +45,19 @@ class TellingRecorder(Recorder):
 
     def _send(self, key: bytes, record: Decided | None, value: bytes | None, effects: list[Effect]) -> None:
         if type(record) is History:
-            is_told = record.run_id in self._parked or not _TOLD.isdisjoint(map(type, record.events))
-            if is_told and (run := self._decided.run_by_id(record.workflow_id, record.run_id)) is not None:
-                effects = [*effects, self._recorded(record, run)]
+            told = [event for event in record.events if type(event) in _TOLD]
+            if told or record.run_id in self._parked:
+                run = self._decided.run_by_id(record.workflow_id, record.run_id)
+                if run is not None:
+                    effects.append(self._recorded(record, told, run))
         super()._send(key, record, value, effects)
 
-    def _recorded(self, record: History, run: RunView) -> Recorded:
+    def _recorded(self, record: History, happened: Sequence[Event], run: RunView) -> Recorded:
         facts = facts_of(self._decided, run)
         if facts.parked_at:
             self._parked.add(run.run_id)
-        else:
+        elif self._parked:
             self._parked.discard(run.run_id)
-        happened = record.events
         if run.fork is not None and record.first_event_id <= run.fork.event_id:  # copied: but the run begins
             happened = happened[:1] if record.first_event_id == 1 else ()
         return Recorded(record.at, happened, facts)
