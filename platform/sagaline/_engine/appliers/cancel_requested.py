@@ -11,5 +11,5 @@ from sagaline._model.events import CancelRequested
 def apply(state: State, run: RunRow, event: CancelRequested) -> None:
     """Contract: ``run`` is open; the caller writes it."""
     run.cancel_requested = True
-    state.messages.put_command(run, event.request_id)
+    state.messages.put_command(run, event.request_id, event.sender_id)
     report_message(state, run, event)

@@ -16,7 +16,7 @@ def apply(state: State, run: RunRow, event: SignalReceived) -> None:
     state.signals.put(run, SignalRow(event.request_id, event.signal, event.input))
     if run.inherits:
         state.signals.pass_on(run, event.request_id)
-    state.messages.put(run.workflow_id, run.run_id, event.request_id)
+    state.messages.put(run.workflow_id, run.run_id, event.request_id, event.sender_id)
     if event.signal.startswith(PREFIX):
         state.messages.put(run.workflow_id, run.run_id, message_of(run.run_id, event.signal))
     report_message(state, run, event)

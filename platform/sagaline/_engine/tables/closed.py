@@ -58,10 +58,11 @@ class ClosedRuns:
         self._changes = changes
         self._known_names: set[str] = set()
 
-    def runs(self, workflow: str) -> Iterator[ClosedRun]:
-        """The closed runs of a workflow that are not retired, the oldest first; earlier runs of an id too."""
+    def runs(self, workflow: str, after: bytes = b"") -> Iterator[ClosedRun]:
+        """The closed runs of a workflow that are not retired, the oldest first; earlier runs of an id too. With
+        ``after``, those behind that key."""
         prefix = _prefix(workflow)
-        for key, data in self._changes.scan(prefix):
+        for key, data in self._changes.scan(prefix, after):
             row = _decode(data)
             rest = key[len(prefix) :]
             yield ClosedRun(int(rest[:16], 16), row.workflow_id, rest[17:].decode(), row.offset)

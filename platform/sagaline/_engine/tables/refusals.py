@@ -47,6 +47,11 @@ def refusal_key(request_id: str) -> bytes:
     return PREFIX + request_id.encode()
 
 
+def refusals_key(epoch: int, number: int) -> bytes:
+    """Key of a record of refusals."""
+    return numbered_key(RECORDS_PREFIX, epoch, number)
+
+
 class RefusedRequests:
     """A request that is refused twice is known by the later record."""
 
@@ -58,25 +63,33 @@ class RefusedRequests:
         data = self._changes.get(refusal_key(request_id))
         return None if data is None else _decode_refusal(data).refusal
 
-    def records(self) -> Iterator[RefusalsRecord]:
-        """Every record of refusals, in order."""
-        for key, data in self._changes.scan(RECORDS_PREFIX):
+    def records(self, after: bytes = b"") -> Iterator[RefusalsRecord]:
+        """Every record of refusals, in order; with ``after``, those behind that key."""
+        for key, data in self._changes.scan(RECORDS_PREFIX, after):
             yield RefusalsRecord(_decode_refusals(data).at, *numbered_of(key))
+
+    def senders(self, epoch: int, number: int) -> Iterator[str]:
+        """Workflow ids of the runs whose requests a record refuses."""
+        data = self._changes.get(refusals_key(epoch, number))
+        for request_id in () if data is None else _decode_refusals(data).request_ids:
+            refusal = self.get(request_id)
+            if refusal is not None and refusal.parent_id:
+                yield refusal.parent_id
 
     def has_record(self, epoch: int, number: int) -> bool:
         """Whether this record is known and has no tombstone."""
-        return self._changes.get(numbered_key(RECORDS_PREFIX, epoch, number)) is not None
+        return self._changes.get(refusals_key(epoch, number)) is not None
 
     def put(self, epoch: int, number: int, at: int, refusals: Sequence[Refusal]) -> None:
         """A record of refusals."""
         for refusal in refusals:
             self._changes.put(refusal_key(refusal.request_id), _encode(RefusalRow(epoch, number, refusal)))
         row = RefusalsRow(at, [refusal.request_id for refusal in refusals])
-        self._changes.put(numbered_key(RECORDS_PREFIX, epoch, number), _encode(row))
+        self._changes.put(refusals_key(epoch, number), _encode(row))
 
     def drop(self, epoch: int, number: int) -> None:
         """A record of refusals has its tombstone; requests that a later one refuses stay known."""
-        key = numbered_key(RECORDS_PREFIX, epoch, number)
+        key = refusals_key(epoch, number)
         data = self._changes.get(key)
         if data is None:
             return
