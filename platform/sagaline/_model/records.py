@@ -33,6 +33,12 @@ TERMINATED = "terminated"
 CONTINUED = "continued"
 STATUSES = (RUNNING, PARKED, COMPLETED, FAILED, COMPENSATED, CANCELLED, TERMINATED, CONTINUED)
 
+DEPARTURES = "departures"
+"""What one owner asks another by a ReadRun, which answers by a Reply among the results: that nothing it has sent so far
+will be sent again."""
+RETENTION = "retention"
+"""What a client asks an owner by a ReadRun: which partitions have not answered that."""
+
 
 class StartRun(msgspec.Struct, frozen=True, gc=False):
     """Asks for a run of a workflow."""

@@ -73,13 +73,14 @@ class Group:
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
         self.members: dict[str, Member] = {}
+        self.dark: set[int] = set()  # partitions that nobody is given
         self.positions: dict[int, Any] = {}
 
     def rebalance(self) -> None:
         """Shares the partitions among the members that are there."""
         members = [self.members[name] for name in sorted(self.members)]
         for number, member in enumerate(members):
-            member.take(set(range(number, self._partitions, len(members))))
+            member.take(set(range(number, self._partitions, len(members))) - self.dark)
 
 
 class Broker:

@@ -18,7 +18,7 @@ from simulation.attempt_checkers import AttemptChecks
 from simulation.book_checkers import ChainBooks, Run
 from simulation.broker import INJECTED
 from simulation.cancel_checkers import CancelChecks
-from simulation.child_checkers import check_child
+from simulation.child_checkers import check_beginning, check_child
 from simulation.deploy_checkers import OrderChecks
 from simulation.flow_checkers import FlowChecks
 from simulation.fork_checkers import ForkChecks
@@ -227,6 +227,8 @@ class Watcher:
                 self.ids.began(found.workflow_id, found.run_id, event)
                 self.talk.began(found.run_id, event)
                 run.parent = (event.parent_run_id, event.parent_step)
+                retired = (retired for retired, _ in self._retired)
+                self.violations += check_beginning(found.run_id, run, event, retired, self.refused)
                 if event.reply_to:
                     self.answers.promised(event.request_id, event.reply_when)
             case e.ChildRequested():

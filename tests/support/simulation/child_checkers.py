@@ -10,6 +10,14 @@ from simulation.book_checkers import Run
 _GOES_ON = (e.RunContinued, e.RunReset)
 
 
+def check_beginning(run_id: str, run: Run, event: e.RunStarted, retired: Iterable[str], refused: set[str]) -> list[str]:
+    """A child begins once, and not when its parent is told that it was refused, however late its start comes again."""
+    if not event.parent_run_id or event.continued_from:
+        return []
+    again = [f"child {run.workflow_id} ({run_id}) began again when it was retired"] if run_id in retired else []
+    return [*again, *([f"child {run.workflow_id} began when it was refused"] if event.request_id in refused else [])]
+
+
 def check_child(run_id: str, run: Run, event: e.ChildEnded, runs: Iterable[tuple[str, Run]]) -> Iterator[str]:
     """It reaches the parent once, and not before it is durable."""
     if run.children.get(event.step, event) is not None:

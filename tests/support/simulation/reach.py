@@ -8,7 +8,7 @@ from sagaline._host.crash_points import POINTS
 from sagaline._model.events import EVENTS
 
 _FAULTS = (
-    "acknowledgement lost,append failed,blobs down,blobs slow,clock jump,compaction,crash,disk lost,leader lost,old disk,outage,"
+    "acknowledgement lost,append failed,blobs down,blobs slow,clock jump,compaction,crash,disk lost,leader lost,old disk,outage,partition without an owner,"
     "publish failed,read late,session ended,start repeated,stop,stopped in time,store read failed,store write failed,truncated,"
     "unavailable,unexpected error"
 )

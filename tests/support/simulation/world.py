@@ -27,6 +27,7 @@ from simulation.broker import INJECTED, Broker, Faults
 from simulation.checkers import Watcher
 from simulation.clients import begin_clients
 from simulation.compare import compare
+from simulation.darkness import Darkness
 from simulation.load import Books
 from simulation.loop import OUTSIDE, Process, VirtualLoop, current
 from simulation.outcome_checkers import left_standing
@@ -54,7 +55,7 @@ class Shape(NamedTuple):
     runs: int = 20
 
 
-FAULTS = ("deploy", "crash", "stop", "clock", "outage", "clean", "old disk", "repeats", *Faults.CHOICES)
+FAULTS = ("deploy", "crash", "stop", "clock", "outage", "dark", "clean", "old disk", "repeats", *Faults.CHOICES)
 WHAT_HAPPENS = ["crash"] * 12 + ["stop"] * 4 + ["clock"] * 4 + ["outage"]
 """To workers, again and again; how often each of it."""
 
@@ -101,6 +102,7 @@ class World:
         self.deploys = deploys.Deploys(random.Random(seed), self.broker, self.workers, self.watcher.orders)
         for worker in self.workers:
             worker.version = self.deploys.first
+        self.dark = Darkness(seed, self.broker, "dark" not in shape.without, FAULTS_S)
         self.healed = False
 
     @property
@@ -122,6 +124,7 @@ class World:
             f"{record.topic}@{record.offset} names a blob that is missing: {blob}" for blob in self.blobs.lacks(record)
         ]
         self.watcher.landed(record)
+        self.dark.landed(record)
         self.schedules.landed(record)
 
     # What happens

@@ -84,9 +84,12 @@ class Deciding:
         """Starts a run, answers with the one that is there, or refuses."""
         self._outside.start(request)
 
-    def read(self, request: ReadRun) -> None:
-        """Answers what needs no record, when it is proven that it may."""
-        self._outside.ask(request, request.run_id)
+    def read(self, request: ReadRun | Reply) -> None:
+        """Answers what needs no record, when it is proven that it may; or hears what another owner has answered."""
+        if isinstance(request, Reply):
+            self._outside.heard(request)
+        else:
+            self._outside.ask(request, request.run_id)
 
     def message(self, request: QueryRun | UpdateRun | ResetRun) -> None:
         """Asks a run's code a question, or to change something and to answer; or begins a run from its history."""
@@ -147,7 +150,7 @@ class Deciding:
 
     def refuse(self, request: Input | SignalRun, cause: str) -> None:
         """The request is a dead letter: whoever waits for an answer is told so."""
-        if isinstance(request, ActivityResult | Heartbeat | ChildReport) or not is_answerable(request):
+        if isinstance(request, ActivityResult | Heartbeat | ChildReport | Reply) or not is_answerable(request):
             return
         message = f"Expected a request that can be handled but it was put aside as a dead letter: {cause}"
         failure = Failure("DeadLetter", limits.cut(message), retryable=False)
@@ -287,4 +290,5 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     ActivityResult: Deciding.result,
     Heartbeat: Deciding.result,
     ChildReport: Deciding.result,
+    Reply: Deciding.read,
 }

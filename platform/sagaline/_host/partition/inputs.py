@@ -28,6 +28,7 @@ from sagaline._model.records import (
     QueryRun,
     ReadRun,
     RepairActivity,
+    Reply,
     ResetRun,
     RetryRun,
     RunControl,
@@ -42,11 +43,11 @@ from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
 from sagaline._runtime.generators import InARow
 
 Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | UpdateRun
-Input = Command | ActivityResult | Heartbeat | ChildReport
+Input = Command | ActivityResult | Heartbeat | ChildReport | Reply
 _INPUTS: frozenset[type] = frozenset(
     (
         *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, RepairActivity, ResetRun, RetryRun, ReadRun),
-        *(ActivityResult, Heartbeat, ChildReport, SettleActivity, SignalRun, QueryRun, UpdateRun),
+        *(ActivityResult, Heartbeat, ChildReport, Reply, SettleActivity, SignalRun, QueryRun, UpdateRun),
     )
 )
 _SIGNALS = 1_000

@@ -9,7 +9,7 @@ from sagaline._host.partition.messages import Messages
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.releasing import Attempts, Releasing
 from sagaline._host.partition.resets import Resets
-from sagaline._model.records import Command, QueryRun, StartRun
+from sagaline._model.records import Command, QueryRun, Reply, StartRun
 from sagaline._payloads import Later
 
 
@@ -25,3 +25,4 @@ class Outside(NamedTuple):
     releasing: Releasing
     progress: Progress
     later: Later
+    heard: Callable[[Reply], None]

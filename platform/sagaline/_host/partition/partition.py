@@ -37,11 +37,13 @@ from sagaline._host.partition.starting import Starting
 from sagaline._host.partition.telling import TellingRecorder
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
+from sagaline._host.publishing.departures import Departures
 from sagaline._host.publishing.outbox import Outbox
 from sagaline._host.reading.asking import Asking
 from sagaline._host.reading.queries import Queries
-from sagaline._host.reading.reads import Reads
+from sagaline._host.reading.reads import OtherOwners, Reads
 from sagaline._host.recovery.restore import Claimed
+from sagaline._host.retention.senders import Senders
 from sagaline._host.retention.sweep import Retention, Surroundings
 from sagaline._host.runs.activations import Activations
 from sagaline._host.runs.instances import Instances
@@ -183,7 +185,9 @@ class _Rooms:
             log, options, guard, progress, rows.durable.outbox.messages, partial(is_settled, rows.durable)
         )
         history_end = partial(_end, log, HISTORY, partition.number)
-        self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start)
+        senders = Senders(partition.number, partition.epoch, log, progress)
+        others = OtherOwners(Departures(log, rows.decided, progress, guard).ask, senders.unanswered)
+        self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start, others)
         attempts = Attempts(place, rows, services.activities, self.timers, clock)
         releasing = Releasing(
             log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions, self._go_on
@@ -200,6 +204,7 @@ class _Rooms:
             self.reads.runs_in_use,
             partial(_kept_ms, services),
             blobs.delete_run if has_blobs else None,
+            senders,
         )
         self.retention = Retention(rows.decided, rows.durable, recorder, progress, surroundings, options, guard)
         self.instances = Instances(services.registry, rows.decided.history.records, options)
@@ -213,7 +218,16 @@ class _Rooms:
         starting = Starting(rows, recorder, activations, admission, messages, progress, asking.ask, clock)
         resets = Resets(rows, recorder, activations, admission, progress, asking.ask, clock)
         outside = Outside(
-            asking.ask, starting.start, queries.ask, messages, resets, attempts, releasing, progress, blobs.later
+            asking.ask,
+            starting.start,
+            queries.ask,
+            messages,
+            resets,
+            attempts,
+            releasing,
+            progress,
+            blobs.later,
+            senders.on_reply,
         )
         self.deciding = Deciding(rows, recorder, activations, admission, quarantine, outside, guard, clock)
         self.resumption = Resumption(

@@ -33,7 +33,7 @@ from sagaline._model.failure import Failure
 from sagaline._model.flow import RELEASE, flow_of
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
 from sagaline._model.locks import lock_name
-from sagaline._model.records import PARKED, ReadRun, Reply, SignalRun
+from sagaline._model.records import PARKED, RETENTION, ReadRun, Reply, SignalRun
 from sagaline._payloads import is_sealed
 
 PART_BYTES = 600_000
@@ -226,6 +226,12 @@ def _parked(run: RunView) -> ParkedRun:
     at = run.last_at if run.parked_at is None else run.parked_at
     ids = (run.workflow_id, run.run_id, run.workflow)
     return ParkedRun(*ids, at, run.next_event_id - 1, shown.failure_type, shown.failure_message)
+
+
+def retention(asker: Asker, unanswered: dict[int, float]) -> Reply:
+    """The partitions whose silence keeps closed runs of this one, and for how many seconds."""
+    shown = {str(number): round(seconds, 1) for number, seconds in sorted(unanswered.items())}
+    return Reply(asker.request_id, asker.workflow_id, "", RETENTION, "", msgspec.json.encode(shown))
 
 
 def parts(reply: Reply, read: Callable[[bytes], Rows]) -> Parts:

@@ -19,7 +19,9 @@ from sagaline._log import Log
 from sagaline._model.limits import NAME_BYTES, cut
 from sagaline._model.records import (
     COMPLETED,
+    DEPARTURES,
     FAILED,
+    RETENTION,
     RUNNING,
     STATUSES,
     Command,
@@ -46,10 +48,18 @@ class _Question(NamedTuple):
     """An answer that was made when the question came."""
 
 
+class OtherOwners(NamedTuple):
+    """What this owner is asked by the owners of other partitions, and for how many seconds they have not answered."""
+
+    ask: Callable[[ReadRun], None]
+    unanswered: Callable[[], dict[int, float]]
+
+
 class Reads:
     """The requests of one partition that read, or have been carried out and are to be answered.
 
-    ``state`` is that of what is acknowledged: nothing else is shown. ``start`` takes a start whose run is gone.
+    ``state`` is that of what is acknowledged: nothing else is shown. ``start`` takes a start whose run is gone,
+    ``others`` has to do with other partitions.
     """
 
     def __init__(
@@ -60,8 +70,9 @@ class Reads:
         end_offset: Callable[[], Awaitable[int]],
         next_offset: Callable[[], int],
         start: Callable[[StartRun], None],
+        others: OtherOwners,
     ) -> None:
-        self._state, self._guard, self._start = state, guard, start
+        self._state, self._guard, self._start, self._others = state, guard, start, others
         self._index: ReadIndex[_Question] = ReadIndex(end_offset, next_offset, self._proven, guard)
         self._waiters = Waiters(guard)
         self._delivery = Delivery(log, guard)
@@ -137,6 +148,9 @@ class Reads:
             answer = partial(self._outcome, asker, question.run_id, "accepted")
             self._delivery.send(Answer(asker, answer, question.run_id))
             return
+        if request.what == DEPARTURES:
+            self._others.ask(request)
+            return
         try:
             run_id = request.run_id or self._newest(request.workflow_id)
         except Exception as error:
@@ -188,6 +202,8 @@ class Reads:
             return answers.runs(asker, request, self._state)
         if request.what == "parked":
             return answers.parked(asker, self._state)
+        if request.what == RETENTION:
+            return answers.retention(asker, self._others.unanswered())
         run = self._run(request.workflow_id, request.run_id)
         if run is None or request.what == "result":
             run = self._last(request.workflow_id, request.run_id)

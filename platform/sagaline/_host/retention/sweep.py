@@ -13,8 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunView
@@ -23,16 +22,15 @@ from sagaline._host.partition.guard import Guard, describe
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.recorder import Recorder
 from sagaline._host.publishing.backoff import wait_s
+from sagaline._host.retention.due import RunIds, Search
 from sagaline._host.retention.positions import DurablePositions
+from sagaline._host.retention.senders import Senders
 from sagaline._host.retention.tombstones import Tombstones
 
 _log = logging.getLogger("sagaline.retention")
-_AT_ONCE = 200
 _SOON_S = 0.1
 _RECHECK_S = 1.0
 _LOOK_UP_S = 30.0
-RunIds = tuple[str, str]
-"""Workflow id and run id."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,8 @@ class Surroundings:
     """For how long closed runs of a workflow are kept."""
     delete_blobs: Callable[[str], Awaitable[None]] | None
     """Deletes the payloads of a run that are stored elsewhere; None when there are none."""
-
-
-@dataclass
-class _Due:
-    """What is to be retired in one sweep."""
-
-    runs: list[RunIds] = field(default_factory=list[RunIds])
-    refusals: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
-    def __bool__(self) -> bool:
-        return bool(self.runs or self.refusals)
-
-    @property
-    def is_full(self) -> bool:
-        """There is more than fits into one sweep."""
-        return max(len(self.runs), len(self.refusals)) >= _AT_ONCE
+    senders: Senders
+    """Asks the partitions of those who may ask for a run again."""
 
 
 class Retention:
@@ -89,6 +73,7 @@ class Retention:
         self._options, self._guard = options, guard
         self._tombstones = Tombstones(decided, recorder, progress, guard)
         self._positions = DurablePositions(recorder, self._tombstones)
+        self._search = Search(decided, durable, progress, surroundings.senders, surroundings.kept_ms, options)
         self._sweeping: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -125,44 +110,28 @@ class Retention:
     async def _sweep(self) -> bool:
         """Retires what is due; returns whether there is more. Raises _NotNow.
 
-        1. What is due; 2. every command that waits by now is settled; 3. positions that say so are durable;
-        4. of each run blobs go, then 5. tombstones: blobs that a crash would leave behind would belong to no run.
+        1. What is due, and no other run can ask for again; 2. every command that waits by now is settled; 3. positions
+        that say so are durable; 4. of each run blobs go, then 5. tombstones: blobs that a crash would leave behind
+        would belong to no run.
         """
         with _tried_again("looking for what is due"):
-            due = self._find_due()
+            due = self._search.find()
             if not due and not self._surroundings.is_behind():
                 return False
         if due:
             await self._commands_settled()
         await self._positions.record()
+        retired = len(due.refusals)
         for run in due.runs:
             if self._may_go(run):
                 await self._delete_blobs(run)
             if self._may_go(run):  # asked again: somebody may have come while blobs were deleted
                 await self._tombstones.retire_run(*run)
+                retired += 1
         await self._tombstones.retire_refusals(due.refusals)
-        return due.is_full
+        return due.is_full and retired > 0
 
-    # 1. What is due
-
-    def _find_due(self) -> _Due:
-        """Closed runs whose time is over and whose messages have left, and refusals as old; no more than fit."""
-        now, released = self._options.clock(), self._progress.released
-        due = _Due()
-        for name in self._durable.closed.workflows():
-            kept_ms = self._surroundings.kept_ms(name)
-            for run in self._durable.closed.runs(name):
-                if run.closed_at + kept_ms > now or run.offset >= released or due.is_full:
-                    break
-                ids = (run.workflow_id, run.run_id)
-                if self._decided.run_by_id(*ids) is not None:  # else its tombstones are on their way
-                    due.runs.append(ids)
-        for record in islice(self._durable.refusals.records(), _AT_ONCE):
-            if record.at > now - self._options.retention_ms:
-                break
-            if self._decided.refusals.has_record(record.epoch, record.number):
-                due.refusals.append((record.epoch, record.number))
-        return due
+    # 1. Who may go
 
     def _may_go(self, run: RunIds) -> bool:
         """Whether a run is still there, and nobody is being answered with it."""

@@ -12,7 +12,7 @@ from virtual_time import virtual
 
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Lost
-from sagaline._host.reading.reads import Reads
+from sagaline._host.reading.reads import OtherOwners, Reads
 from sagaline._model.codec import decode
 from sagaline._model.descriptions import RunSummary
 from sagaline._model.events import RunCompleted
@@ -30,7 +30,16 @@ class Room:
         self.started: list[StartRun] = []
         log: Any = self.log
         guard = Guard(self.lost.append)
-        self.reads = Reads(log, self.rows.state, guard, self.end_offset, lambda: self.log.end, self.started.append)
+        self.departures: list[ReadRun] = []
+        self.reads = Reads(
+            log,
+            self.rows.state,
+            guard,
+            self.end_offset,
+            lambda: self.log.end,
+            self.started.append,
+            OtherOwners(self.departures.append, lambda: {3: 61.25}),
+        )
 
     async def end_offset(self) -> int:
         return (await self.log.bounds("history", 0))[1]
@@ -66,6 +75,23 @@ async def test_each_question_has_its_answer() -> None:
     room.ask("result", name="again")
     (reply,) = await room.answers()
     assert (reply.request_id, reply.kind, reply.result) == ("again", "closed", b"7")
+
+
+@virtual
+async def test_another_owner_is_answered_elsewhere_when_its_question_is_proven() -> None:
+    room = Room()
+    room.ask("departures", "partition 0", name="q")
+    assert room.departures == []
+    assert await room.answers() == []
+    assert [request.request_id for request in room.departures] == ["q"]
+
+
+@virtual
+async def test_it_says_whose_silence_keeps_closed_runs() -> None:
+    room = Room()
+    room.ask("retention", "partition 0")
+    (reply,) = await room.answers()
+    assert (reply.kind, reply.result) == ("retention", b'{"3":61.2}')
 
 
 @virtual

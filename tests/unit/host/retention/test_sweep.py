@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from partition_rows import PartitionRows, run_id, started
+from scripted_log import ScriptedLog
 from virtual_time import virtual
 
 from sagaline._engine.meta import Meta
@@ -15,6 +16,7 @@ from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import Guard
 from sagaline._host.partition.lost import Kind, Lost
 from sagaline._host.partition.progress import Progress
+from sagaline._host.retention.senders import Senders
 from sagaline._host.retention.sweep import Retention, Surroundings
 from sagaline._model.events import RunCompleted, TimerFired, TimerStarted
 from sagaline._model.keys import history_key, positions_key
@@ -33,13 +35,16 @@ class Room:
         self.in_use: set[str] = set()
         self.commands_end = 0
         self.deleted: list[str] = []
+        self.log: Any = ScriptedLog()
         self.on_delete: Callable[[], None] = lambda: None
         self.held = self.hangs = False
         self.lost: list[Lost] = []
         self.epoch = 0
         options = HostOptions("w", retention_ms=DAY_MS, sweep_s=sweep_s, clock=self.now_ms)
         surroundings = Surroundings(
-            self.end, self.is_behind, self.runs_in_use, self.kept_ms, self.delete_blobs if blobs else None
+            *(self.end, self.is_behind, self.runs_in_use, self.kept_ms),
+            self.delete_blobs if blobs else None,
+            Senders(0, 0, self.log, self.progress),
         )
         recorder: Any = self
         state = self.rows.state
