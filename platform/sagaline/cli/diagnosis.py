@@ -14,6 +14,7 @@ _DAY_MS = 86_400_000
 _LAG = 10_000
 _SKEW_MS = 5_000
 _PRODUCER_MS = 600_000
+_WAITS_S = 120.0
 TOPIC_RIGHTS = ("READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS")
 GROUP_RIGHTS = ("READ", "DESCRIBE")
 
@@ -60,6 +61,8 @@ class Facts:
     partitions: list[PartitionFacts]
     parked: list[RunSummary] | None = None
     silence: str = ""
+    retention_waits: dict[int, float] | None = None
+    """Partitions that closed runs of others are kept for, and for how many seconds; None when nobody could be asked."""
 
 
 def diagnose(facts: Facts, now_ms: int) -> list[Finding]:
@@ -79,6 +82,7 @@ def diagnose(facts: Facts, now_ms: int) -> list[Finding]:
     for partition in partitions:
         findings += _partition(partition, now_ms)
     findings += _parked(facts)
+    findings += _retention(facts.retention_waits or {})
     return sorted(_grouped(findings), key=lambda finding: finding.severity != ERROR)
 
 
@@ -196,6 +200,14 @@ def _parked(facts: Facts) -> Iterator[Finding]:
     if waiting:
         what = f"{len(waiting)} runs are parked: {_some(waiting)}"
         yield Finding("parked", WARNING, ("runs",), what, "sagaline runs parked tells why, and what can be done")
+
+
+def _retention(waits: dict[int, float]) -> Iterator[Finding]:
+    for number, seconds in sorted(waits.items()):
+        if seconds > _WAITS_S:
+            what = "closed runs that it has begun, or sent messages, are kept until it says that it will not again"
+            remedy = "start a worker where it has none; workers of earlier versions do not answer: upgrade them"
+            yield Finding("retention-waits", WARNING, (f"partition {number}",), what, remedy, (f"for {seconds:.0f} s",))
 
 
 def _is_quarantined(run: RunSummary) -> bool:

@@ -28,7 +28,7 @@ _ANSWER_S = 8.0
 def doctor(log: Annotated[str, options.LOG] = "", as_json: Annotated[bool, options.JSON] = False) -> None:
     """Says what is wrong with a namespace, and what to do about it.
 
-    Checks brokers, topics, rights, workers, lag, clocks and parked runs; changes nothing. Exit code 1: an error.
+    Checks brokers, topics, rights, workers, lag, clocks, parked runs, retention. Changes nothing. Exit code 1: error.
 
     Example: `sagaline doctor --log kafka://broker:9092/orders`
     """
@@ -60,10 +60,12 @@ async def _examine(url: str) -> Facts:
 
 
 async def _ask_owners(url: str, facts: Facts) -> Facts:
-    """Where there are workers, they know which runs are parked."""
+    """Where there are workers, they know which runs are parked, and what keeps closed ones."""
     try:
         async with await Client.connect(url) as client:
-            return replace(facts, parked=await client.runs("parked", system=True, timeout=_ANSWER_S))
+            parked = await client.runs("parked", system=True, timeout=_ANSWER_S)
+            waits = await client.retention_waits(timeout=_ANSWER_S)
+            return replace(facts, parked=parked, retention_waits=waits)
     except RequestTimeout as error:
         return replace(facts, silence=f"not every partition's owner answers: {error}")
 

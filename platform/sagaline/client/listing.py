@@ -14,6 +14,7 @@ from sagaline.client.link import Link
 from sagaline.client.locks import Locks
 from sagaline.client.outcomes import SagaOutcome, Since, outcomes_of
 from sagaline.client.patches import count_patches
+from sagaline.client.retention import silent_partitions
 from sagaline.client.runs import list_runs
 from sagaline.client.types import PatchUse, RunSummary, Status
 
@@ -67,6 +68,13 @@ class Listing:
         and of those with a part that is a saga are told. Raises InvalidInput, ClientClosed, LogUnavailable.
         """
         return outcomes_of(self._link.requests, since, follow)
+
+    async def retention_waits(self, *, timeout: Duration | None = DEFAULT_TIMEOUT) -> dict[int, float]:
+        """The partitions that closed runs of others are kept for, and for how many seconds already: they have begun
+        these runs, or sent them messages, and have not said that they will not do so again. A few seconds are normal;
+        a partition that stays has no owner, or one of an earlier version. Raises RequestTimeout."""
+        self._link.requests.check_open()
+        return await silent_partitions(self._link.reads, checks.seconds(timeout))
 
     async def patches(
         self, *, workflow: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT

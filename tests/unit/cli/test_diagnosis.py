@@ -48,6 +48,13 @@ def test_a_good_cluster_has_no_findings() -> None:
     assert findings(GOOD) == []
 
 
+def test_partitions_that_keep_closed_runs_of_others_are_named_when_they_are_silent_for_long() -> None:
+    facts = Facts(GOOD, [], PARTITIONS, retention_waits={0: 8.5, 1: 700.0, 3: 121.0})
+    (finding,) = diagnose(facts, NOW_MS)
+    assert (finding.code, finding.severity) == ("retention-waits", "warning")
+    assert (finding.subjects, finding.details) == (("partition 1", "partition 3"), ("for 700 s", "for 121 s"))
+
+
 @pytest.mark.parametrize(
     ("code", "severity", "found", "partitions"),
     [
