@@ -9,7 +9,7 @@ from sagaline._host.retention.sweep import Retention
 from simulation import darkness, world
 from simulation.mutant_registry import Patch, mutant
 
-_DARK = [(darkness, "SEEDS", 1.0), (darkness, "SHARE", 0.5)]
+_DARK = [(darkness, "SEEDS", 1.0), (darkness, "SHARE", 1.0), (darkness, "MESSAGES", False)]
 """Many partitions are without an owner for longer than closed runs are kept."""
 
 
