@@ -163,6 +163,7 @@ class Worker:
             stop_grace_s=seconds(options.stop_grace, least_ms=0),
             retention_ms=milliseconds(options.retention),
             sweep_s=min(10.0, seconds(options.retention)),
+            in_flight_s=min(120.0, seconds(options.retention)),
             standbys=options.standbys,
             payloads=self._payloads,
             cached_instance_bytes=2 * share,

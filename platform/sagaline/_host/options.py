@@ -56,6 +56,8 @@ class HostOptions:
     """After so long without an acknowledgement the producer is given up; brokers remember a producer far longer."""
     outbox_give_up_s: float = 60.0
     """A message that cannot be published for so long becomes a dead letter."""
+    in_flight_s: float = 120.0
+    """For so long what an owner has published may be on its way, also when another has taken over."""
     claim_retry_s: float = 0.2
     """Pause before a partition is claimed again; it doubles with each loss in a row, up to ``claim_retry_max_s``."""
     claim_retry_max_s: float = 10.0

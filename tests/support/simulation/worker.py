@@ -143,6 +143,7 @@ class Worker:
             cached_runs=world.draw.choice([0, 2, 1_000]),
             retention_ms=world.retention_ms,
             sweep_s=1.0,
+            in_flight_s=6.0,
             superseded_wait_s=2.0,
             claim_retry_max_s=1.0,
             standbys=world.standbys,

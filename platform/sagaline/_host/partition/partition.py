@@ -185,7 +185,7 @@ class _Rooms:
             log, options, guard, progress, rows.durable.outbox.messages, partial(is_settled, rows.durable)
         )
         history_end = partial(_end, log, HISTORY, partition.number)
-        senders = Senders(partition.number, partition.epoch, log, progress)
+        senders = Senders(partition.number, partition.epoch, log, progress, options.in_flight_s)
         others = OtherOwners(Departures(log, rows.decided, progress, guard).ask, senders.unanswered)
         self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start, others)
         attempts = Attempts(place, rows, services.activities, self.timers, clock)

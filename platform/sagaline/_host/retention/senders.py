@@ -4,7 +4,8 @@ What a run has received dies with it: a request that comes again later is a new 
 time. So a run that was begun by another, or was sent something by one, is retired only when the other's partition has
 said, to a question that was asked after the run had ended, that nothing it had sent by then will leave again
 (docs/decisions/0074). An answer holds for everything that had ended here when it was asked for, so one question serves
-all runs that have ended by then: a partition is asked about once in the time for which runs are kept.
+all runs that have ended by then: a partition is asked about once in the time for which runs are kept. What an owner
+before has published may still be on its way then, so an answer counts when that must have landed.
 
 A partition that does not answer has no owner, or one of an earlier version: what it has sent stays known here.
 """
@@ -53,10 +54,12 @@ class _Question:
 class Senders:
     """Of one owner of partition ``number``: what another has been told is asked for anew."""
 
-    def __init__(self, number: int, epoch: int, log: Log, progress: Progress) -> None:
+    def __init__(self, number: int, epoch: int, log: Log, progress: Progress, in_flight_s: float) -> None:
         self._number, self._epoch, self._log, self._progress = number, epoch, log, progress
+        self._in_flight_s = in_flight_s
         self._loop = asyncio.get_running_loop()
         self._open: dict[int, _Question] = {}
+        self._answered: dict[int, tuple[float, _Mark]] = {}  # with the time from when they count
         self._marks: dict[int, _Mark] = {}
         self._asked = 0
 
@@ -74,7 +77,7 @@ class Senders:
         for partition, question in self._open.items():
             if question.request_id == reply.request_id:
                 del self._open[partition]
-                self._marks[partition] = question.mark
+                self._answered[partition] = self._loop.time() + self._in_flight_s, question.mark
                 return
 
     def unanswered(self) -> dict[int, float]:
@@ -84,11 +87,19 @@ class Senders:
     def _all_have(self, senders: Iterable[str], is_behind: Callable[[_Mark], bool]) -> bool:
         all_have = True
         for partition in {partition_of(sender, self._log.partitions) for sender in senders}:
-            mark = self._marks.get(partition)
+            mark = self._mark(partition)
             if mark is None or not is_behind(mark):
-                self._ask(partition)
                 all_have = False
+                if partition not in self._answered:
+                    self._ask(partition)
         return all_have
+
+    def _mark(self, partition: int) -> _Mark | None:
+        counts_s, mark = self._answered.get(partition, (0.0, None))
+        if mark is not None and counts_s <= self._loop.time():
+            del self._answered[partition]
+            self._marks[partition] = mark
+        return self._marks.get(partition)
 
     def _ask(self, partition: int) -> None:
         """Once more if there is no answer: the same question, so that whoever has it goes on with it."""

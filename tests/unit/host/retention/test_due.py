@@ -38,7 +38,7 @@ class Room:
         self.progress = Progress.begin(Meta())
         options = HostOptions("w", retention_ms=100, clock=lambda: 1_000_000)
         state = self.rows.state
-        self.senders = Senders(0, 0, self.log, self.progress)
+        self.senders = Senders(0, 0, self.log, self.progress, 0.0)
         self.search = Search(state, state, self.progress, self.senders, lambda workflow: 100, options)
         self.at = 0
 

@@ -23,11 +23,11 @@ PARENT, OTHER = "parent", "another"
 class Room:
     """The owner of partition 2, in the epoch 5, whose history ends at 100."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight_s: float = 0.0) -> None:
         self.log: Any = ScriptedLog()
         self.log.partitions = 8
         self.progress = Progress.begin(Meta(next_offset=100, epoch=5))
-        self.senders = Senders(2, 5, self.log, self.progress)
+        self.senders = Senders(2, 5, self.log, self.progress, in_flight_s)
 
     def may_go(self, offset: int = 50, *senders: str) -> bool:
         return self.senders.may_forget_run(senders or (PARENT,), offset)
@@ -71,6 +71,22 @@ async def test_an_answer_holds_for_all_that_had_ended_when_it_was_asked_for() ->
     assert room.may_go(99), "what is known stays known"
     room.answer(second)
     assert room.may_go(199)
+
+
+@virtual
+async def test_an_answer_counts_when_what_was_published_before_it_must_have_landed() -> None:
+    """An owner that is dead by now may have sent it."""
+    room = Room(in_flight_s=120)
+    assert not room.may_go()
+    room.answer(*room.asked())
+    for _ in range(119):
+        await asyncio.sleep(1)
+        assert not room.may_go()
+    assert room.asked() == [], "there is no need to ask again"
+    await asyncio.sleep(1)
+    assert room.may_go()
+    assert not room.may_go(100)
+    assert len(room.asked()) == 1
 
 
 @virtual
@@ -121,7 +137,7 @@ async def test_silence_is_asked_again_with_waits_that_grow_and_is_told(caplog: p
 async def test_an_answer_to_somebody_else_says_nothing() -> None:
     room = Room()
     assert not room.may_go()
-    before = Senders(2, 4, room.log, room.progress)
+    before = Senders(2, 4, room.log, room.progress, 0.0)
     assert not before.may_forget_run([PARENT], 50)
     _, of_before = room.asked()
     room.answer(of_before)

@@ -44,7 +44,7 @@ class Room:
         surroundings = Surroundings(
             *(self.end, self.is_behind, self.runs_in_use, self.kept_ms),
             self.delete_blobs if blobs else None,
-            Senders(0, 0, self.log, self.progress),
+            Senders(0, 0, self.log, self.progress, 0.0),
         )
         recorder: Any = self
         state = self.rows.state
