@@ -68,8 +68,7 @@ class World:
         self.draw = random.Random(seed)
         self.loop = VirtualLoop()
         self.broker = Broker(self.loop, self.draw, self.draw.choice([1, 2, 3]), shape.without)
-        self.marks = self.broker.marks
-        self.errors = self.loop.errors
+        self.marks, self.errors = self.broker.marks, self.loop.errors
         load.books = Books(self.draw)
         workflows = [*talk.DEFINITIONS, *holders.DEFINITIONS, *limited.DEFINITIONS, *sagas.DEFINITIONS]
         activities = [*deploys.ACTIVITIES, *sagas.ACTIVITIES]
