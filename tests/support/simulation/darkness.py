@@ -25,7 +25,7 @@ class Darkness:
     """Drawn from a source of its own, so that seeds keep their meaning."""
 
     def __init__(self, seed: int, broker: Broker, wanted: bool, within_s: float) -> None:
-        self._draw, self._broker = random.Random(seed), broker
+        self._draw, self._broker = random.Random(f"darkness {seed}"), broker
         self._until_s = broker.loop.now_s + within_s
         self._share = SHARE if self._draw.random() < SEEDS and wanted else 0.0
 
