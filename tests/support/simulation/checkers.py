@@ -226,9 +226,7 @@ class Watcher:
                 self.marks["continued"] += bool(event.continued_from)
                 self.ids.began(found.workflow_id, found.run_id, event)
                 self.talk.began(found.run_id, event)
-                run.parent = (event.parent_run_id, event.parent_step)
-                retired = (retired for retired, _ in self._retired)
-                self.violations += check_beginning(found.run_id, run, event, retired, self.refused)
+                self.violations += check_beginning(found.run_id, run, event, self._retired, self.refused)
                 if event.reply_to:
                     self.answers.promised(event.request_id, event.reply_when)
             case e.ChildRequested():

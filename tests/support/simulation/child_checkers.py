@@ -10,11 +10,18 @@ from simulation.book_checkers import Run
 _GOES_ON = (e.RunContinued, e.RunReset)
 
 
-def check_beginning(run_id: str, run: Run, event: e.RunStarted, retired: Iterable[str], refused: set[str]) -> list[str]:
+def check_beginning(
+    run_id: str, run: Run, event: e.RunStarted, retired: Iterable[tuple[str, Run]], refused: set[str]
+) -> list[str]:
     """A child begins once, and not when its parent is told that it was refused, however late its start comes again."""
+    run.parent = (event.parent_run_id, event.parent_step)
     if not event.parent_run_id or event.continued_from:
         return []
-    again = [f"child {run.workflow_id} ({run_id}) began again when it was retired"] if run_id in retired else []
+    again = (
+        [f"child {run.workflow_id} ({run_id}) began again when it was retired"]
+        if any(run_id == one for one, _ in retired)
+        else []
+    )
     return [*again, *([f"child {run.workflow_id} began when it was refused"] if event.request_id in refused else [])]
 
 
