@@ -10,7 +10,6 @@ from sagaline._engine.appliers import activity_repaired
 from sagaline._engine.parking import attempt_again
 from sagaline._engine.processors import child_report
 from sagaline._model import children
-from sagaline._runtime import children as running_children
 from sagaline._runtime.sagas import blocks, rollback
 from sagaline._runtime.sagas.scopes import Sagas
 from sagaline._runtime.steps import Step
@@ -43,13 +42,6 @@ def forgets_what_a_child_has_left() -> list[Patch]:
         return original(*fields[:4])
 
     return [(child_report, "ChildEnded", ended)]
-
-
-@mutant
-def does_not_wait_for_children_before_it_rolls_back() -> list[Patch]:
-    async def nothing(*args: Any) -> None: ...
-
-    return [(running_children, "stop", nothing)]
 
 
 @mutant
