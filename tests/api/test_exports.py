@@ -12,8 +12,8 @@ HistoryEvent InvalidInput InvalidOutput Key
 LimitDescription LimitHolder LimitName LimitWaiter LockDescription LockError LockHeld LockLost LockQueueFull LockTimeout
 LockWaiter LogUnavailable MemberIdInUse MessageError NamespaceNotFound OpenStep PatchUse PayloadTooLarge
 PayloadUnavailable QueryHandler Rate RequestRefused RequestTimeout Retry RunError RunHandle RunParkedError RunSummary
-SagaLock SagaScope SagalineError Savepoint ScheduleDescription ScheduleSummary ScheduledRun Schedules
-SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status Token TopicMismatch UpdateError
+SagaLock SagaScope SagaSummary SagalineError Savepoint ScheduleDescription ScheduleSummary ScheduledRun Schedules
+SideEffectError Signal SignalCall SignalHandler StateDirectoryInUse Status StepWait Token TopicMismatch UpdateError
 UpdateHandle UpdateHandler WithStart Worker WorkerOptions Workflow WorkflowInfo activity saga workflow
 """.split()
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from partition_rows import PartitionRows
 from script import Script, fetch, store
 
 from sagaline import ApplicationError, ChildError, saga, workflow
-from sagaline._engine.ledger import COMPLETED, OPEN, ledger_of
+from sagaline._engine.ledger import COMPLETED, OPEN, UNKNOWN, ledger_of
 from sagaline._engine.ledger_entries import ChildEntry, Entry
 from sagaline._model import events as e
+from sagaline._model.descriptions import SagaCounts
 from sagaline._model.failure import Failure
 from sagaline._runtime.sagas.ledger import read
 from sagaline._runtime.undo import Undo
@@ -172,6 +174,21 @@ def test_a_preview_is_what_then_happens(seed: int) -> None:
     for number in late & set(ended.children):
         assert not ended.children[number].may_be_undone, f"seed {seed}: it was stopped, and undone"
     assert len(undone) == len(set(undone)), f"seed {seed}: each once"
+    in_short = counted(script)
+    outcomes = [entry.outcome for entry in ended.entries.values()]
+    assert (in_short.done, in_short.unknown) == (outcomes.count(COMPLETED), outcomes.count(UNKNOWN)), f"seed {seed}"
+    done = {event.step for event in events if isinstance(event, e.ActivityCompleted)}
+    assert in_short.undone == sum(call.step in done for call in calls), f"seed {seed}"
+
+
+def counted(script: Script) -> SagaCounts:
+    """The ledger in short, as the run's row has it."""
+    rows = PartitionRows()
+    for record in script.history:
+        rows.append("id", *record.events)
+    run = rows.state.run("id")
+    assert run is not None
+    return run.saga or SagaCounts()
 
 
 def place_of(call: e.ActivityScheduled) -> Place:

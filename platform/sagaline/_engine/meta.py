@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-FORMAT = 20
+FORMAT = 23
 """Of all rows together. A store of another format is rebuilt from history."""
 META_KEY = b"m"
 CURRENT_KEY = b"@"

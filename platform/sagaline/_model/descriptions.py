@@ -20,6 +20,23 @@ MESSAGE = "message"
 LIMIT = "limit"
 
 
+SLOT, CONCURRENCY, RATE, QUEUE = "slot", "concurrency", "rate", "queue"
+"""What an attempt may wait for: a slot of its worker, one of those that its kind has, its turn, a worker of a queue."""
+
+
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an attempt waits for before it begins. ``kind``: one of those above, or one that is not known here."""
+
+    kind: str
+    name: str = ""
+    """Of what: the slots ("threads"), the activity that has the limit, the queue."""
+    limit: str = ""
+    """How much of it there is."""
+    since_ms: int = 0
+    before: int | None = None
+    """How many are before it."""
+
+
 class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a run waits for: an activity's outcome, or a time."""
 
@@ -46,6 +63,18 @@ class OpenStep(msgspec.Struct, frozen=True, omit_defaults=True):
     """When a worker said that it has begun it; 0: none has, or it is still on its way."""
     parked_at_ms: int = 0
     """Since when it waits for a person; 0: it does not."""
+    waits_for: Wait | None = None
+    """What its attempt waits for; None: it runs, or is to wait for its time."""
+
+
+class SagaCounts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How far a saga is, in short. ``done`` and ``unknown`` count its steps by outcome, ``undone`` the compensations
+    that are done; ``pivot`` is the step behind which nothing is undone, once that is done."""
+
+    done: int = 0
+    undone: int = 0
+    unknown: int = 0
+    pivot: str = ""
 
 
 class RunDescription(msgspec.Struct, frozen=True):
@@ -86,6 +115,9 @@ class RunDescription(msgspec.Struct, frozen=True):
     """Names of those that it holds or waits for."""
     limits: tuple[str, ...] = ()
     """Workflow ids of the runs that keep them."""
+    saga: SagaCounts | None = None
+    """Of a saga of which a step has ended."""
+    parked_steps: int = 0
 
 
 class RunSummary(msgspec.Struct, frozen=True):

@@ -85,6 +85,8 @@ def _print_run(
         say(f"it was reset: run {description.reset_to} has its first events")
     if description.cancel_requested and description.status.is_open:
         say("it was asked to stop")
+    if description.saga is not None:
+        say(words.saga(description.saga))
     _print_waits(description, locks, limits, now)
     if description.signals_left:
         out.print(Text(f"signals that it never received: {words.signals_left(description)}", "red"), soft_wrap=True)

@@ -32,7 +32,9 @@ from sagaline.client.types import (
     PatchUse,
     Reset,
     RunSummary,
+    SagaSummary,
     Status,
+    StepWait,
 )
 from sagaline.client.updates import UpdateHandle
 from sagaline.client.with_start import WithStart
@@ -67,12 +69,14 @@ __all__ = [
     "SagaLedger",
     "SagaOutcome",
     "SagaPart",
+    "SagaSummary",
     "ScheduleDescription",
     "ScheduleSummary",
     "ScheduledRun",
     "Schedules",
     "Status",
     "StepRepair",
+    "StepWait",
     "UndoCall",
     "UndoPreview",
     "UpdateHandle",

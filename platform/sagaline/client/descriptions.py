@@ -16,7 +16,16 @@ from sagaline._payloads import memo_of, result_of
 from sagaline._runtime.attributes import values_of
 from sagaline.client.events import at_ms
 from sagaline.client.payloads import ClientPayloads
-from sagaline.client.types import Description, LimitName, OpenStep, Reset, RunSummary, Status
+from sagaline.client.types import (
+    Description,
+    LimitName,
+    OpenStep,
+    Reset,
+    RunSummary,
+    SagaSummary,
+    Status,
+    StepWait,
+)
 
 _description = msgspec.json.Decoder(wire.RunDescription)
 _KINDS: dict[str, Literal["activity", "timer", "child", "message", "limit"]] = {
@@ -68,8 +77,16 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         reset_to=shown.reset_to or None,
         locks=shown.locks,
         limits=tuple(name for limit_id in shown.limits if (name := limit_name(limit_id)) is not None),
+        saga=_saga(shown.saga, shown.parked_steps),
         reset_from=None if shown.reset is None else reset_of(shown.reset),
     )
+
+
+def _saga(counts: wire.SagaCounts | None, parked: int) -> SagaSummary | None:
+    if counts is None and not parked:
+        return None
+    counts = counts or wire.SagaCounts()
+    return SagaSummary(counts.done, counts.undone, counts.unknown, parked, counts.pivot or None)
 
 
 def reset_of(fork: Fork) -> Reset:
@@ -115,6 +132,7 @@ def _open_step(shown: wire.OpenStep) -> OpenStep:
         _time(shown.queued_at_ms or None),
         _time(shown.started_at_ms or None),
         _time(shown.parked_at_ms or None),
+        None if shown.waits_for is None else _wait(shown.waits_for),
     )
 
 
@@ -122,6 +140,11 @@ def limit_name(workflow_id: str) -> LimitName | None:
     """The limit that a run of this workflow id keeps; None when it keeps none."""
     parts = flow_of(workflow_id)
     return None if parts is None else LimitName("rate" if parts[0] == RATE else "concurrency", *parts[1:])
+
+
+def _wait(shown: wire.Wait) -> StepWait:
+    place = None if shown.before is None else shown.before + 1
+    return StepWait(shown.kind, shown.name, shown.limit, _time(shown.since_ms or None), place)
 
 
 def _time(milliseconds: int | None) -> datetime | None:

@@ -22,7 +22,9 @@ __all__ = [
     "OpenStep",
     "PatchUse",
     "RunSummary",
+    "SagaSummary",
     "Status",
+    "StepWait",
 ]
 
 IdConflict = Literal["join", "use_existing", "fail", "terminate_existing"]
@@ -126,6 +128,20 @@ class LimitName:
 
 
 @dataclass(frozen=True)
+class StepWait:
+    """What an attempt of an activity waits for before it begins. ``kind`` is "slot": all slots of its worker are taken,
+    ``name`` are which ("threads"); "concurrency" or "rate": the activity ``name`` has that limit; "queue": a worker of
+    that task queue. There may be others. ``limit`` says how much of it there is ("16", "10/s"), ``place`` is its place
+    among those that wait for the same, 1 for the next."""
+
+    kind: str
+    name: str
+    limit: str = ""
+    since: datetime | None = None
+    place: int | None = None
+
+
+@dataclass(frozen=True)
 class OpenStep:
     """Something that a run waits for: an activity (``name`` says which), a timer, a child (``name`` is its id), or a
     limit of the namespace that a step, or the run, has to wait for (``name`` says which; ``client.limits.of`` says who
@@ -135,7 +151,8 @@ class OpenStep:
     next attempt begins or the timer fires; None while an attempt is under way. ``queue`` is the task queue of an
     activity that workers of a queue run, ``queued_since`` when the attempt was sent there, and ``started_at`` when a
     worker said that it has begun it: None while it waits for one, and for attempts that have only just begun.
-    ``parked_at`` is set while the step waits for a person (``handle.saga``).
+    ``parked_at`` is set while the step waits for a person (``handle.saga``), ``waits_for`` while an attempt could begin
+    and has not.
     """
 
     step: int
@@ -149,6 +166,7 @@ class OpenStep:
     queued_since: datetime | None = None
     started_at: datetime | None = None
     parked_at: datetime | None = None
+    waits_for: StepWait | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +195,20 @@ class RunSummary:
 
 
 @dataclass(frozen=True)
+class SagaSummary:
+    """How far the saga of a run is: how many of its steps are ``done``, and how many may have had an effect though they
+    have failed (``unknown``); how many are ``undone``, and how many, or what undoes them, wait for a person
+    (``parked``). ``pivot`` is the step behind which nothing is undone, when that is done. ``handle.saga.ledger()``
+    says which they are."""
+
+    done: int
+    undone: int
+    unknown: int
+    parked: int
+    pivot: str | None
+
+
+@dataclass(frozen=True)
 class Reset:
     """Why a run began with the beginning of another's history: run ``run_id`` up to ``to_event``; who, when and why."""
 
@@ -200,7 +232,8 @@ class Description(RunSummary):
     it is now; one that cannot be opened here is told under the key "". ``reset_from`` says what a run that a reset has
     begun is made of, ``reset_to`` is the newest run that was made of this one. ``locks`` are names of those that it
     holds or waits for (``client.locks.of`` says which, and who has them), ``limits`` are those that it, or a step of
-    it, has a slot of or waits for (``client.limits.of``).
+    it, has a slot of or waits for (``client.limits.of``). ``saga`` says in short how far its saga is, once a step of it
+    has ended or waits for a person.
     """
 
     open_steps: int = 0
@@ -218,6 +251,7 @@ class Description(RunSummary):
     reset_to: str | None = None
     locks: tuple[str, ...] = ()
     limits: tuple[LimitName, ...] = ()
+    saga: SagaSummary | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sagaline._model.failure import STEP_PARKED
 from sagaline._model.limits import cut
 from sagaline.client.limits import LimitDescription
 from sagaline.client.locks import LockDescription
-from sagaline.client.types import Description, OpenStep, Reset, RunSummary, Status
+from sagaline.client.types import Description, OpenStep, Reset, RunSummary, SagaSummary, Status, StepWait
 
 _MESSAGE_BYTES = 300
 _STEPS_SHOWN = 3
@@ -96,7 +96,7 @@ def step(open_step: OpenStep, now: datetime) -> str:
         return f"{text}, parked since {clock(open_step.parked_at)}: it waits for a person"
     if open_step.due_at is not None and open_step.due_at > now:
         text += f", next attempt in {ago(open_step.due_at, now)}"
-    return text + _queue(open_step, now)
+    return text + _queue(open_step, now) + _slot(open_step.waits_for, now)
 
 
 def _queue(open_step: OpenStep, now: datetime) -> str:
@@ -109,11 +109,41 @@ def _queue(open_step: OpenStep, now: datetime) -> str:
     return f'; it waits for a worker of queue "{open_step.queue}" since {clock(since)} ({ago(since, now)})'
 
 
+def _slot(wait: StepWait | None, now: datetime) -> str:
+    """``; it waits for a slot since 2026-11-25 13:40:05 UTC (3 min): all 16 threads of the worker are taken``."""
+    if wait is None or wait.kind == "queue":
+        return ""
+    since = "" if wait.since is None else f" since {clock(wait.since)} ({ago(wait.since, now)})"
+    place = "" if wait.place is None else f"; number {wait.place} of those that wait"
+    why = {
+        "slot": f"a slot{since}: all {wait.limit} {wait.name} of the worker are taken",
+        "concurrency": f"a slot{since}: at most {wait.limit} of {wait.name} run at once",
+        "rate": f"its turn{since}: at most {wait.limit} of {wait.name} begin",
+    }
+    return f"; it waits for {why.get(wait.kind, f'{wait.kind} {wait.name}{since}')}{place}"
+
+
 def steps(description: Description, now: datetime) -> str:
     """What the run waits for; the first of them."""
     shown = "; ".join(step(open_step, now) for open_step in description.waits_for[:_STEPS_SHOWN])
     more = description.open_steps - min(len(description.waits_for), _STEPS_SHOWN)
     return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def saga(summary: SagaSummary) -> str:
+    """``saga: 3 steps done, 2 of unknown outcome; 1 undone; 1 parked; the pivot capture is done``."""
+    unknown = f", {summary.unknown} of unknown outcome" if summary.unknown else ""
+    more = [
+        text
+        for count, text in (
+            (summary.undone, f"{summary.undone} undone"),
+            (summary.parked, f"{summary.parked} parked"),
+            (summary.pivot, f"the pivot {summary.pivot} is done"),
+        )
+        if count
+    ]
+    steps = "1 step" if summary.done == 1 else f"{summary.done} steps"
+    return "; ".join((f"saga: {steps} done{unknown}", *more))
 
 
 def signals_left(description: Description) -> str:

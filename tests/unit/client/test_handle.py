@@ -7,9 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from harness import eventually_async, running
+from harness import eventually, eventually_async, running
 
-from sagaline import HistoryEvent, RequestRefused, RequestTimeout, RunError, Status, activity, saga, workflow
+from sagaline import (
+    HistoryEvent,
+    RequestRefused,
+    RequestTimeout,
+    RunError,
+    SagaSummary,
+    Status,
+    StepWait,
+    activity,
+    saga,
+    workflow,
+)
 from sagaline._model.records import TerminateRun
 
 gate = asyncio.Event()
@@ -27,6 +38,21 @@ async def unbook(name: str, booked: str | None) -> None: ...
 @activity
 async def hold() -> None:
     await gate.wait()
+
+
+slots: list[asyncio.Future[None]] = []
+
+
+@activity(concurrency=1, pivot=True)
+async def one_at_a_time() -> None:
+    slots.append(asyncio.get_running_loop().create_future())
+    await slots[-1]
+
+
+@saga
+async def narrow(name: str) -> None:
+    await book(name)
+    await one_at_a_time()
 
 
 @saga
@@ -117,6 +143,34 @@ async def test_a_description_says_what_a_run_waits_for(url: str) -> None:
         assert timer.due_at is not None
         assert 3_500 < (timer.due_at - datetime.now(UTC)).total_seconds() < 3_700
         assert (described.result, described.closed_at, described.unowned_since) == (None, None, None)
+
+
+async def test_a_description_says_that_an_activity_waits_for_a_slot_and_how_far_the_saga_is(url: str) -> None:
+    async with running(url, [narrow], [book, one_at_a_time]) as (_, client):
+        first = await client.start(narrow, "a", id="a")
+        await eventually(lambda: len(slots) == 1)
+        second = await client.start(narrow, "b", id="b")
+
+        async def waits_for_a_slot() -> bool:
+            return any(step.waits_for is not None for step in (await second.describe()).waits_for)
+
+        await eventually_async(waits_for_a_slot)
+        described = await second.describe()
+        waits = described.waits_for[0].waits_for
+        assert waits is not None
+        assert waits == StepWait("concurrency", "one_at_a_time", "1", waits.since, 1)
+        assert waits.since is not None
+        assert described.started_at <= waits.since <= datetime.now(UTC)
+        assert described.saga == SagaSummary(done=1, undone=0, unknown=0, parked=0, pivot=None)
+        assert (await first.describe()).waits_for[0].waits_for is None
+        slots[0].set_result(None)
+        await eventually(lambda: len(slots) == 2)
+        slots[1].set_result(None)
+        await first.result()
+        await second.result()
+        assert (await first.describe()).saga == SagaSummary(
+            done=2, undone=0, unknown=0, parked=0, pivot="one_at_a_time"
+        )
 
 
 async def test_history_is_of_public_events(url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagaline._engine import saga_counts
 from sagaline._engine.parking import tell
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -15,5 +16,7 @@ def apply(state: State, run: RunRow, event: ActivityCompleted) -> None:
         state.activities.drop(run, row)
         if run.tally is not None and row.scheduled.compensates is not None:
             run.tally.undone += 1
+        if row.scheduled.saga is not None or row.scheduled.compensates is not None:
+            saga_counts.completed(run, row.scheduled)
         if row.parked_at:
             tell(state, run)

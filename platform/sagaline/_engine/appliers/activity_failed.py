@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._engine import task_queues
+from sagaline._engine import saga_counts, task_queues
 from sagaline._engine.parking import tell
 from sagaline._engine.state import State
 from sagaline._engine.tables.runs import RunRow
@@ -16,5 +16,7 @@ def apply(state: State, run: RunRow, event: ActivityFailed) -> None:
         if row.scheduled.queue:
             task_queues.failed(state, run, row, event.failure)
         state.activities.drop(run, row)
+        if row.scheduled.saga is not None:
+            saga_counts.failed(run, row.scheduled, event.failure.clean)
         if row.parked_at:
             tell(state, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sagaline._model.descriptions import SagaCounts
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
 from sagaline._model.outcomes import Tally
@@ -96,6 +97,8 @@ class RunView(Protocol):
     def standing(self) -> str: ...
     @property
     def parked_steps(self) -> int: ...
+    @property
+    def saga(self) -> SagaCounts | None: ...
     @property
     def fork(self) -> Fork | None: ...
     @property

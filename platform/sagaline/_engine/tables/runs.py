@@ -17,6 +17,7 @@ import msgspec
 from sagaline._engine.changes import Changes
 from sagaline._engine.tables.attention import CUT_OFF, Attention
 from sagaline._engine.tables.run_view import RunView
+from sagaline._model.descriptions import SagaCounts
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
 from sagaline._model.lives import LedgerReported
@@ -83,6 +84,7 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     tally: Tally | None = None  # of a run whose outcomes are told
     wants_ledger: bool = False  # its parent does
     reported: LedgerReported | None = None  # its ledger, until its parent is told of its end
+    saga: SagaCounts | None = None  # once a step of its saga has ended
 
     @property
     def closed(self) -> bool:

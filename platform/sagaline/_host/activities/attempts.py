@@ -73,6 +73,7 @@ class Attempt:
     unsaid: bytes | None = None  # details of its last heartbeat, until they are reported
     is_told: bool = False  # the loop will hear of a heartbeat from another thread
     slots: TypeSlots | None = None  # of its kind, when that has limits
+    waits_since_s: float = 0.0  # on the loop's clock, if it had to wait
 
     def __init__(self, key: Key, row: ActivityRow, definition: ActivityDefinition, lane: Lane[Attempt]) -> None:
         self.key, self.row, self.definition, self.lane = key, row, definition, lane

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sagaline._engine.tables.activities import ActivityRow
 from sagaline._model.flow import NORMAL
+from sagaline._model.descriptions import CONCURRENCY, RATE, SLOT, Wait
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.rates import TypeLimits
 
@@ -162,17 +163,21 @@ class Lane(Generic[A]):
         """True when nothing can begin because stragglers have all slots."""
         return not self.has_room and all(attempt.looks for attempt in self.running)
 
-    def why(self, attempt: A) -> str:
+    def why(self, attempt: A, since_ms: int) -> Wait:
         """What an attempt waits for, for the reader."""
         limits = None if attempt.slots is None else attempt.slots.limits
         before = self.waiting.before(attempt)
-        place = f", {before} of its kind before it" if before else ""
         name = attempt.definition.name
-        if not self.has_room:
-            return f"a slot: all {self.limit} {self.name} of the worker are taken{place}"
-        if limits is not None and attempt.slots is not None and attempt.slots.wait_s(0.0) is None:
-            return f"a slot: at most {limits.concurrency} of {name} run at once{place}"
-        return f"its turn: at most {limits.rate} of {name} begin{place}" if limits and limits.rate else f"a slot{place}"
+        if self.has_room and limits is not None and attempt.slots is not None:
+            if attempt.slots.wait_s(0.0) is None:
+                return Wait(CONCURRENCY, name, str(limits.concurrency), since_ms, before)
+            if limits.rate:
+                return Wait(RATE, name, limits.rate, since_ms, before)
+        return self.full(since_ms, before)
+
+    def full(self, since_ms: int = 0, before: int | None = None) -> Wait:
+        """There is no slot."""
+        return Wait(SLOT, self.name, str(self.limit), since_ms, before)
 
 
 class HasInput(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sagaline._engine.effects import StartActivity
 from sagaline._engine.processors.time_outs import attempt_timeout
+from sagaline._engine.tables.activities import ActivityRow
 from sagaline._host import crash_points
 from sagaline._host.activities.attempts import Attempt, Key
 from sagaline._host.activities.heartbeats import Heartbeats
@@ -18,6 +19,7 @@ from sagaline._host.activities.slots import Occupancy, Slots
 from sagaline._host.activities.stragglers import Stragglers
 from sagaline._host.options import HostOptions
 from sagaline._host.pools import Pools
+from sagaline._model.descriptions import Wait
 from sagaline._model.failure import CANCELLED, TIMEOUT, Failure
 from sagaline._runtime.definitions import Registry
 
@@ -151,9 +153,17 @@ class ActivityRunner:
 
     # What others look at
 
-    def newest(self, place: Place, run_id: str, step: int) -> Attempt | None:
-        """The attempt of a step that waits or runs here. One that has begun has a task."""
-        return self._attempts.get((place, run_id, step))
+    def why_not_begun(self, place: Place, run_id: str, row: ActivityRow, now_ms: int) -> Wait | None:
+        """What an attempt that is on record waits for here; None when it runs, or nothing is known of it."""
+        attempt = self._attempts.get((place, run_id, row.scheduled.step))
+        if attempt is None:
+            definition = self._registry.activities.get(row.scheduled.activity)
+            lane = None if definition is None else self._slots.lanes[definition.executor]
+            return lane.full() if lane is not None and place in lane.left else None
+        if attempt.task is not None:
+            return None
+        waited_s = asyncio.get_running_loop().time() - attempt.waits_since_s
+        return attempt.lane.why(attempt, now_ms - round(waited_s * 1_000))
 
     def is_running(self, place: Place, run_id: str, step: int) -> bool:
         """True when the newest attempt of a step has begun and was not reported."""

@@ -48,6 +48,7 @@ class Slots:
     def wait(self, attempt: Attempt) -> None:
         """It begins when it can: now, if it only has limits of its kind to look at."""
         limits = attempt.definition.type_limits
+        attempt.waits_since_s = self._loop.time()
         if limits is not None:
             name = attempt.definition.name
             if (kind := self._kinds.get(name)) is None:

@@ -187,8 +187,17 @@ class _Rooms:
         history_end = partial(_end, log, HISTORY, partition.number)
         senders = Senders(partition.number, partition.epoch, log, progress, options.in_flight_s)
         others = OtherOwners(Departures(log, rows.decided, progress, guard).ask, senders.unanswered)
-        self.reads = Reads(log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start, others)
         attempts = Attempts(place, rows, services.activities, self.timers, clock)
+        self.reads = Reads(
+            log,
+            rows.durable,
+            guard,
+            history_end,
+            lambda: progress.next_offset,
+            self._start,
+            others,
+            attempts.waits_for,
+        )
         releasing = Releasing(
             log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions, self._go_on
         )

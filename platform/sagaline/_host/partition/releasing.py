@@ -32,6 +32,7 @@ from sagaline._host.reading.reads import Reads
 from sagaline._host.runs.stalled import is_stalled
 from sagaline._host.timers import Timers
 from sagaline._log import Log
+from sagaline._model.descriptions import Wait
 from sagaline._model.records import PARKED
 
 
@@ -103,10 +104,12 @@ class Attempts:
         """True when an attempt of it runs here."""
         return self._activities.is_running(self._place, run_id, step)
 
-    def waits_for(self, run_id: str, step: int) -> str:
-        """What an attempt of it waits for here, for the reader; empty when none does."""
-        attempt = self._activities.newest(self._place, run_id, step)
-        return attempt.lane.why(attempt) if attempt is not None and attempt.task is None else ""
+    def waits_for(self, run_id: str, row: ActivityRow) -> Wait | None:
+        """What the attempt of a row waits for here, for the reader."""
+        now_ms = self._clock()
+        if row.parked_at or row.is_awaited or row.retry_at > now_ms:
+            return None
+        return self._activities.why_not_begun(self._place, run_id, row, now_ms)
 
     async def room(self) -> None:
         """Waits until there is room for more."""

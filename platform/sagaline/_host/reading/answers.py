@@ -14,6 +14,7 @@ import msgspec
 from sagaline._engine.effects import StartActivity
 from sagaline._engine.replies import outcome
 from sagaline._engine.state import State
+from sagaline._engine.tables.activities import ActivityRow, Queued
 from sagaline._engine.tables.runs import RunView
 from sagaline._host.reading.waiters import Asker
 from sagaline._model.attributes import SearchAttribute, matches
@@ -23,11 +24,13 @@ from sagaline._model.descriptions import (
     CHILD,
     LIMIT,
     MESSAGE,
+    QUEUE,
     TIMER,
     OpenStep,
     ParkedRun,
     RunDescription,
     RunSummary,
+    Wait,
 )
 from sagaline._model.failure import Failure
 from sagaline._model.flow import RELEASE, flow_of
@@ -41,6 +44,7 @@ NOT_FOUND = "WorkflowNotFound"
 _ROWS_A_STEP = 500
 _STEPS_SHOWN = 50
 Parts = Iterator[Reply | None]
+WhyNot = Callable[[str, ActivityRow], Wait | None]
 Rows = Iterator[tuple[bytes, bytes | None]]
 """Keys, and what an answer says of their rows: None for those that it leaves out."""
 
@@ -51,8 +55,8 @@ def refused(asker: Asker, kind: str, message: str) -> Reply:
     return Reply(asker.request_id, cut(asker.workflow_id, NAME_BYTES), "", "refused", "", None, failure)
 
 
-def description(asker: Asker, run: RunView, state: State) -> Reply:
-    """How a run stands, and what it waits for."""
+def description(asker: Asker, run: RunView, state: State, why_not: WhyNot = lambda run_id, row: None) -> Reply:
+    """How a run stands, and what it waits for; ``why_not`` knows what attempts wait for here."""
     sealed = run.result is not None and is_sealed(run.result)
     given = state.attributes.of(run.run_id)
     shown = RunDescription(
@@ -66,7 +70,7 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         result=None if run.result is None or sealed else msgspec.Raw(run.result),
         sealed_result=run.result if sealed else None,
         parked_at_ms=run.parked_at if run.standing == PARKED else None,
-        waits_for=_waits_for(run, state),
+        waits_for=_waits_for(run, state, why_not),
         patches=run.patches,
         continued_from=run.continued_from,
         continued_to=run.continued_to,
@@ -80,6 +84,8 @@ def description(asker: Asker, run: RunView, state: State) -> Reply:
         search_attributes=given.search_attributes,
         locks=_locks(run, state),
         limits=_limits(run, state),
+        saga=run.saga,
+        parked_steps=run.parked_steps,
         reset=run.fork,
         reset_to=next(reversed(state.forks(run.run_id)), ""),
     )
@@ -118,7 +124,7 @@ def _waits_for_limits(run: RunView, state: State) -> Iterator[OpenStep]:
             yield OpenStep(step, LIMIT, 0, target)
 
 
-def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
+def _waits_for(run: RunView, state: State, why_not: WhyNot) -> tuple[OpenStep, ...]:
     if run.closed or not (run.open_steps or run.wills):
         return ()
     shown: list[OpenStep] = []
@@ -143,6 +149,7 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
                 0 if row.queued is None else row.queued.at,
                 0 if row.queued is None else row.queued.started_at,
                 row.parked_at,
+                why_not(run.run_id, row) if row.queued is None else _queued(row.scheduled.queue, row.queued),
             )
         )
     for child in islice(state.open_children(run), _STEPS_SHOWN):
@@ -152,6 +159,10 @@ def _waits_for(run: RunView, state: State) -> tuple[OpenStep, ...]:
         shown.append(OpenStep(message.step, MESSAGE, 0, message.row.target_id))
     shown += islice(_waits_for_limits(run, state), _STEPS_SHOWN)
     return tuple(sorted(shown, key=lambda step: step.step))
+
+
+def _queued(queue: str, queued: Queued) -> Wait | None:
+    return None if queued.started_at else Wait(QUEUE, queue, since_ms=queued.at)
 
 
 def history(asker: Asker, run: RunView, state: State, is_there: Callable[[], bool]) -> Parts:

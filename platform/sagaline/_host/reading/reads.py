@@ -59,7 +59,7 @@ class Reads:
     """The requests of one partition that read, or have been carried out and are to be answered.
 
     ``state`` is that of what is acknowledged: nothing else is shown. ``start`` takes a start whose run is gone,
-    ``others`` has to do with other partitions.
+    ``others`` has to do with other partitions, ``why_not`` says what an attempt waits for.
     """
 
     def __init__(
@@ -71,8 +71,10 @@ class Reads:
         next_offset: Callable[[], int],
         start: Callable[[StartRun], None],
         others: OtherOwners,
+        why_not: answers.WhyNot,
     ) -> None:
-        self._state, self._guard, self._start, self._others = state, guard, start, others
+        self._state, self._guard, self._start = state, guard, start
+        self._others, self._why_not = others, why_not
         self._index: ReadIndex[_Question] = ReadIndex(end_offset, next_offset, self._proven, guard)
         self._waiters = Waiters(guard)
         self._delivery = Delivery(log, guard)
@@ -212,7 +214,7 @@ class Reads:
         if request.what == "history":
             return answers.history(asker, run, self._state, lambda: self._is_there(run))
         if request.what == "description":
-            return answers.description(asker, run, self._state)
+            return answers.description(asker, run, self._state, self._why_not)
         if request.what != "result":
             what = cut(request.what, NAME_BYTES)
             message = f"Expected a question for result, description, history or runs but got {what!r}."

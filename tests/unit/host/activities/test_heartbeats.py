@@ -6,11 +6,13 @@ import asyncio
 import threading
 import time
 
+import msgspec
 import pytest
 from activity_bench import Bench, bench
 
 from sagaline import Activity, SagalineError, activity
 from sagaline._engine.tables.activities import ActivityRow, Watched
+from sagaline._model.descriptions import Wait
 from sagaline._model.events import ActivityScheduled, AttemptLimits
 from sagaline._model.failure import CANCELLED, TIMEOUT, RetryPolicy
 from sagaline._model.tokens import AttemptToken, parse_attempt
@@ -164,10 +166,12 @@ async def test_an_outcome_that_comes_later_leaves_the_slot_and_is_no_result(one:
         assert parse_attempt(str(seen[0])) == AttemptToken("w", "0" * 32, 1, 1)
 
 
-def why(made: Bench, step: int) -> str:
-    attempt = made.runner.newest(("n", 0), "r", step)
-    assert attempt is not None
-    return attempt.lane.why(attempt)
+def why(made: Bench, step: int) -> Wait:
+    scheduled = ActivityScheduled(step, "any", b"[]", 1, RetryPolicy())
+    wait = made.runner.why_not_begun(("n", 0), "r", ActivityRow("w", scheduled), 9_000_000)
+    assert wait is not None
+    assert 8_000_000 < wait.since_ms <= 9_000_000
+    return msgspec.structs.replace(wait, since_ms=0)
 
 
 at_once: list[int] = []
@@ -191,7 +195,7 @@ async def test_a_kind_has_a_limit_of_its_own_and_others_do_not_wait_for_it() -> 
     async with bench(at_most_two, at_a_rate, fine) as made:
         for _ in range(20):
             made.start(at_most_two)
-        assert "at most 2 of at_most_two run at once, 17 of its kind before it" in why(made, 20)
+        assert why(made, 20) == Wait("concurrency", "at_most_two", "2", before=17)
         step = made.start(fine)
         while not made.of(step):
             await asyncio.sleep(0)
@@ -204,7 +208,7 @@ async def test_a_rate_is_kept() -> None:
         began_s = time.monotonic()
         for _ in range(50):
             made.start(at_a_rate)
-        assert "at most 200/s of at_a_rate" in why(made, 50)
+        assert why(made, 50) == Wait("rate", "at_a_rate", "200/s", before=29)
         await made.all(50)
         assert time.monotonic() - began_s >= (50 - 1 - 20) / 200, "a tenth of a second's attempts come at once"
 

@@ -39,6 +39,7 @@ class Room:
             lambda: self.log.end,
             self.started.append,
             OtherOwners(self.departures.append, lambda: {3: 61.25}),
+            lambda *_: None,
         )
 
     async def end_offset(self) -> int:
