@@ -6,7 +6,7 @@ import msgspec
 
 from sagaline._engine.decide import run_id_of
 from sagaline._engine.state import State
-from sagaline._host.partition.repairs import why_unfit
+from sagaline._host.partition.repairs import FromOutside, why_unfit
 from sagaline._host.partition.sealed_inputs import sealed_inputs
 from sagaline._host.runs.forking import why_not_copied
 from sagaline._host.runs.instances import Instances
@@ -14,7 +14,7 @@ from sagaline._model import limits
 from sagaline._model.codec import decode
 from sagaline._model.events import Fork, OutcomeRequest, RunStarted
 from sagaline._model.failure import Failure
-from sagaline._model.records import ChildReport, History, RepairActivity, StartRun
+from sagaline._model.records import ChildReport, History, StartRun
 from sagaline._model.system import why_reserved
 from sagaline._payloads import (
     Place,
@@ -81,8 +81,8 @@ class Admission:
         except PayloadUnavailable:
             return payload
 
-    def why_not_repaired(self, request: RepairActivity) -> Failure | None:
-        """The reason to refuse what a person gives for a parked activity, or None. Raises BlobsUnavailable,
+    def why_unfit(self, request: FromOutside) -> Failure | None:
+        """The reason to refuse what is given from outside for an activity, or None. Raises BlobsUnavailable,
         NotResident."""
         return why_unfit(self._decided, self._registry, self._payloads, request)
 

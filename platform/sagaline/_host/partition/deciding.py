@@ -17,6 +17,7 @@ from sagaline._host.partition.inputs import Input
 from sagaline._host.partition.outside import Outside
 from sagaline._host.partition.quarantine import Quarantine
 from sagaline._host.partition.recorder import Recorder
+from sagaline._host.partition.repairs import FromOutside
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.unfit import bounded, bounded_heartbeat, bounded_result, is_answerable
 from sagaline._host.runs.activations import Activations, concern_code
@@ -104,7 +105,7 @@ class Deciding:
     def control(self, request: RunControl) -> None:
         """Cancels, terminates, pauses a run, lets it go on, or repairs a step; whoever asked is told once that is on
         record."""
-        if isinstance(request, RepairActivity) and (unfit := self._admission.why_not_repaired(request)) is not None:
+        if isinstance(request, FromOutside) and (unfit := self._admission.why_unfit(request)) is not None:
             self._recorder.refuse(Rejected(request.request_id, request.workflow_id, unfit), request)
             return
         run = self._decided.run(request.workflow_id)

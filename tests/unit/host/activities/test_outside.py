@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 
 import pytest
 from harness import running
@@ -25,6 +26,22 @@ async def ask_a_person(question: str) -> int:
 @workflow
 async def asks() -> int:
     return await ask_a_person("how many?")
+
+
+@dataclass
+class Counted:
+    count: int
+
+
+@activity(timeout="5m")
+async def count_by_hand() -> Counted:
+    tokens.append(activity.info().token)
+    activity.complete_later()
+
+
+@workflow
+async def counts() -> int:
+    return (await count_by_hand()).count
 
 
 @activity(timeout="50ms", retry=Retry(attempts=2, first_interval="1ms"))
@@ -75,6 +92,27 @@ async def test_somebody_outside_completes_it_once(url: str) -> None:
         assert used.value.type in ("TokenUsed", "RunEnded")
         history = [event.type for event in await handle.history()]
         assert history.count("outcome received") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"count": "many"}, r"count.*got 'many'|count.*many"),
+        ({}, "count"),
+        ("seven", "Expected"),
+    ],
+)
+async def test_a_result_that_does_not_fit_is_refused_with_its_field_and_the_run_goes_on(
+    url: str, value: object, says: str
+) -> None:
+    async with running(url, [counts], [count_by_hand]) as (_, client):
+        handle = await client.start(counts, id="w")
+        with pytest.raises(RequestRefused, match=says) as refused:
+            await client.complete_activity(await token(1), value)
+        assert refused.value.type == "InvalidInput"
+        await client.complete_activity(await token(1), {"count": 7})
+        assert await handle.result(60) == 7
+        assert "run parked" not in [event.type for event in await handle.history()]
 
 
 async def test_a_failure_that_is_final_fails_the_activity(url: str) -> None:
