@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
+from sagaline._log.inspection import Inspection, MemberFacts, QueueFacts, TopicFacts
 from sagaline._log.open import open_log
 from sagaline._log.port import (
     Ack,
@@ -46,6 +46,7 @@ __all__ = [
     "MemberFacts",
     "Membership",
     "MembershipListener",
+    "QueueFacts",
     "Reader",
     "Record",
     "TaskListener",

@@ -29,6 +29,16 @@ class MemberFacts:
 
 
 @dataclass(frozen=True)
+class QueueFacts:
+    """A task queue: how far each partition of its tasks is done, and who works it. ``members`` is None where this user
+    may not see them."""
+
+    queue: str
+    committed: dict[int, int]
+    members: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Inspection:
     """``brokers`` is 0 where there is no cluster. ``problems`` are what the log itself finds wrong."""
 

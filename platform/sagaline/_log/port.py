@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sagaline._log.inspection import Inspection
+from sagaline._log.inspection import Inspection, QueueFacts
 from sagaline._log.topics import TopicPlan
 
 
@@ -164,6 +164,10 @@ class TaskQueues(Protocol):
 
     async def make(self, queue: str) -> None:
         """Makes the topics of a queue that are missing. Raises LogUnavailable, TopicMismatch."""
+        ...
+
+    async def facts(self) -> list[QueueFacts]:
+        """Those that have ever been used, for ``sagaline doctor``. Raises LogUnavailable."""
         ...
 
     def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskMembership:

@@ -53,6 +53,17 @@ class PartitionFacts:
 
 
 @dataclass(frozen=True)
+class QueueLag:
+    """A task queue: tasks that wait or are at work, since when the oldest was sent, and how many workers it has; None
+    where this user may not see it."""
+
+    queue: str
+    waiting: int
+    oldest_at_ms: int | None
+    workers: int | None
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that was found out. ``parked`` is None when nobody could be asked, ``silence`` says why."""
 
@@ -63,6 +74,7 @@ class Facts:
     silence: str = ""
     retention_waits: dict[int, float] | None = None
     """Partitions that closed runs of others are kept for, and for how many seconds; None when nobody could be asked."""
+    queues: tuple[QueueLag, ...] = ()
 
 
 def diagnose(facts: Facts, now_ms: int) -> list[Finding]:
@@ -81,6 +93,8 @@ def diagnose(facts: Facts, now_ms: int) -> list[Finding]:
     findings += _ownership(inspection, partitions)
     for partition in partitions:
         findings += _partition(partition, now_ms)
+    for queue in facts.queues:
+        findings += _queue(queue, now_ms)
     findings += _parked(facts)
     findings += _retention(facts.retention_waits or {})
     return sorted(_grouped(findings), key=lambda finding: finding.severity != ERROR)
@@ -234,6 +248,18 @@ def _partition(partition: PartitionFacts, now_ms: int) -> Iterator[Finding]:
         yield Finding(
             "clock-skew", WARNING, subject, what, "synchronise the clocks (NTP): timers follow them", (ahead,)
         )
+
+
+def _queue(queue: QueueLag, now_ms: int) -> Iterator[Finding]:
+    subject = (f"queue {queue.queue}",)
+    since_s = 0 if queue.oldest_at_ms is None else max(0, (now_ms - queue.oldest_at_ms) // 1_000)
+    details = (f"{queue.waiting:,}, the oldest for {since_s:,} s",)
+    if queue.waiting and queue.workers == 0:
+        remedy = "start one: sagaline worker FILE --queue NAME --log URL"
+        yield Finding("queue-no-worker", ERROR, subject, "tasks wait, and no worker is in its group", remedy, details)
+    elif queue.waiting > _LAG:
+        remedy = "more workers of the queue, or look at what holds them up"
+        yield Finding("queue-lag", WARNING, subject, "tasks wait", remedy, details)
 
 
 def _shown(numbers: tuple[int, ...] | list[int]) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from sagaline._log import COMMANDS, HISTORY, Log, open_log
+from sagaline._log import COMMANDS, HISTORY, Log, QueueFacts, open_log
 from sagaline._model.codec import UnreadableRecord, decode
 from sagaline._model.records import Claim, Decided
+from sagaline._model.tasks import Task, task_topic
 from sagaline.cli import options
-from sagaline.cli.diagnosis import ERROR, Facts, Finding, PartitionFacts, diagnose
+from sagaline.cli.diagnosis import ERROR, Facts, Finding, PartitionFacts, QueueLag, diagnose
 from sagaline.cli.output import FAILED, out, print_json, say, set_up_logging
 from sagaline.cli.shapes import plain
 from sagaline.client import Client
@@ -28,7 +30,8 @@ _ANSWER_S = 8.0
 def doctor(log: Annotated[str, options.LOG] = "", as_json: Annotated[bool, options.JSON] = False) -> None:
     """Says what is wrong with a namespace, and what to do about it.
 
-    Checks brokers, topics, rights, workers, lag, clocks, parked runs, retention. Changes nothing. Exit code 1: error.
+    Checks brokers, topics, rights, workers, lag, queues, clocks, parked runs, retention. Changes nothing.
+    Exit code 1: an error.
 
     Example: `sagaline doctor --log kafka://broker:9092/orders`
     """
@@ -48,14 +51,16 @@ async def _examine(url: str) -> Facts:
     inspection = await log.inspect()
     plans = [plan for plan in await log.plan_topics(None, None) if plan.action != "create"]
     partitions: list[PartitionFacts] = []
+    queues: tuple[QueueLag, ...] = ()
     whole = not inspection.missing and not any(plan.problems or plan.action == "alter" for plan in plans)
     if whole:
         await log.open(create=False)
         try:
             partitions = [await _partition(log, number) for number in range(log.partitions)]
+            queues = tuple([await _queue(log, queue) for queue in await log.queues.facts()])
         finally:
             await log.close()
-    facts = Facts(inspection, plans, partitions)
+    facts = Facts(inspection, plans, partitions, queues=queues)
     return await _ask_owners(url, facts) if whole and inspection.members else facts
 
 
@@ -91,12 +96,39 @@ async def _partition(log: Log, number: int) -> PartitionFacts:
     return PartitionFacts(number, owner, claimed_at, position, commands_begin, commands_end, newest)
 
 
+async def _queue(log: Log, facts: QueueFacts) -> QueueLag:
+    """How many tasks are not done, counted from the slowest of each partition."""
+    topic, waiting = task_topic(facts.queue), 0
+    oldest: list[int] = []
+    for number in range(log.partitions):
+        begin, end = await log.bounds(topic, number)
+        first = max(begin, facts.committed.get(number, 0))
+        if first < end:
+            waiting += end - first
+            oldest += [at_ms async for at_ms in _sent_at(log, topic, number, first)]
+    workers = None if facts.members is None else len(facts.members)
+    return QueueLag(facts.queue, waiting, min(oldest, default=None), workers)
+
+
+async def _sent_at(log: Log, topic: str, number: int, offset: int) -> AsyncIterator[int]:
+    """When the task of an offset was sent, if it is one."""
+    async for batch in log.read(topic, number, offset, offset + 1):
+        for record in batch:
+            try:
+                task = None if record.value is None else decode(record.value)
+            except UnreadableRecord:
+                continue
+            if isinstance(task, Task):
+                yield task.queued_at
+
+
 def _as_json(facts: Facts, findings: list[Finding]) -> dict[str, Any]:
     inspection = facts.inspection
     return {
         "brokers": inspection.brokers,
         "workers": None if inspection.members is None else [asdict(one) for one in inspection.members],
         "partitions": [asdict(one) | {"lag": one.lag} for one in facts.partitions],
+        "queues": [asdict(one) for one in facts.queues],
         "parked": plain(facts.parked),
         "findings": [asdict(one) for one in findings],
     }
@@ -112,6 +144,9 @@ def _print(facts: Facts, findings: list[Finding]) -> None:
         lag = "?" if one.lag is None else str(one.lag)
         table.add_row(str(one.number), one.owner or "?", "?" if one.claimed_at is None else str(one.claimed_at), lag)
     out.print(table)
+    for queue in facts.queues:
+        workers = "?" if queue.workers is None else queue.workers
+        out.print(f"queue {queue.queue}: {queue.waiting} tasks are not done, {workers} workers", markup=False)
     if not findings:
         out.print("Nothing is wrong.")
     for finding in findings:

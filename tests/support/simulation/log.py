@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from sagaline._log import HISTORY, Ack, Inspection, Record
+from sagaline._log import HISTORY, Ack, Inspection, QueueFacts, Record
 from sagaline._log.port import Committed, MembershipListener, TaskListener
 from sagaline._log.sizes import size_error
 from sagaline._log.task_groups import TaskGroupMember
@@ -42,6 +42,9 @@ class SimQueues:
 
     async def make(self, queue: str) -> None:
         await self._log.round_trip()
+
+    async def facts(self) -> list[QueueFacts]:
+        return []  # only the doctor asks
 
     def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskGroupMember:
         broker, process = self._log.broker, self._log.process

@@ -10,7 +10,7 @@ import pytest
 
 from sagaline import Failure, RunSummary, Status
 from sagaline._log import TOPICS, Inspection, MemberFacts, TopicFacts, TopicPlan
-from sagaline.cli.diagnosis import Facts, Finding, PartitionFacts, diagnose
+from sagaline.cli.diagnosis import Facts, Finding, PartitionFacts, QueueLag, diagnose
 
 NOW_MS = 1_764_000_000_000
 GOOD_SETTINGS = {
@@ -135,3 +135,19 @@ def test_what_is_the_same_of_several_partitions_is_one_finding_that_says_what_di
     (finding,) = findings(GOOD, behind)
     assert (finding.code, finding.subjects) == ("lag", ("partition 0", "partition 1"))
     assert finding.details == ("19,900", "19,901")
+
+
+@pytest.mark.parametrize(
+    ("queue", "expected"),
+    [
+        (QueueLag("gpu", 0, None, 0), []),
+        (QueueLag("gpu", 3, NOW_MS - 90_000, 1), []),
+        (QueueLag("gpu", 3, NOW_MS - 90_000, None), []),
+        (QueueLag("gpu", 3, NOW_MS - 90_000, 0), [("queue-no-worker", "error", ("3, the oldest for 90 s",))]),
+        (QueueLag("gpu", 20_000, NOW_MS, 2), [("queue-lag", "warning", ("20,000, the oldest for 0 s",))]),
+    ],
+)
+def test_a_queue_with_tasks_and_no_worker_is_found(queue: QueueLag, expected: list[Any]) -> None:
+    found = diagnose(Facts(GOOD, [], PARTITIONS, queues=(queue,)), NOW_MS)
+    assert [(one.code, one.severity, one.details) for one in found] == expected
+    assert all(one.subjects == ("queue gpu",) for one in found)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from commands import command
+from harness import eventually_async, running
 from typer.testing import CliRunner
 
+from sagaline import Worker, activity, workflow
 from sagaline.cli import app
 
 SAGAS = """
@@ -50,3 +54,36 @@ def test_a_worker_that_cannot_work_a_queue_says_why(
     done = CliRunner().invoke(app, ["worker", str(file), "--log", url, *arguments])
     assert done.exit_code != 0
     assert message in " ".join(f"{done.output} {done.exception}".split())
+
+
+@activity(queue="gpu")
+async def scan() -> None: ...
+
+
+@workflow
+async def scans() -> None:
+    await asyncio.gather(scan(), scan(), scan())
+
+
+async def test_doctor_finds_tasks_that_nobody_works(url: str) -> None:
+    async with running(url, [scans], [scan]) as (_, client):
+        handle = await client.start(scans, id="s")
+
+        async def queued() -> bool:
+            return sum(step.queued_since is not None for step in (await handle.describe()).waits_for) == 3
+
+        await eventually_async(queued)
+        shown = await command("doctor", "--log", url, "--json")
+        (queue,) = shown.json["queues"]
+        assert (queue["queue"], queue["waiting"], queue["workers"]) == ("gpu", 3, 0)
+        assert queue["oldest_at_ms"] > 0
+        (finding,) = [one for one in shown.json["findings"] if one["subjects"] == ["queue gpu"]]
+        assert (shown.code, finding["code"], finding["severity"]) == (1, "queue-no-worker", "error")
+        async with Worker(url, queue="gpu", activities=[scan]):
+            await handle.result()
+
+            async def is_done() -> bool:
+                (queue,) = (await command("doctor", "--log", url, "--json")).json["queues"]
+                return (queue["waiting"], queue["workers"]) == (0, 1)
+
+            await eventually_async(is_done)

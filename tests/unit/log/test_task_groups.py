@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
-from harness import eventually
+from harness import eventually, eventually_async
 
-from sagaline._log import Committed, Log, Record, open_log
+from sagaline._log import Committed, Log, QueueFacts, Record, open_log
 from sagaline._log.task_groups import TaskGroupMember
 from sagaline._model.keys import partition_of
 from sagaline._model.tasks import cancel_topic, task_topic
@@ -54,6 +55,28 @@ async def test_members_of_a_queue_share_its_partitions_beside_the_workers(log: L
     await eventually(lambda: len(second.positions) == 2)
     await second.membership.close()
     assert first.error is second.error is None
+
+
+async def test_a_queue_says_how_far_it_is_done_and_who_works_it(log: Log, queue: str) -> None:
+    for number in range(2):
+        log.publish(task_topic(queue), number, b"k", b"a task")
+
+    async def facts() -> list[QueueFacts]:
+        return [one for one in await log.queues.facts() if one.queue == queue]
+
+    async def worked_by(count: int) -> bool:
+        return [len(one.members or ()) for one in await facts()] == [count]
+
+    worker = Worker(log, queue, "with-an-id")
+    await eventually(lambda: len(worker.positions) == 2)
+    worker.membership.commit({1: Committed(1, "")})
+
+    async def committed() -> bool:
+        return await facts() == [QueueFacts(queue, {1: 1}, ("with-an-id",))]
+
+    await eventually_async(committed)
+    await worker.membership.close()
+    await eventually_async(partial(worked_by, 0))
 
 
 async def test_what_is_committed_is_where_the_next_member_goes_on(log: Log, queue: str) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sagaline._log.inspection import Inspection
-from sagaline._log.kafka.inspection import inspect
+from sagaline._log.inspection import Inspection, QueueFacts
+from sagaline._log.kafka.inspection import inspect, queues
 from sagaline._log.kafka.settings import FRAMING_BYTES, KafkaSettings
 from sagaline._log.kafka.topics import KafkaTopics
 from sagaline._log.topics import TopicPlan
@@ -53,6 +53,10 @@ class KafkaCluster:
     def plan(self, partitions: int | None, replication: int | None, queues: Sequence[str]) -> list[TopicPlan]:
         """What ``apply`` would do, without doing it."""
         return self._topics().plan(partitions, replication, queues=queues)
+
+    def queues(self) -> list[QueueFacts]:
+        """The task queues of the namespace, how far they are done, and who works them."""
+        return queues(self._connected(), self._settings.namespace)
 
     def make_queue(self, queue: str) -> None:
         """Makes the topics of a task queue that are missing. Raises TopicMismatch."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection, TopicPartition
 
 # pyright: reportPrivateImportUsage=false
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
-from sagaline._log.inspection import Inspection, MemberFacts, TopicFacts
-from sagaline._log.topics import COMMANDS, TOPICS, queue_specs
+from sagaline._log.inspection import Inspection, MemberFacts, QueueFacts, TopicFacts
+from sagaline._log.topics import COMMANDS, TOPICS, queue_of, queue_specs
+from sagaline._model.tasks import TASKS
 from sagaline.errors import LogUnavailable
 
 _TIMEOUT_S = 20.0
@@ -48,6 +49,35 @@ def inspect(admin: AdminClient, namespace: str) -> Inspection:
         )
     except KafkaException as error:
         raise LogUnavailable(f"Expected the cluster to answer but {error.args[0].str()}.") from error
+
+
+def queues(admin: AdminClient, namespace: str) -> list[QueueFacts]:
+    """Its task queues. Raises LogUnavailable."""
+    asked: Any = admin
+    try:
+        topics = asked.list_topics(timeout=_TIMEOUT_S).topics
+        prefix = f"{namespace}."
+        names = sorted(name for name in topics if name.startswith(f"{prefix}{TASKS}"))
+        return [_queue(asked, name, topics[name], queue_of(name.removeprefix(prefix))) for name in names]
+    except KafkaException as error:
+        raise LogUnavailable(f"Expected the task queues but {error.args[0].str()}.") from error
+
+
+def _queue(admin: Any, topic: str, metadata: Any, queue: str) -> QueueFacts:
+    """The group that works a queue has the name of its topic."""
+    places = [TopicPartition(topic, number) for number in metadata.partitions]
+    try:
+        committed = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(topic, places)])[topic]
+        found = committed.result(timeout=_TIMEOUT_S).topic_partitions
+        offsets = {place.partition: place.offset for place in found if place.offset >= 0}
+        members = _members(admin.describe_consumer_groups([topic])[topic].result(timeout=_TIMEOUT_S))
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return QueueFacts(queue, {}, ())  # nobody has ever worked it
+        if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise
+        return QueueFacts(queue, {}, None)
+    return QueueFacts(queue, offsets, tuple(member.member_id for member in members))
 
 
 def member_ids(admin: AdminClient, namespace: str) -> list[str]:

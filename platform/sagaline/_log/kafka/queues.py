@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from sagaline._log.inspection import QueueFacts
 from sagaline._log.kafka.assignment import TaskAssignment
 from sagaline._log.kafka.cluster import KafkaCluster
 from sagaline._log.kafka.membership import KafkaMembership
@@ -43,6 +44,10 @@ class KafkaQueues:
         finally:
             if task.done():
                 self._making.pop(queue, None)
+
+    async def facts(self) -> list[QueueFacts]:
+        """Raises LogUnavailable."""
+        return await self._calls.run(self._cluster.queues)
 
     def join(self, queue: str, member_id: str | None, listener: TaskListener) -> KafkaMembership:
         """Joins the group that works a queue."""

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
+from sagaline._log.inspection import QueueFacts
 from sagaline._log.memory.broker import MemoryBroker, MemoryGroup, MemoryMembership
 from sagaline._log.port import Committed, TaskListener
 from sagaline._log.task_groups import TaskGroupMember
@@ -32,6 +33,12 @@ class MemoryQueues:
 
     async def make(self, queue: str) -> None:
         pass
+
+    async def facts(self) -> list[QueueFacts]:
+        return [
+            QueueFacts(name, {number: done.offset for number, done in group.positions.items()}, tuple(group.members))
+            for name, group in sorted(self._broker.queues.items())
+        ]
 
     def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskGroupMember:
         group = self._broker.queue(queue)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+from sagaline._log.inspection import QueueFacts
 from sagaline._log.pool import BlockingCalls
 from sagaline._log.port import Committed, TaskListener
 from sagaline._log.sqlite.connection import connect
+from sagaline._log.sqlite.member_locks import living
 from sagaline._log.sqlite.membership import SqliteMembership
 from sagaline._log.task_groups import TaskGroupMember
-from sagaline._model.tasks import task_topic
+from sagaline._log.topics import queue_of
+from sagaline._model.tasks import TASKS, task_topic
 
 
 class SqlitePositions:
@@ -60,6 +64,20 @@ class SqliteQueues:
 
     async def make(self, queue: str) -> None:
         pass
+
+    async def facts(self) -> list[QueueFacts]:
+        return await self._calls.run(self._facts)
+
+    def _facts(self) -> list[QueueFacts]:
+        with closing(connect(self._path)) as connection:
+            query = "SELECT DISTINCT topic FROM head WHERE namespace = ? AND topic LIKE ? ORDER BY topic"
+            topics = [str(row[0]) for row in connection.execute(query, (self._namespace, f"{TASKS}%"))]
+            facts: list[QueueFacts] = []
+            for topic in topics:
+                query = "SELECT partition, offset FROM committed WHERE namespace = ? AND topic = ?"
+                committed = dict(connection.execute(query, (self._namespace, topic)).fetchall())
+                facts.append(QueueFacts(queue_of(topic), committed, tuple(living(self._locks / topic))))
+            return facts
 
     def join(self, queue: str, member_id: str | None, listener: TaskListener) -> TaskGroupMember:
         topic, loop = task_topic(queue), asyncio.get_running_loop()
