@@ -16,12 +16,14 @@ from sagaline._model.locks import Acquire, Answer, Holding, Renew, lock_id
 from sagaline._runtime import checks
 from sagaline._runtime.calls import ROLLING_BACK, Calls
 from sagaline._runtime.durations import Duration, milliseconds
+from sagaline._runtime.flags import LOCKS_ARE_ASKED_AGAIN
 from sagaline._runtime.messages import outgoing, wills
 from sagaline.errors import ConfigurationError, MessageError, SagalineError
 from sagaline.handlers import Token
 from sagaline.lock_errors import DeadlockError, LockHeld, LockLost, LockQueueFull, LockTimeout
 
 Until = Literal["end", "block"]
+_ASK_AGAIN_S, _LONGEST_PAUSE_S = 60.0, 3_600.0
 
 
 @dataclass(slots=True)
@@ -162,7 +164,7 @@ class SagaLock:
             async with timed:
                 payload = msgspec.json.encode([ask])
                 await outgoing.signal(self._calls, (lock_id(self.name), ""), "acquire", payload, protocol.LOCK)
-                answer = await token.result()
+                answer = await self._answer(ask, token)
         except TimeoutError:
             if wait_s is None or not timed.expired():
                 raise
@@ -175,6 +177,22 @@ class SagaLock:
             raise LockQueueFull(self.name, answer.held_by)
         else:
             raise LockHeld(self.name, answer.held_by, answer.since_ms)
+
+    async def _answer(self, ask: Acquire, token: Token[Answer]) -> Answer:
+        """Asks again, less and less often: a lock whose run a person has ended knows nothing of who has waited. The
+        request begins it anew, or is known there."""
+        calls = self._calls
+        if LOCKS_ARE_ASKED_AGAIN not in calls.run.flags:
+            return await token.result()
+        waiting, pause_s = asyncio.ensure_future(token.result()), _ASK_AGAIN_S
+        try:
+            while not (await asyncio.wait([waiting], timeout=pause_s))[0]:
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                again = msgspec.json.encode([msgspec.structs.replace(ask, holds=_names_held(calls))])
+                await outgoing.signal(calls, (lock_id(self.name), ""), "acquire", again, protocol.LOCK)
+            return waiting.result()
+        finally:
+            waiting.cancel()
 
 
 def lock_of(calls: Calls, name: object, lease: Duration | None, wait: object, until: object) -> SagaLock:

@@ -40,6 +40,9 @@ were.)"""
 PIVOTS_KEEP_THE_LEDGER = 11
 """A saga that continues as new behind its pivot leaves nothing to undo. (It left what came before the pivot.)"""
 
+LOCKS_ARE_ASKED_AGAIN = 12
+"""Who waits for a lock asks again now and then. (The answer to the first request was waited for.)"""
+
 CURRENT: tuple[int, ...] = (
     BOUNDED_ACTIVATIONS,
     BOUNDED_PAYLOADS,
@@ -50,5 +53,6 @@ CURRENT: tuple[int, ...] = (
     FORBIDDEN_CALLS_RAISE,
     CHILDREN_ARE_UNDONE,
     PIVOTS_KEEP_THE_LEDGER,
+    LOCKS_ARE_ASKED_AGAIN,
 )
 KNOWN = frozenset(CURRENT) | {1, 2}

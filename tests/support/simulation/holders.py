@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagaline import ApplicationError, LockError, saga, workflow
+from sagaline import locks as face
 from sagaline._log import COMMANDS
 from sagaline._model.codec import encode
 from sagaline._model.keys import partition_of
@@ -18,6 +19,8 @@ from sagaline._system.locks.lock import Lock
 from simulation import load
 from simulation.broker import Broker
 
+setattr(face, "_ASK_AGAIN_S", 4)  # noqa: B010
+setattr(face, "_LONGEST_PAUSE_S", 16)  # noqa: B010
 setattr(entity, "IDLE_S", 20)  # a simulated world does not last a day, and all of its runs end  # noqa: B010
 
 
@@ -75,6 +78,12 @@ class Holders:
             if draw.random() < 0.25:
                 kind = draw.choice([CancelRun, TerminateRun])
                 self._send(at + draw.uniform(0, 6), kind(f"{workflow_id}-end", workflow_id, "enough", "client", 0))
+
+        for name in ("a", "b", "c"):  # those who wait are to have it all the same
+            if draw.random() < 0.15:
+                lock = f"sagaline.lock/{name}"
+                end = TerminateRun(f"{lock}-end", lock, "by a person", "client", 0)
+                self._send(draw.uniform(0, within_s * 0.5), end)
 
     def _send(self, at: float, request: Any) -> None:
         partition = partition_of(request.workflow_id, self._broker.partitions)

@@ -51,6 +51,9 @@ class LockChecks:
                     self._acquire(lock, argument)
                 elif event.signal == "release":
                     self._over(lock, argument)
+            case e.RunTerminated():  # by a person: it knows nothing more of who had it and who waits
+                self._marks["lock ended by a person"] += 1
+                self._locks[workflow_id] = _Lock(lock.fencing)
             case e.MessageRequested() if event.signal.startswith(_TOKEN) and not is_sealed(event.input):
                 number = event.signal.removeprefix(_TOKEN)
                 self._answered(workflow_id, lock, f"{event.target_run_id}-{number}-{event.target_id}", event.input)

@@ -85,3 +85,11 @@ def does_not_withdraw_a_request_that_nobody_waits_for() -> list[Patch]:
         face._drop(calls, request)
 
     return [(face, "_give_back", give_back)]
+
+
+@mutant
+def waits_for_a_lock_that_a_person_has_ended() -> list[Patch]:
+    async def answer(self: face.SagaLock, ask: Any, token: Any) -> Any:
+        return await token.result()
+
+    return [(face.SagaLock, "_answer", answer)]

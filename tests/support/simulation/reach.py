@@ -17,7 +17,7 @@ _MESSAGES = (
     "message between runs,message between runs refused,message refused,query,query that changes refused,signal,"
     "signal carried on,talked,talked on,update accepted,update asked again,update updated"
 )
-_LOCKS = "lock granted,lock held,lock deadlock,limit granted"
+_LOCKS = "lock granted,lock held,lock deadlock,lock ended by a person,limit granted"
 _CANCELLATIONS = (
     "a child is cancelled,a child is cancelled by its parent's end,a run is cancelled by a client,RunCancelled"
 )

@@ -66,6 +66,7 @@ SHOWN |= {
     "locks",
     "limits",
     "signals_left",
+    "saga",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -75,6 +76,34 @@ async def test_who_holds_a_lock_that_a_person_has_ended_is_told_so_when_it_renew
         await env.advance("1s")
         await env.client.handle(f"sagaline.lock/{NAME}").terminate("by hand")
         assert "a person has ended it" in await handle.result()
+
+
+async def test_a_lock_whose_run_a_person_ends_begins_anew_with_those_who_wait(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=WORKFLOWS, activities=[use, undo]) as env:
+        first = await env.client.start(transfer, "first", seconds=400, id="first")
+        await waits(env, 0)
+        others = [await env.client.start(transfer, name, id=name) for name in ("second", "third")]
+        await waits(env, 2)
+        await env.client.handle(f"sagaline.lock/{NAME}").terminate("by hand")
+        tokens = [await other.result() for other in others]
+        assert tokens == sorted(tokens)
+        assert tokens[0] > await first.result()
+        await env.advance("1s")
+        assert (await state(env)).holder is None
+
+
+async def test_who_waits_long_asks_again_less_and_less_often_and_counts_once(sagaline_env: MakeEnvironment) -> None:
+    async with sagaline_env(workflows=WORKFLOWS, activities=[use, undo]) as env:
+        await env.client.start(transfer, "first", seconds=20_000, id="first")
+        await waits(env, 0)
+        second = await env.client.start(transfer, "second", id="second")
+        await env.advance("30000s")
+        assert len((await state(env)).waiters) == 1
+        asked = [event.at for event in await second.history() if event.details.get("signal") == "acquire"]
+        pauses = [round((after - before).total_seconds()) for before, after in itertools.pairwise(asked)]
+        assert pauses[:7] == [60, 120, 240, 480, 960, 1_920, 3_600]
+        assert set(pauses[7:]) == {3_600}
+        await second.result()
 
 
 async def test_all_of_it_is_the_same_when_no_run_is_kept_in_memory(sagaline_env: MakeEnvironment) -> None:
