@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sagaline._host import forbidden
+from sagaline._host.in_group import InGroup
 from sagaline._host.namespace import Namespace
 from sagaline._host.options import HostOptions
 from sagaline._host.ownership import Ownership
@@ -36,8 +37,8 @@ class _Setup(NamedTuple):
     process: Process | None
 
 
-class Host:
-    """Runs until ``stop``. ``failed`` is set with an error when the worker cannot go on by itself.
+class Host(InGroup[Membership]):
+    """Runs until ``stop``.
 
     ``process`` is shared by the hosts of several namespaces; whoever made it closes it. Without one the host has one
     of its own.
@@ -101,20 +102,6 @@ class Host:
 
     def on_revoked(self, partitions: Sequence[int]) -> None:
         self._ownership.revoke(partitions)
-
-    def on_failed(self, error: Exception) -> None:
-        if not self.failed.done():
-            self.failed.set_result(error)
-
-    def suspend(self) -> None:
-        """Leaves the group, from any thread: the loop stands still, others are to take over."""
-        if self._membership is not None:
-            self._membership.suspend()
-
-    def rejoin(self) -> None:
-        """Takes part in the group again, from any thread."""
-        if self._membership is not None:
-            self._membership.resume()
 
     def _on_released(self, number: int) -> None:
         if self._membership is not None:

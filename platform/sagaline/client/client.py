@@ -24,7 +24,7 @@ from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
 from sagaline.client.schedules import Schedules
-from sagaline.client.starting import begin, finish, start_request
+from sagaline.client.starting import Start, begin, finish, start_request
 from sagaline.client.threads import Threads
 from sagaline.client.tokens import rejection_of, resolve, value_of
 from sagaline.client.types import (
@@ -149,9 +149,8 @@ class Client(Listing, UpdatesWithStart, OutcomesOfActivities):
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(
-            self._link, "accepted", definition.name, payload, id, id_conflict, id_reuse, times, signal
-        )
+        start = Start(definition.name, payload, id, "accepted", id_conflict, id_reuse, signal)
+        request = start_request(self._link, start, times)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), definition)
 
     @overload
@@ -207,9 +206,8 @@ class Client(Listing, UpdatesWithStart, OutcomesOfActivities):
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = start_request(
-            self._link, "closed", definition.name, payload, id, id_conflict, id_reuse, times, signal
-        )
+        start = Start(definition.name, payload, id, "closed", id_conflict, id_reuse, signal)
+        request = start_request(self._link, start, times)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), definition)
 
     async def start_by_name(
@@ -225,7 +223,8 @@ class Client(Listing, UpdatesWithStart, OutcomesOfActivities):
     ) -> RunHandle[Any]:
         """As ``start``, for a workflow whose code is not here: its worker checks the arguments, values of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, "accepted", name, checks.json_array(args), id, id_conflict, id_reuse, times)
+        start = Start(name, checks.json_array(args), id, "accepted", id_conflict, id_reuse)
+        request = start_request(self._link, start, times)
         return RunHandle(self._link, id, await begin(self._link, request, timeout), None)
 
     async def execute_by_name(
@@ -242,7 +241,8 @@ class Client(Listing, UpdatesWithStart, OutcomesOfActivities):
     ) -> Any:
         """As ``execute``, for a workflow whose code is not here; the result is a value of JSON."""
         name = checks.workflow_name(workflow)
-        request = start_request(self._link, "closed", name, checks.json_array(args), id, id_conflict, id_reuse, times)
+        start = Start(name, checks.json_array(args), id, "closed", id_conflict, id_reuse)
+        request = start_request(self._link, start, times)
         return await self._link.outcome(await finish(self._link, request, timeout, on_parked), None)
 
     async def complete_token(

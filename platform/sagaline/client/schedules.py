@@ -28,7 +28,7 @@ from sagaline.client.schedule_types import (
     ScheduleOptions,
     ScheduleSummary,
 )
-from sagaline.client.starting import checked_start
+from sagaline.client.starting import Start, checked_start
 from sagaline.client.with_start import WithStart
 from sagaline.errors import ConfigurationError, InvalidInput, RequestRefused, UpdateError
 from sagaline.handlers import UpdateHandler
@@ -92,7 +92,8 @@ class Schedules:
         state = model.State(schedule_id(id), definition, paused, _note(note), checks.person(None))
         payload = checks.encoded(Schedule.run.definition, (state,))
         times: Any = {"search_attributes": about(state)}
-        start = checked_start(link, "completed", _TYPE, payload, system_id(_TYPE, id), "fail", "allow", times)
+        to_start = Start(_TYPE, payload, system_id(_TYPE, id), "completed", "fail", "allow")
+        start = checked_start(link, to_start, times)
         try:
             await WithStart(link, start, Schedule.run.definition).execute_update(Schedule.create, timeout=timeout)
         except UpdateError as error:

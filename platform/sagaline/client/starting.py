@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from typing import NamedTuple
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
@@ -22,48 +23,41 @@ from sagaline.errors import RequestRefused
 from sagaline.handlers import SignalCall
 
 
-def start_request(
-    link: Link,
-    reply_when: str,
-    workflow: str,
-    payload: bytes,
-    id: str,
-    id_conflict: str,
-    id_reuse: str,
-    times: TimeOptions,
-    signal: SignalCall | None = None,
-) -> StartRun:
-    """The request for a run of the user's, checked; it is answered when the run is ``accepted`` or ``closed``. Raises
-    InvalidInput, ConfigurationError."""
-    checks.not_reserved(workflow, id)
-    return checked_start(link, reply_when, workflow, payload, id, id_conflict, id_reuse, times, signal)
+class Start(NamedTuple):
+    """What is to begin: a workflow with its encoded input, under an id. ``reply_when``: the request is answered when
+    the run is "accepted", "completed" (an update) or "closed"."""
+
+    workflow: str
+    payload: bytes
+    id: str
+    reply_when: str
+    id_conflict: str = "join"
+    id_reuse: str = "join"
+    signal: SignalCall | None = None
 
 
-def checked_start(
-    link: Link,
-    reply_when: str,
-    workflow: str,
-    payload: bytes,
-    id: str,
-    id_conflict: str,
-    id_reuse: str,
-    times: TimeOptions,
-    signal: SignalCall | None = None,
-) -> StartRun:
+def start_request(link: Link, start: Start, times: TimeOptions) -> StartRun:
+    """The request for a run of the user's, checked. Raises InvalidInput, ConfigurationError."""
+    checks.not_reserved(start.workflow, start.id)
+    return checked_start(link, start, times)
+
+
+def checked_start(link: Link, start: Start, times: TimeOptions) -> StartRun:
     """The same of any run, also of a workflow of the platform."""
     link.requests.check_open()
     reply_to, reply_partition = link.requests.address
     name, arguments = ("", b"") if signal is None else called(signal)
     start = StartRun(
+    name, arguments = ("", b"") if start.signal is None else called(start.signal)
+    return StartRun(
         new_id(),
-        checks.text_id(id),
-        workflow,
-        payload,
-        reply_to,
-        reply_partition,
-        reply_when,
-        checks.word(id_conflict, checks.ID_CONFLICT, "id_conflict"),
-        checks.word(id_reuse, checks.ID_REUSE, "id_reuse"),
+        checks.text_id(start.id),
+        start.workflow,
+        start.payload,
+        *link.requests.address,
+        start.reply_when,
+        checks.word(start.id_conflict, checks.ID_CONFLICT, "id_conflict"),
+        checks.word(start.id_reuse, checks.ID_REUSE, "id_reuse"),
         FIRST_WAIT_MS,
         signal=name,
         signal_input=arguments,

@@ -188,14 +188,6 @@ class UpdatesWithStart:
         """
         definition = checks.definition_of(workflow)
         payload = checks.encoded(definition, args)
-        request = starting.start_request(
-            self._link,
-            "completed",
-            definition.name,
-            payload,
-            id,
-            id_conflict,
-            id_reuse,
-            {"run_timeout": run_timeout},
-        )
+        start = starting.Start(definition.name, payload, id, "completed", id_conflict, id_reuse)
+        request = starting.start_request(self._link, start, {"run_timeout": run_timeout})
         return WithStart(self._link, request, definition)

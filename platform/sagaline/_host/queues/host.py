@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sagaline._host.in_group import InGroup
 from sagaline._host.options import HostOptions
 from sagaline._host.partition.guard import await_logged, call_logged
 from sagaline._host.queues.work import Work
@@ -23,8 +24,8 @@ class _Setup(NamedTuple):
     member_id: str | None
 
 
-class QueueHost:
-    """Runs until ``stop``. ``failed`` is set with an error when the worker cannot go on by itself.
+class QueueHost(InGroup[TaskMembership]):
+    """Runs until ``stop``.
 
     Contract: a task is run by whoever has its partition, again if that changes: its result is known by its attempt.
     """
@@ -60,20 +61,6 @@ class QueueHost:
     def on_revoked(self, partitions: Sequence[int]) -> None:
         self._commit()
         self.work.reading.end(partitions)
-
-    def on_failed(self, error: Exception) -> None:
-        if not self.failed.done():
-            self.failed.set_result(error)
-
-    def suspend(self) -> None:
-        """Leaves the group, from any thread: the loop stands still, others are to take over."""
-        if self._membership is not None:
-            self._membership.suspend()
-
-    def rejoin(self) -> None:
-        """Takes part in the group again, from any thread."""
-        if self._membership is not None:
-            self._membership.resume()
 
     # Now and then
 
