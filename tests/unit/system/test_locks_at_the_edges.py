@@ -80,21 +80,21 @@ async def test_who_holds_a_lock_that_a_person_has_ended_is_told_so_when_it_renew
 
 async def test_a_lock_whose_run_a_person_ends_begins_anew_with_those_who_wait(sagaline_env: MakeEnvironment) -> None:
     async with sagaline_env(workflows=WORKFLOWS, activities=[use, undo]) as env:
-        first = await env.client.start(transfer, "first", seconds=400, id="first")
+        first = await env.client.start(transfer, "first", "ok", 400.0, id="first")
         await waits(env, 0)
         others = [await env.client.start(transfer, name, id=name) for name in ("second", "third")]
         await waits(env, 2)
         await env.client.handle(f"sagaline.lock/{NAME}").terminate("by hand")
         tokens = [await other.result() for other in others]
-        assert tokens == sorted(tokens)
-        assert tokens[0] > await first.result()
+        assert len(set(tokens)) == 2, "one after the other"
+        assert min(tokens) > await first.result()
         await env.advance("1s")
         assert (await state(env)).holder is None
 
 
 async def test_who_waits_long_asks_again_less_and_less_often_and_counts_once(sagaline_env: MakeEnvironment) -> None:
     async with sagaline_env(workflows=WORKFLOWS, activities=[use, undo]) as env:
-        await env.client.start(transfer, "first", seconds=20_000, id="first")
+        await env.client.start(transfer, "first", "ok", 20_000.0, id="first")
         await waits(env, 0)
         second = await env.client.start(transfer, "second", id="second")
         await env.advance("30000s")
