@@ -58,8 +58,8 @@ class Attempt:
     task: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     deadline_s: float = 0.0  # on the loop's clock
-    waits_since_s: float = 0.0  # for a slot, on the loop's clock; this and the next are kept for listeners alone
-    launched_s: float = 0.0
+    waits_since_s: float = 0.0  # for a slot, on the loop's clock, if it had to wait
+    launched_s: float = 0.0  # kept for listeners alone
     begun_ms: int = -1  # -1: its task has not begun yet
     stopped_by: str = ""
     reported: bool = False
@@ -73,7 +73,6 @@ class Attempt:
     unsaid: bytes | None = None  # details of its last heartbeat, until they are reported
     is_told: bool = False  # the loop will hear of a heartbeat from another thread
     slots: TypeSlots | None = None  # of its kind, when that has limits
-    waits_since_s: float = 0.0  # on the loop's clock, if it had to wait
 
     def __init__(self, key: Key, row: ActivityRow, definition: ActivityDefinition, lane: Lane[Attempt]) -> None:
         self.key, self.row, self.definition, self.lane = key, row, definition, lane

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from sagaline._engine.tables.activities import ActivityRow
-from sagaline._model.flow import NORMAL
 from sagaline._model.descriptions import CONCURRENCY, RATE, SLOT, Wait
+from sagaline._model.flow import NORMAL
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.rates import TypeLimits
 
