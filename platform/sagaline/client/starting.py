@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from typing import NamedTuple
 
 from sagaline._engine.decide import run_id_of
 from sagaline._model.records import Reply, StartRun
@@ -45,11 +44,8 @@ def start_request(link: Link, start: Start, times: TimeOptions) -> StartRun:
 def checked_start(link: Link, start: Start, times: TimeOptions) -> StartRun:
     """The same of any run, also of a workflow of the platform."""
     link.requests.check_open()
-    reply_to, reply_partition = link.requests.address
-    name, arguments = ("", b"") if signal is None else called(signal)
-    start = StartRun(
     name, arguments = ("", b"") if start.signal is None else called(start.signal)
-    return StartRun(
+    request = StartRun(
         new_id(),
         checks.text_id(start.id),
         start.workflow,
@@ -62,7 +58,7 @@ def checked_start(link: Link, start: Start, times: TimeOptions) -> StartRun:
         signal=name,
         signal_input=arguments,
     )
-    return msgspec.structs.replace(start, **_options(times)) if times else start
+    return msgspec.structs.replace(request, **_options(times)) if times else request
 
 
 def _options(times: TimeOptions) -> dict[str, Any]:
