@@ -189,14 +189,7 @@ class _Rooms:
         others = OtherOwners(Departures(log, rows.decided, progress, guard).ask, senders.unanswered)
         attempts = Attempts(place, rows, services.activities, self.timers, clock)
         self.reads = Reads(
-            log,
-            rows.durable,
-            guard,
-            history_end,
-            lambda: progress.next_offset,
-            self._start,
-            others,
-            attempts.waits_for,
+            log, rows.durable, guard, history_end, lambda: progress.next_offset, self._start, others, attempts.waits_for
         )
         releasing = Releasing(
             log, progress, attempts, self.timers, self.outbox, self.reads, self._on_positions, self._go_on
