@@ -66,9 +66,8 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def begin(client: Any, workflow_name: str, workflow_id: str) -> str:
     """As a program that writes the topics itself."""
-    request = starting.checked_start(
-        client._link, "accepted", workflow_name, b"[]", workflow_id, "fail", "allow", {}, None
-    )
+    start = starting.Start(workflow_name, b"[]", workflow_id, "accepted", "fail", "allow")
+    request = starting.checked_start(client._link, start, {})
     return await starting.begin(client._link, request, "30s")
 
 
