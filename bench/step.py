@@ -22,7 +22,7 @@ from sagaline._runtime import watching
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.flags import CURRENT
 from sagaline._runtime.instance import Instance
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Setup
 

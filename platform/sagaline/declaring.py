@@ -157,7 +157,12 @@ class Options:
     def is_for_workflows(self) -> bool:
         """Something is said that a part of a workflow cannot have."""
         limits = (self.concurrency, self.rate, self.outcomes)
-        return (self.name, self.retention, *limits) != (None,) * 5 or bool(self.signals or self.failure_exception_types)
+        window = self.saga is not None and self.saga.undo_window_ms > 0
+        return (
+            window
+            or (self.name, self.retention, *limits) != (None,) * 5
+            or bool(self.signals or self.failure_exception_types)
+        )
 
     @property
     def decorator(self) -> str:

@@ -27,7 +27,7 @@ from sagaline._model.limits import UNDONE_AT_A_TIME
 from sagaline._runtime.checks import flag, shown, whole_number
 from sagaline._runtime.context import current_instance
 from sagaline._runtime.definitions import SagaOptions
-from sagaline._runtime.durations import Duration
+from sagaline._runtime.durations import Duration, milliseconds
 from sagaline._runtime.flow.keys import Key, Rate
 from sagaline._runtime.frames import caller
 from sagaline._runtime.sagas import blocks
@@ -93,8 +93,8 @@ class Saga(Decorator):
         """Begins a scope: the steps that are called in the block, and in tasks that are made in it, are its own."""
         if self._options.is_for_workflows:
             raise ConfigurationError(
-                f"Expected name, retention, signals, failure_exception_types, concurrency, rate and outcomes at @saga "
-                f"alone but got one of them at `async with saga(...)` ({caller()})."
+                f"Expected name, retention, undo_window, signals, failure_exception_types, concurrency, rate and "
+                f"outcomes at @saga alone but got one of them at `async with saga(...)` ({caller()})."
             )
         calls = current_instance()
         if calls is None:
@@ -129,6 +129,7 @@ def saga(
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
+    undo_window: Duration | None = None,
 ) -> Saga: ...
 def saga(
     subject: Any = None,
@@ -144,6 +145,7 @@ def saga(
     parallel: bool | None = None,
     limit: int = 0,
     strict: bool = False,
+    undo_window: Duration | None = None,
 ) -> Any:
     """Makes an async function a saga, or a class with a method that has ``@workflow.run``; or a part of any workflow or
     handler: ``async with saga():``.
@@ -158,6 +160,8 @@ def saga(
         strict: each step has to say what becomes of its effect: a compensation, or read_only, irreversible, pivot or
             retriable. Else the call is a bug, which parks the run.
         retention: how long closed runs stay, else as the worker says. (Of @saga alone, as those that follow.)
+        undo_window: for so long, from its end on, a run that has completed can be undone (``handle.saga.undo``): it
+            stays so much longer than ``retention`` says. By default it can be undone for as long as it stays.
         signals: what it receives by ``Signal.receive``.
         failure_exception_types: exceptions that roll the saga back, as an ApplicationError does; any other is a bug,
             and parks the run with nothing undone.
@@ -173,6 +177,7 @@ def saga(
     for what, value in (("parallel", parallel or False), ("strict", strict)):
         flag(value, what, place)
     limit = whole_number(limit, "limit", 0, 10 * UNDONE_AT_A_TIME, place)
-    how = SagaOptions(bool(parallel), limit, strict)
+    window_ms = 0 if undo_window is None else milliseconds(undo_window, f"undo_window of a saga ({place})")
+    how = SagaOptions(bool(parallel), limit, strict, window_ms)
     options = Options(name, retention, signals, failure_exception_types, how, concurrency, rate, outcomes)
     return Saga(options, parallel, limit, strict)

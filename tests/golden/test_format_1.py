@@ -21,7 +21,7 @@ from sagaline._model.codec import decode
 from sagaline._model.records import PARKED, History, Reply
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.setup import Setup
 from sagaline._store import Identity, Store, open_stores
 

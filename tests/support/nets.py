@@ -24,7 +24,7 @@ from sagaline._runtime import watching
 from sagaline._runtime.bugs import MISMATCH, WorkflowBug
 from sagaline._runtime.definitions import Registry
 from sagaline._runtime.flags import CURRENT, FORBIDDEN_CALLS_RAISE
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.setup import Setup
 from sagaline.checker import check
 from sagaline.testing import Environment, EnvironmentOptions, HashSeedMismatch

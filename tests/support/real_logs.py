@@ -25,7 +25,7 @@ from harness import make_namespace
 from three_modes import CACHE_OF_ZERO, NORMAL, Mode, Run, histories_at, killed, outcome_of
 
 from sagaline import Client, RunHandle
-from sagaline.client.handle import DEFAULT_TIMEOUT
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from scenarios import OnLogs
 
 _HASH_SEEDS = ("1", "2")

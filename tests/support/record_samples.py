@@ -18,7 +18,7 @@ FILES = {file.name: file.schema for file in schema_files()}
 FAILURE = Failure("CardDeclined", "the bank says no ☂", "application", "stack", False, True, Failure("Cause", "why"))
 RETRY = RetryPolicy(1_000, 1.5, 60_000, 0, ("A", "B"))
 LIMITS = events.AttemptLimits(5_000, 60_000, 10_000, "park", 50, 1, "ann")
-PIVOT = events.SagaStep(2, "pivot", True)
+PIVOT = events.SagaStep(2, "pivot", True, 5)
 ATTRIBUTES = (SearchAttribute("tags", "list", '["☂"]'), SearchAttribute("tier", "int", "2"))
 
 
@@ -43,6 +43,14 @@ def of_resets() -> tuple[events.Event, ...]:
     return events.RunReset("run-4", 7, fork), started
 
 
+def of_other_runs() -> dict[str, records.Record]:
+    """What begins another run of a workflow id."""
+    return {
+        "undo_run": records.UndoRun("request", "order-1", "run", "the customer has called", "ann", True, "client", 2),
+        "reset_run": records.ResetRun("request", "order-1", "run", 7, "why", "ann@laptop", True, "client", 2),
+    }
+
+
 def of_activities() -> tuple[events.Event, ...]:
     """What happens to activities."""
     return (
@@ -60,6 +68,7 @@ def of_activities() -> tuple[events.Event, ...]:
         events.ActivityDispatched(3, 2),
         events.SagaBegan(3, 0, True, 4),
         events.SagaEnded(3, "compensated"),
+        events.UndoRequested("request", "the customer has called", "ann@laptop", "run-0", 1_764_000_000_123, 1_765_000),
         events.ActivityRepaired(2, "edit", b"[1]", "request", "why", "ada@host"),
     )
 
@@ -157,7 +166,7 @@ def samples() -> dict[str, records.Record]:
         "retry_run": records.RetryRun("request", "order-1"),
         "pause_run": records.PauseRun("request", "order-1", "why", "ada@host", "client", 2),
         "unpause_run": records.UnpauseRun("request", "order-1", "why", "ada@host", "client", 2, "run"),
-        "reset_run": records.ResetRun("request", "order-1", "run", 7, "why", "ann@laptop", True, "client", 2),
+        **of_other_runs(),
         "terminate_run": records.TerminateRun("request", "order-1", "why"),
         "read_run": records.ReadRun("request", "order-1", "history", "client", 2),
         "signal_run": records.SignalRun("request", "order-1", "approve", b'["Ann"]', "client", 2, "run"),

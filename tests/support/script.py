@@ -15,7 +15,7 @@ from sagaline._runtime.definitions import Registry
 from sagaline._runtime.flags import CURRENT
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.jobs import JOBS
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.run import RunInfo
 from sagaline._runtime.setup import Bounds, Setup
 

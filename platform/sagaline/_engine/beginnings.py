@@ -30,6 +30,7 @@ from sagaline._model.events import (
     TimerStarted,
     WillLeft,
 )
+from sagaline._model.ids import undo_run_of
 from sagaline._model.limits import RESET_BYTES, RESET_EVENTS
 from sagaline._model.records import History
 from sagaline._model.tokens import PREFIX as TOKEN
@@ -82,12 +83,20 @@ class Reading:
         return known
 
     def family(self, base: RunView) -> dict[str, RunView]:
-        """All runs that have the beginning of this one's history, or whose beginning it has, and those as which they
-        have gone on, by id."""
+        """All runs that have the beginning of this one's history, or whose beginning it has, those as which they have
+        gone on, and those that undo one of them, by id."""
         first = base.run_id if base.fork is None else base.fork.runs[0]
         ids = [*(() if base.fork is None else base.fork.runs), base.run_id, *self._state.forks(first)]
         runs = (self._state.run_by_id(base.workflow_id, run_id) for run_id in dict.fromkeys(ids))
-        return {run.run_id: run for one in runs for run in self.behind(one)}
+        return {run.run_id: run for one in runs for run in self._undone(self.behind(one))}
+
+    def _undone(self, runs: Iterable[RunView]) -> Iterator[RunView]:
+        """Runs, and those that undo them."""
+        for run in runs:
+            undone: RunView | None = run
+            while undone is not None:
+                yield undone
+                undone = self._state.run_by_id(run.workflow_id, undo_run_of(undone.run_id))
 
     def behind(self, run: RunView | None) -> Iterator[RunView]:
         """A run, and those as which it has gone on, also by a reset."""
@@ -170,6 +179,15 @@ def undone_since(reading: Reading, base: RunView, event_id: int) -> Undone | Non
             if of_run not in family:  # one that this one goes on from
                 return Undone(event.compensates, event.activity, number, 0)
     return None
+
+
+def undone_in(reading: Reading, runs: Iterable[RunView]) -> Iterator[tuple[str, int]]:
+    """Steps, by run and number, that these runs have undone, or have begun to."""
+    for run in runs:
+        for number, event in numbered(reading.of(run.run_id)):
+            if isinstance(event, ActivityScheduled) and event.compensates is not None:
+                of_run = event.compensates_run or ("" if run.fork is None else run.fork.run_at(number))
+                yield of_run or run.run_id, event.compensates
 
 
 def _standing(reading: Reading, base: RunView, event_id: int) -> dict[tuple[str, int], int]:

@@ -16,6 +16,8 @@ from sagaline._engine.processors.decisions import (
     ResetDecision,
     StartDecision,
     TimerDue,
+    UndoDecision,
+    Undone,
 )
 from sagaline._engine.state import ReadState
 from sagaline._model.ids import run_id_of
@@ -28,6 +30,7 @@ from sagaline._model.records import (
     RunControl,
     SignalRun,
     StartRun,
+    UndoRun,
     UpdateRun,
 )
 
@@ -42,6 +45,7 @@ __all__ = [
     "Replaced",
     "StartDecision",
     "TimerDue",
+    "Undone",
     "decide",
     "run_id_of",
 ]
@@ -51,6 +55,8 @@ __all__ = [
 def decide(state: ReadState, incoming: StartRun, now_ms: int) -> StartDecision: ...
 @overload
 def decide(state: ReadState, incoming: ResetRun, now_ms: int) -> ResetDecision: ...
+@overload
+def decide(state: ReadState, incoming: UndoRun, now_ms: int) -> UndoDecision: ...
 @overload
 def decide(
     state: ReadState,
@@ -69,7 +75,7 @@ def decide(
 def decide(state: ReadState, incoming: Input, now_ms: int) -> Any:
     """The events that an input leads to; empty when it is stale, repeated or already answered.
 
-    What else a start or a reset can lead to say ``processors/start.py`` and ``reset.py``. ``now_ms``: milliseconds
-    since 1970, at least the run's last time.
+    What else a start, a reset or an undo can lead to say ``processors/start.py``, ``reset.py`` and ``undo.py``.
+    ``now_ms``: milliseconds since 1970, at least the run's last time.
     """
     return PROCESSORS[type(incoming)](state, incoming, now_ms)

@@ -26,12 +26,12 @@ from sagaline._model.events import (
     ChildEnded,
     ChildRequested,
     Event,
+    Fork,
     LedgerInherited,
     RunStarted,
     SagaBegan,
     SagaEnded,
 )
-from sagaline._model.failure import Failure
 from sagaline._model.records import History
 from sagaline._model.undo_order import batches
 
@@ -49,17 +49,19 @@ class UndoPlan:
 
 class RunLedger:
     """``entries`` and ``children`` by number. ``inherited`` is the payload with what the runs before have left to undo,
-    ``undos`` what undoes that, by run and step."""
+    ``carried`` how many steps are in it, ``undos`` what undoes that, by run and step. ``calls`` are all activities by
+    number, ``count`` is the last number that the code has given."""
 
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         self.children: dict[int, ChildEntry] = {}
         self.scopes: dict[int, ScopeEntry] = {}
         self.inherited: bytes | None = None
+        self.carried = 0
         self.undos: dict[tuple[str, int], Entry] = {}
-        self._calls: dict[int, Entry] = {}
-        self._copied_from: tuple[str, ...] = ()
-        self._count = 0
+        self.calls: dict[int, Entry] = {}
+        self.count = 0
+        self._fork: Fork | None = None
 
     @property
     def is_saga(self) -> bool:
@@ -75,16 +77,17 @@ class RunLedger:
     def read(self, record: History) -> None:
         """The next record of the run."""
         for event_id, event in enumerate(record.events, record.first_event_id):
-            self._read(record, event_id, event)
-            if type(event) in COMMANDS:
-                self._count = max(self._count, getattr(event, "step", 0))
+            self.read_event(record, event_id, event)
 
-    def _read(self, record: History, event_id: int, event: Event) -> None:
+    def read_event(self, record: History, event_id: int, event: Event) -> None:
+        """The next event of the run, and the record that has it."""
+        if type(event) in COMMANDS:
+            self.count = max(self.count, getattr(event, "step", 0))
         match event:
-            case RunStarted() if event.fork is not None:
-                self._copied_from = event.fork.runs
+            case RunStarted():
+                self._fork = event.fork
             case LedgerInherited():
-                self.inherited = event.ledger
+                self.inherited, self.carried = event.ledger, event.steps
             case SagaBegan():
                 self.scopes[event.step] = ScopeEntry(event.step, event.parent, event.parallel, event.limit)
                 if event.parent == ROOT:
@@ -97,32 +100,27 @@ class RunLedger:
                 self._ask(record, event_id, event)
             case ChildBegan() if event.step in self.children:
                 self.children[event.step].child_run = event.run_id
-            case ChildEnded() if event.step in self.children:
-                child = self.children[event.step]
-                child.outcome, child.ended_at = event.status, self._count
-                child.ledger, child.steps, child.pivot = event.ledger, event.steps, event.pivot
-            case ActivityCompleted():
-                self._settle(event.step, COMPLETED, result=event.result)
-            case ActivityFailed():
-                self._settle(event.step, FAILED if event.failure.clean else UNKNOWN, failure=event.failure)
-            case ActivityParked() if event.step in self._calls:
-                self._calls[event.step].outcome, self._calls[event.step].failure = PARKED, event.failure
-            case ActivityRepaired() if event.step in self._calls:
+            case ChildEnded() | ActivityCompleted() | ActivityFailed():
+                self.settle(event)
+            case ActivityParked() if event.step in self.calls:
+                self.calls[event.step].outcome, self.calls[event.step].failure = PARKED, event.failure
+            case ActivityRepaired() if event.step in self.calls:
                 self._repair(record.at, event)
             case _:
                 pass
 
     def _schedule(self, record: History, event_id: int, event: ActivityScheduled) -> None:
-        call = Entry(record.run_id, event.step, event, event_id, record.at)
-        self._calls[event.step] = call
+        of_run = (self._fork.run_at(event_id) if self._fork is not None else "") or record.run_id
+        call = Entry(record.run_id, event.step, event, event_id, record.at, of_run=of_run)
+        self.calls[event.step] = call
         if event.compensates is not None:
-            place = event.compensates_run, event.compensates
+            place, undone = (event.compensates_run, event.compensates), self.entries.get(event.compensates)
             if event.of_child in self.children:
                 self.children[event.of_child].undos[place] = call
-            elif event.compensates_run not in ("", record.run_id, *self._copied_from):
+            elif undone is not None and undone.of_run == (event.compensates_run or of_run):
+                undone.undo = call
+            elif event.compensates_run:
                 self.undos[place] = call
-            elif event.compensates in self.entries:
-                self.entries[event.compensates].undo = call
         elif event.saga is not None:
             self.entries[event.step] = call
             self._place(call)
@@ -143,19 +141,29 @@ class RunLedger:
         if scope is not None:
             entry.parallel, entry.limit = scope.parallel, scope.limit
 
-    def _settle(self, number: int, outcome: str, result: bytes | None = None, failure: Failure | None = None) -> None:
-        call = self._calls.get(number)
+    def settle(self, event: ActivityCompleted | ActivityFailed | ChildEnded) -> None:
+        """The outcome of a step, or of a child, is known."""
+        if isinstance(event, ChildEnded):
+            if (child := self.children.get(event.step)) is not None:
+                child.outcome, child.ended_at = event.status, self.count
+                child.ledger, child.steps, child.pivot = event.ledger, event.steps, event.pivot
+            return
+        call = self.calls.get(event.step)
         if call is None:
             return
-        call.outcome, call.result, call.failure, call.ended_at = outcome, result, failure, self._count
-        if call.kind == PIVOT and number in self.entries:
+        call.ended_at = self.count
+        if isinstance(event, ActivityCompleted):
+            call.outcome, call.result, call.failure = COMPLETED, event.result, None
+        else:
+            call.outcome, call.result, call.failure = FAILED if event.failure.clean else UNKNOWN, None, event.failure
+        if call.kind == PIVOT and event.step in self.entries:
             for around in self.outward(call.scope):
                 around.pivot_open = ""
-                if outcome == COMPLETED:
+                if call.outcome == COMPLETED:
                     around.pivot = around.pivot or call.scheduled.activity
 
     def _repair(self, at: int, event: ActivityRepaired) -> None:
-        call = self._calls[event.step]
+        call = self.calls[event.step]
         call.outcome = OPEN
         call.repairs.append((at, event))
         if event.action == "edit":

@@ -17,8 +17,10 @@ ROOT = 0
 class Entry:
     """A step of a saga.
 
-    ``event_id`` is that of its ActivityScheduled; ``ended_at`` the number of the last step that had been asked for when
-    it ended. ``undo`` is the step that undoes it. ``repairs``: what people have said of it, with the times.
+    ``run_id`` is the run whose history has it, ``of_run`` the one that its keys are made of: another one for a step
+    that a reset has copied. ``event_id`` is that of its ActivityScheduled; ``ended_at`` the number of the last step
+    that had been asked for when it ended. ``undo`` is the step that undoes it. ``repairs``: what people have said of
+    it, with the times.
     """
 
     run_id: str
@@ -33,6 +35,7 @@ class Entry:
     undo: Entry | None = None
     parallel: bool = False
     limit: int = 0
+    of_run: str = ""
     repairs: list[tuple[int, ActivityRepaired]] = field(default_factory=list[tuple[int, ActivityRepaired]])
 
     @property

@@ -42,6 +42,8 @@ def close_run(state: State, run: RunRow, status: str) -> None:
             run.failure = None
     run.status = status
     run.closed_at = run.last_at
+    if run.undo is not None:
+        run.kept_ms = max(0, run.undo.kept_until - run.closed_at)
     if run.open_steps:
         leave_others(state, run)
     if run.wills:

@@ -42,11 +42,13 @@ def until_done(limits: AttemptLimits | None) -> AttemptLimits:
 
 class SagaStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What an activity is for a saga. ``scope``: which one undoes it, 0 for the run's own. ``kind``: "" for a step that
-    is compensated if it has a compensation, else READ_ONLY, IRREVERSIBLE, PIVOT or RETRIABLE."""
+    is compensated if it has a compensation, else READ_ONLY, IRREVERSIBLE, PIVOT or RETRIABLE. ``begun``, of what
+    undoes a step of another run: the step there that had begun to, whose key it has."""
 
     scope: int = 0
     kind: str = ""
     takes_result: bool = False
+    begun: int = 0
 
 
 class ActivityScheduled(msgspec.Struct, frozen=True, gc=False):

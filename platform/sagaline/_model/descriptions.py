@@ -111,6 +111,12 @@ class RunDescription(msgspec.Struct, frozen=True):
     """What the run is a fork of."""
     reset_to: str = ""
     """The newest run that a reset has made of it."""
+    undoes: str = ""
+    """The run that this one undoes; its own id when it is undone itself, without its code."""
+    undone_by: str = ""
+    """The run that undoes this one, or has."""
+    undo_reason: str = ""
+    undo_by: str = ""
     locks: tuple[str, ...] = ()
     """Names of those that it holds or waits for."""
     limits: tuple[str, ...] = ()

@@ -53,6 +53,7 @@ from sagaline._model.sagas import SagaEnded as SagaEnded
 from sagaline._model.timers import TimerCancelled as TimerCancelled
 from sagaline._model.timers import TimerFired as TimerFired
 from sagaline._model.timers import TimerStarted as TimerStarted
+from sagaline._model.undos import UndoRequested as UndoRequested
 from sagaline._model.wills import WillLeft as WillLeft
 from sagaline._model.wills import WillsInherited as WillsInherited
 from sagaline._model.wills import WillWithdrawn as WillWithdrawn
@@ -108,9 +109,10 @@ class RunResumed(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunCompleted(msgspec.Struct, frozen=True, gc=False):
-    """The run has ended well."""
+    """The run has ended well. ``kept_ms``: so long it is kept on top of what every run is."""
 
     result: bytes
+    kept_ms: int = 0
     version: int = 1
 
 
@@ -166,6 +168,7 @@ Input = (
     | WillsInherited
     | ActivityParked
     | ActivityRepaired
+    | UndoRequested
 )
 Command = (
     ActivityScheduled
@@ -246,6 +249,7 @@ EVENTS: tuple[type[Event], ...] = (
     SagaBegan,
     SagaEnded,
     LedgerReported,
+    UndoRequested,
 )
 COMMANDS: frozenset[type[Event]] = frozenset(
     {

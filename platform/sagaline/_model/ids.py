@@ -34,6 +34,11 @@ def successor_of(run_id: str) -> str:
     return hashlib.blake2b(f"{run_id}\0continued".encode(), digest_size=16).hexdigest()
 
 
+def undo_run_of(run_id: str) -> str:
+    """The id of the run that undoes what the steps of this one have done: there is one, whoever asks for it."""
+    return hashlib.blake2b(f"{run_id}\0undone".encode(), digest_size=16).hexdigest()
+
+
 def child_request_id(run_id: str, step: int) -> str:
     """The id of the request by which a run starts its child: the receiver recognises a repeat by it."""
     return f"child/{run_id}/{step}"
@@ -80,5 +85,7 @@ def step_keys(scheduled: ActivityScheduled, asked_by: str) -> tuple[str, str]:
     if scheduled.compensates is None:
         return idempotency_key(asked_by, scheduled.step), ""
     of_run, undone = scheduled.compensates_run or asked_by, scheduled.compensates
+    if scheduled.saga is not None and scheduled.saga.begun:
+        return idempotency_key(of_run, scheduled.saga.begun), idempotency_key(of_run, undone)
     own = compensation_key(of_run, undone) if scheduled.compensates_run else idempotency_key(asked_by, scheduled.step)
     return own, idempotency_key(of_run, undone)

@@ -21,6 +21,7 @@ from sagaline._model.pauses import PauseRun as PauseRun
 from sagaline._model.pauses import UnpauseRun as UnpauseRun
 from sagaline._model.tasks import CancelTask as CancelTask
 from sagaline._model.tasks import Task as Task
+from sagaline._model.undos import UndoRun as UndoRun
 
 # Statuses of a run, as answers and descriptions name them.
 RUNNING = "running"
@@ -206,7 +207,7 @@ class DeadLetter(msgspec.Struct, frozen=True, gc=False):
 
 RunControl = CancelRun | TerminateRun | PauseRun | UnpauseRun | SettleActivity | RepairActivity
 """What somebody asks of a run, and is told when it is on record."""
-Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
+Command = StartRun | RunControl | ResetRun | UndoRun | RetryRun | ReadRun | SignalRun | QueryRun | UpdateRun
 Queued = Task | CancelTask
 Decided = History | Refusals | Positions
 DECIDED = (History, Refusals, Positions)
@@ -230,6 +231,7 @@ RECORDS: dict[str, type[Record]] = {
     "cancel_run": CancelRun,
     "terminate_run": TerminateRun,
     "reset_run": ResetRun,
+    "undo_run": UndoRun,
     "retry_run": RetryRun,
     "pause_run": PauseRun,
     "unpause_run": UnpauseRun,

@@ -1,4 +1,4 @@
-"""Events of sagas: the scopes in a run."""
+"""Sagas: the events of the scopes in a run, and what their steps leave to undo."""
 
 from __future__ import annotations
 
@@ -23,3 +23,18 @@ class SagaEnded(msgspec.Struct, frozen=True, gc=False):
     step: int
     outcome: str
     version: int = 1
+
+
+class Undo(msgspec.Struct, frozen=True, gc=False):
+    """A step that may have had an effect, and the call that undoes it: data, which later runs and later versions of the
+    code can read. ``run_id`` is that of the run that the step is of. ``begun``: the step of that run which had begun to
+    undo it, and whose key the call is given; 0 when none had."""
+
+    run_id: str
+    step: int
+    activity: str
+    outcome: str
+    compensation: str
+    input: msgspec.Raw
+    fallback: str = ""
+    begun: int = 0

@@ -111,11 +111,13 @@ class ActivityDefinition:
 @dataclass(frozen=True)
 class SagaOptions:
     """How a saga undoes: steps that ran beside each other ``parallel``, at most ``limit`` at a time (0: 100).
-    ``strict``: each of its steps has to say what becomes of its effect."""
+    ``strict``: each of its steps has to say what becomes of its effect. ``undo_window_ms``: so long a run that has
+    completed is kept on top of what every run is."""
 
     parallel: bool = False
     limit: int = 0
     strict: bool = False
+    undo_window_ms: int = 0
 
 
 @dataclass(frozen=True)

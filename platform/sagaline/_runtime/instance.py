@@ -236,7 +236,8 @@ def _ending(loop: RunLoop, main: asyncio.Task[bytes]) -> Command:
     if loop.table.carried is not None:  # right before the end
         loop.commands.add(loop.table.carried)
     if error is None:
-        return events.RunCompleted(main.result())
+        saga = loop.run.workflow.saga
+        return events.RunCompleted(main.result(), 0 if saga is None else saga.undo_window_ms)
     if end == CONTINUED:
         return events.RunContinued(successor_of(loop.run.run_id), next_input(error))
     rolled_back = loop.phase == ROLLED_BACK

@@ -8,18 +8,15 @@ rest of its commands are the first ones there, before those of the next activati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sagaline._model import events
 from sagaline._model.events import COMMANDS, Command, Event, Fork
 from sagaline._model.records import History
-from sagaline._runtime.bugs import MISMATCH, NEWER, UNKNOWN_WORKFLOW, Difference, UnknownStep, WorkflowBug, stopped
-from sagaline._runtime.flags import KNOWN
+from sagaline._runtime.bugs import MISMATCH, Difference, UnknownStep, WorkflowBug, stopped
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.jobs import JOBS
 from sagaline._runtime.patches import markers_of
-from sagaline._runtime.run import RunInfo
-from sagaline._runtime.setup import Setup
 
 
 class Replay:
@@ -169,42 +166,6 @@ class Replay:
             place = self._places[asked] if command is not None else ""
             raise _mismatch(ids[unasked], recorded[unasked], command, place)
         self.unwritten, self._places = self.unwritten[asked:], self._places[asked:]
-
-
-def replay(setup: Setup, history: Iterable[History]) -> Replay:
-    """Replays a run from its first record; raises WorkflowBug when the code cannot follow."""
-    records = iter(history)
-    first = next(records)
-    begun = begin(setup, first)
-    begun.feed(first)
-    for record in records:
-        begun.feed(record)
-    begun.finish(decides=False)
-    return begun
-
-
-def begin(setup: Setup, first: History) -> Replay:
-    """An instance for the run that ``first`` begins, before that record. Raises WorkflowBug when there is no code for
-    it."""
-    started = first.events[0]
-    if not isinstance(started, events.RunStarted):
-        message = f"Expected a history that begins with RunStarted but its first event is {type(started).__name__}."
-        raise stopped("HistoryMismatch", message, MISMATCH)
-    registry = setup.registry
-    workflow = registry.workflows.get(started.workflow)
-    if workflow is None:
-        known = ", ".join(sorted(registry.users)) or "none"
-        message = f"Expected workflow {started.workflow!r} to be registered with the worker but it has: {known}."
-        raise stopped("UnknownWorkflow", message, UNKNOWN_WORKFLOW)
-    if not KNOWN.issuperset(first.flags):
-        message = (
-            f"Expected a run of this version or an older one but it was started by a newer one (behaviours "
-            f"{sorted(set(first.flags) - KNOWN)}). Upgrade this worker, and it goes on by itself."
-        )
-        raise stopped("NewerRun", message, NEWER)
-    stands_for = "" if started.fork is None else started.fork.run_at(1)
-    run = RunInfo(workflow, first.workflow_id, first.run_id, first.flags, stands_for=stands_for)
-    return Replay(Instance(run, setup), started.fork)
 
 
 def _rests(rests: bool, kinds: Sequence[type[Event]], begins: type[Event], ends: type[Event]) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from sagaline._model import events
-from sagaline._model.activities import PIVOT
+from sagaline._model.activities import PIVOT, SagaStep
 from sagaline._model.failure import RetryPolicy
 from sagaline._runtime import collector
 from sagaline._runtime.calls import FORWARD
@@ -116,6 +116,8 @@ class RunLoop(DeterministicLoop):
         if self.sagas.stopping and compensates is None and not self.sagas.may_call(scope):
             return Step(0, activity, payload, self.create_future())
         place = None if scope is None or compensates is not None else pivots.place_of(scope, activity)
+        if compensates is not None and compensates.begun:
+            place = SagaStep(begun=compensates.begun)
         undo = activity.link.definition
         number, options = self.table.next_number(), activity.options
         limits = options.limits

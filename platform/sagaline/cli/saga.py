@@ -1,4 +1,4 @@
-"""sagaline saga: what a saga has done, what a cancellation would undo, and what becomes of parked steps."""
+"""sagaline saga: what a saga has done, what would be undone, undoing it, and what becomes of parked steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagaline.cli.options import Link, connected
 from sagaline.cli.output import print_json, say, set_up_logging
 from sagaline.cli.shapes import plain
 from sagaline.cli.values import JSON_VALUE, arguments_of, value_of
-from sagaline.client import RunSaga, SagaLedger, UndoPreview
+from sagaline.client import RunHandle, RunSaga, SagaLedger, UndoPreview
 
 app = typer.Typer(help="What sagas have done, what would be undone, and what becomes of parked steps.")
 
@@ -78,7 +78,8 @@ def preview(
     as_json: Annotated[bool, options.JSON] = False,
     payloads: Annotated[str | None, options.PAYLOADS] = None,
 ) -> None:
-    """Says which compensations would run if the run was cancelled now, in which order. Nothing is changed.
+    """Says which compensations would run if the run was cancelled now, or undone if it has ended, in which order.
+    Nothing is changed.
 
     Example: `sagaline saga preview order-17`
     """
@@ -101,6 +102,32 @@ def preview(
         say(f"The pivot {found.pivot} is done, or under way: nothing is undone behind it.")
     elif not found.batches and not found.waits_for:
         say("Nothing would be undone.")
+
+
+@app.command("undo")
+def undo(
+    workflow_id: Annotated[str, options.ID],
+    reason: Annotated[str, REASON],
+    by: Annotated[str | None, BY] = None,
+    run_id: Annotated[str | None, options.RUN_ID] = None,
+    timeout: Annotated[str, options.TIMEOUT] = "30s",
+    log: Annotated[str, options.LOG] = "",
+    as_json: Annotated[bool, options.JSON] = False,
+) -> None:
+    """Undoes what a run that has ended has done: another run of its id compensates its steps, the newest first.
+
+    `preview` says which. A run is undone once; asked again, the same run is named. One that is open is cancelled, or
+    `terminate --undo` ends it without its code.
+
+    Example: `sagaline saga undo order-17 --reason "the customer has sent it back"`
+    """
+    handle: RunHandle[Any] = _ask(
+        Link(log), workflow_id, run_id, lambda saga: saga.undo(reason=reason, by=by, timeout=timeout)
+    )
+    if as_json:
+        print_json({"workflow_id": workflow_id, "run_id": handle.run_id})
+    else:
+        say(f"{workflow_id} is undone by run {handle.run_id}. Follow it: sagaline show {workflow_id} --watch")
 
 
 @app.command("retry")
@@ -195,7 +222,7 @@ def skip(
     _report(workflow_id, "is skipped", as_json)
 
 
-def _ask(link: Link, workflow_id: str, run_id: str | None, what: Callable[[RunSaga], Awaitable[Any]]) -> Any:
+def _ask(link: Link, workflow_id: str, run_id: str | None, what: Callable[[RunSaga[Any]], Awaitable[Any]]) -> Any:
     set_up_logging(verbose=False)
 
     async def run() -> Any:

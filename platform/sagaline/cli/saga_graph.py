@@ -26,7 +26,11 @@ def lines(ledger: SagaLedger) -> Iterator[str]:
             child_depth = inner
             text += f" ({entry.child.workflow_id})"
         elif entry.run_id:
-            text += f" (of run {entry.run_id})" if entry.of_child is not None else " (before it continued as new)"
+            text += (
+                f" (of run {entry.run_id})"
+                if entry.of_child is not None or ledger.undoes
+                else " (before it continued as new)"
+            )
         if entry.compensation and entry.kind == "compensatable":
             undone = "" if entry.undone is None else f" {_BACKWARD[entry.undone]} (step {entry.undo_step})"
             text += f"  <-  {entry.compensation}{undone}"
@@ -58,7 +62,8 @@ def mermaid(ledger: SagaLedger) -> str:
             edges.append(f"    {name} -. {'undone by' if entry.undone else 'would be undone by'} .-> {undo}")
             if entry.undone is not None:
                 states.append(f"    class {undo} {entry.undone}")
-    return "\n".join(["flowchart TD", *nodes, *edges, _CLASSES, *states])
+    title = [f"    %% undoes run {ledger.undoes}"] if ledger.undoes else []
+    return "\n".join(["flowchart TD", *title, *nodes, *edges, _CLASSES, *states])
 
 
 def state_of(entry: LedgerEntry) -> str:

@@ -83,6 +83,7 @@ def _print_run(
         out.print(Text(words.reset(reset)), soft_wrap=True)
     if description.reset_to is not None:
         say(f"it was reset: run {description.reset_to} has its first events")
+    _print_undo(description)
     if description.cancel_requested and description.status.is_open:
         say("it was asked to stop")
     if description.saga is not None:
@@ -98,6 +99,18 @@ def _print_run(
         say(f"memo: {json.dumps(description.memo)}")
     if description.result is not None:
         say(f"result: {json.dumps(description.result)}")
+
+
+def _print_undo(description: Description) -> None:
+    if description.undoes is not None:
+        what = (
+            "it is undone, without its code"
+            if description.undoes == description.run_id
+            else (f"it undoes run {description.undoes}")
+        )
+        out.print(Text(f"{what}: {description.undo_by} says {description.undo_reason!r}"), soft_wrap=True)
+    if description.undone_by is not None:
+        say(f"it is undone by run {description.undone_by}")
 
 
 def _print_waits(

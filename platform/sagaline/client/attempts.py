@@ -15,8 +15,8 @@ from sagaline._runtime.durations import Duration
 from sagaline._runtime.heartbeats import encode_details
 from sagaline.activity import Activity
 from sagaline.client import checks
-from sagaline.client.handle import DEFAULT_TIMEOUT
 from sagaline.client.link import Link
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from sagaline.client.requests import new_id
 from sagaline.errors import InvalidInput, PayloadTooLarge
 

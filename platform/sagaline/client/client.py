@@ -17,9 +17,10 @@ from sagaline._payloads import NO_CODECS, Payloads
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.attempts import OutcomesOfActivities
-from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
+from sagaline.client.handle import RunHandle
 from sagaline.client.link import Link
 from sagaline.client.listing import Listing
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from sagaline.client.payloads import ClientPayloads
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests

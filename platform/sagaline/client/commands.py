@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from sagaline._model.records import ResetRun, RetryRun, RunControl
+from sagaline._model.records import ResetRun, RetryRun, RunControl, UndoRun
 from sagaline.client.reads import Reads
 from sagaline.client.requests import Requests
 from sagaline.errors import RequestTimeout
 
-Command = RunControl | ResetRun | RetryRun
+Command = RunControl | ResetRun | UndoRun | RetryRun
 
 
 async def confirm(

@@ -78,6 +78,10 @@ async def description_of(reply: Reply, payloads: ClientPayloads, unowned_since: 
         locks=shown.locks,
         limits=tuple(name for limit_id in shown.limits if (name := limit_name(limit_id)) is not None),
         saga=_saga(shown.saga, shown.parked_steps),
+        undoes=shown.undoes or None,
+        undone_by=shown.undone_by or None,
+        undo_reason=shown.undo_reason,
+        undo_by=shown.undo_by,
         reset_from=None if shown.reset is None else reset_of(shown.reset),
     )
 

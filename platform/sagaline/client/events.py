@@ -39,13 +39,14 @@ _OPTIONAL = frozenset(
         *("continued_from", "first_run_id", "parent_id", "parent_run_id", "parent_step", "delay_ms", "deadline"),
         *("compensates_run", "sender_id", "sender_run_id", "sender_step", "target_run_id", "signal", "input", "memo"),
         *("queue", "payload", "wants_ledger", "ledger", "steps", "pivot", "of_child"),
+        *("kept_ms", "begins_at", "kept_until"),
     }
 )
 """Left out where they say nothing."""
 _ENDS = (RunCompleted, RunFailed, RunCancelled, RunTerminated, RunReplaced)
 """Those after which no code receives what still waits: a run that continues as new hands it on."""
 _SEARCH = "search_attributes"
-_TIMES = frozenset({"due_at", "retry_at", "deadline"})
+_TIMES = frozenset({"due_at", "retry_at", "deadline", "begins_at", "kept_until"})
 
 
 async def public_events(records: Sequence[bytes], payloads: ClientPayloads) -> list[HistoryEvent]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, TypeVarTuple, overload
+from typing import Generic, TypeVar
 
-from sagaline._model.records import CancelRun, PauseRun, ResetRun, RetryRun, TerminateRun, UnpauseRun
+from sagaline._model.records import CancelRun, PauseRun, ResetRun, RetryRun, TerminateRun, UndoRun, UnpauseRun
 from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
@@ -13,22 +13,17 @@ from sagaline.client.commands import Command, confirm
 from sagaline.client.events import public_events
 from sagaline.client.exported import export
 from sagaline.client.link import Link
-from sagaline.client.messages import ask_query, send_signal
+from sagaline.client.messaging import DEFAULT_TIMEOUT, Messaging
 from sagaline.client.requests import new_id
 from sagaline.client.resets import ResetPreview, preview
 from sagaline.client.run_saga import RunSaga
 from sagaline.client.types import Description, HistoryEvent, OnParked
-from sagaline.client.updates import UpdateHandle, accepted, completed, prepare
 from sagaline.client.waiting import EndOfRun, Terms
-from sagaline.handlers import QueryHandler, Signal, SignalHandler, UpdateHandler
 
-A = TypeVar("A")
 R = TypeVar("R")
-Ts = TypeVarTuple("Ts")
-DEFAULT_TIMEOUT: Duration = "30s"
 
 
-class RunHandle(Generic[R]):
+class RunHandle(Messaging, Generic[R]):
     """A run that was started, or is looked up by its id.
 
     A handle from ``client.start`` means the run that it started, also when a later one has the same id;
@@ -37,10 +32,8 @@ class RunHandle(Generic[R]):
     """
 
     def __init__(self, link: Link, workflow_id: str, run_id: str, definition: WorkflowDefinition | None) -> None:
-        self._link, self._definition = link, definition
-        self.workflow_id = workflow_id
-        self.run_id = run_id
-        """Id of the run; empty when the newest of the workflow id is meant."""
+        super().__init__(link, workflow_id, run_id)
+        self._definition = definition
 
     def __repr__(self) -> str:
         return f"RunHandle({self.workflow_id!r}, {self.run_id!r})"
@@ -83,9 +76,9 @@ class RunHandle(Generic[R]):
         return await public_events(found.reply.records, self._link.payloads)
 
     @property
-    def saga(self) -> RunSaga:
-        """Its ledger, what a cancellation would undo, and what a person says of parked steps."""
-        return RunSaga(self._link, self.workflow_id, self.run_id)
+    def saga(self) -> RunSaga[RunHandle[R]]:
+        """Its ledger, what a rollback would undo, undoing it, and what a person says of parked steps."""
+        return RunSaga(self._link, self.workflow_id, self.run_id, self._of_run)
 
     async def export(self, timeout: Duration | None = DEFAULT_TIMEOUT) -> bytes:
         """The run's history as the content of a JSON file, for ``sagaline replay`` and ``sagaline.testing.replay``.
@@ -98,105 +91,6 @@ class RunHandle(Generic[R]):
         answer = await link.reads.read(request, checks.seconds(timeout))
         records = answer.reply.records
         return export(records, await public_events(records, link.payloads.without_codecs()))
-
-    @overload
-    async def signal(
-        self, signal: SignalHandler[*Ts], /, *args: *Ts, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> None: ...
-    @overload
-    async def signal(self, signal: Signal[A], arg: A, /, *, timeout: Duration | None = DEFAULT_TIMEOUT) -> None: ...
-    @overload
-    async def signal(self, signal: str, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT) -> None: ...
-    async def signal(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
-        self, signal: Any, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> None:
-        """Sends a signal: ``await handle.signal(Order.approve, approval)``. Returns when it is on record: from then on
-        it is handled once, in the order in which signals came, unless the run ends before its code asks for it.
-
-        ``signal`` is a method with ``@workflow.signal``, a Signal, or a name with arguments that are values of JSON. A
-        call that is cancelled or times out may have been handled.
-
-        Raises:
-            InvalidInput: the arguments do not fit; the message names the field. Nothing was sent.
-            RequestRefused: ``type`` says why: "WorkflowNotFound", "RunEnded", "UnknownSignal", "InvalidInput",
-                "TooManySignals".
-            RequestTimeout: no worker answered in time.
-        """
-        ids = (self.workflow_id, self.run_id)
-        await send_signal(self._link, ids, signal, args, checks.seconds(timeout))
-
-    @overload
-    async def query(
-        self, query: QueryHandler[A, *Ts], /, *args: *Ts, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> A: ...
-    @overload
-    async def query(self, query: str, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT) -> Any: ...
-    async def query(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
-        self, query: Any, /, *args: Any, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> Any:
-        """Asks the run's code: ``status = await handle.query(Order.status)``. The answer is never older than what was
-        acknowledged before; a run that has ended answers as it stood at its end.
-
-        ``query`` is a method with ``@workflow.query``, or a name with arguments that are values of JSON.
-
-        Raises:
-            InvalidInput: the arguments, or the answer, do not fit; the message names the field.
-            RequestRefused: ``type`` says why: "WorkflowNotFound", "UnknownQuery", "InvalidInput", "QueryFailed",
-                "QueryChangesRun", "RunParked" when its code cannot be run here.
-            RequestTimeout: no worker answered in time.
-        """
-        ids = (self.workflow_id, self.run_id)
-        return await ask_query(self._link, ids, query, args, checks.seconds(timeout))
-
-    @overload
-    async def start_update(
-        self,
-        update: UpdateHandler[A, *Ts],
-        /,
-        *args: *Ts,
-        id: str | None = None,
-        timeout: Duration | None = DEFAULT_TIMEOUT,
-    ) -> UpdateHandle[A]: ...
-    @overload
-    async def start_update(
-        self, update: str, /, *args: Any, id: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> UpdateHandle[Any]: ...
-    async def start_update(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
-        self, update: Any, /, *args: Any, id: str | None = None, timeout: Duration | None = DEFAULT_TIMEOUT
-    ) -> UpdateHandle[Any]:
-        """As ``execute_update``, but returns when the update is accepted: on record, with its handler at work."""
-        sent = await prepare(self._link, (self.workflow_id, self.run_id), update, args, id)
-        return await accepted(sent, checks.seconds(timeout))
-
-    @overload
-    async def execute_update(
-        self, update: UpdateHandler[A, *Ts], /, *args: *Ts, id: str | None = None, timeout: Duration | None = None
-    ) -> A: ...
-    @overload
-    async def execute_update(
-        self, update: str, /, *args: Any, id: str | None = None, timeout: Duration | None = None
-    ) -> Any: ...
-    async def execute_update(  # type: ignore[misc]  # mypy does not see that *args takes any *Ts
-        self, update: Any, /, *args: Any, id: str | None = None, timeout: Duration | None = None
-    ) -> Any:
-        """Calls a handler of the run and returns its answer: ``total = await handle.execute_update(Order.add, item)``.
-
-        Arguments:
-            update: a method with ``@workflow.update``, or a name with arguments that are values of JSON.
-            id: under it the update counts once, however often it is asked for; by default each call is an update.
-            timeout: how long to wait; by default as long as it takes.
-
-        A call that is cancelled or times out may have been accepted: make it again with the same ``id``.
-
-        Raises:
-            UpdateError: the handler has failed, or the run has ended before it answered ("RunEnded").
-            InvalidInput: the arguments do not fit; the message names the field. Nothing was sent.
-            RequestRefused: ``type`` says why: that of the validator's error, "WorkflowNotFound", "RunEnded",
-                "RunParked", "UnknownUpdate", "InvalidInput", "TooManyUpdates".
-            RequestTimeout: it was not answered in time.
-        """
-        sent = await prepare(self._link, (self.workflow_id, self.run_id), update, args, id)
-        return await completed(sent, checks.seconds(timeout))
 
     async def cancel(
         self, reason: str = "cancelled by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT
@@ -212,14 +106,31 @@ class RunHandle(Generic[R]):
         await self._confirm(lambda run_id: CancelRun(request_id, self.workflow_id, why, *address, run_id), timeout)
 
     async def terminate(
-        self, reason: str = "terminated by a client", *, timeout: Duration | None = DEFAULT_TIMEOUT
+        self,
+        reason: str = "terminated by a client",
+        *,
+        undo: bool = False,
+        by: str | None = None,
+        timeout: Duration | None = DEFAULT_TIMEOUT,
     ) -> None:
-        """Ends the run at once: no code of it runs, nothing is compensated. Returns when that is on record.
+        """Ends the run: no code of it runs any more. Returns when that is on record.
+
+        Arguments:
+            undo: False: it ends at once, and nothing is compensated. True: what its steps have done is undone first,
+                by the platform, also of a run whose code is broken, or paused, or waits for a person. Steps that are
+                under way are asked to stop, and waited for, as are its children. It ends ``compensated``: ``result``
+                waits for that.
+            by: with ``undo``, who asks for it; by default this user and host, 255 bytes at most.
 
         ``reason`` and what a cancelled call leaves behind as for ``cancel``. Raises RequestRefused when there is no
-        such run ("WorkflowNotFound") or it has ended ("RunEnded"), RequestTimeout.
+        such run ("WorkflowNotFound") or it has ended ("RunEnded"), with ``undo`` when its pivot is done, or may be
+        ("PivotCrossed"), or it is held ("RunHeld"); RequestTimeout.
         """
         why, request_id, address = checks.reason(reason), new_id(), self._link.requests.address
+        if undo:
+            who, ids = checks.person(by), (request_id, self.workflow_id)
+            await self._confirm(lambda run_id: UndoRun(*ids, run_id, why, who, True, *address), timeout)
+            return
         await self._confirm(lambda run_id: TerminateRun(request_id, self.workflow_id, why, *address, run_id), timeout)
 
     async def pause(
@@ -279,7 +190,7 @@ class RunHandle(Generic[R]):
             lambda run_id: ResetRun(request_id, self.workflow_id, run_id, event_id, why, who, drop_signals, *address),
             timeout,
         )
-        return RunHandle(self._link, self.workflow_id, run_id, self._definition)
+        return self._of_run(run_id)
 
     async def preview_reset(self, to_event: int, timeout: Duration | None = DEFAULT_TIMEOUT) -> ResetPreview:
         """What the run has done since an event: what a reset to it repeats, and what it leaves as it is. Nothing is
@@ -294,6 +205,9 @@ class RunHandle(Generic[R]):
         """
         request_id, address = new_id(), self._link.requests.address
         await self._confirm(lambda run_id: RetryRun(request_id, self.workflow_id, *address, run_id), timeout)
+
+    def _of_run(self, run_id: str) -> RunHandle[R]:
+        return RunHandle(self._link, self.workflow_id, run_id, self._definition)
 
     async def _confirm(self, make: Callable[[str], Command], timeout: Duration | None) -> str:
         link, ids = self._link, (self.workflow_id, self.run_id)

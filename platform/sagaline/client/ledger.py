@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from sagaline._engine.beginnings import decoded
+from sagaline._engine.beginnings import TERMINAL, decoded
 from sagaline._engine.ledger import RunLedger, ledger_of
 from sagaline._engine.ledger_entries import COMPLETED, OPEN, PARKED, ROOT, ChildEntry, Entry
+from sagaline._engine.undoing import armed, pivot_of
 from sagaline._model.activities import ActivityRepaired
+from sagaline._model.events import UndoRequested
 from sagaline._model.failure import Failure
 from sagaline._model.ids import child_run_id
 from sagaline._payloads import Place, input_of, step_input, step_ledger, step_result
@@ -93,12 +95,14 @@ class SagaPart:
 
 @dataclass(frozen=True)
 class SagaLedger:
-    """The steps of a run that matter to its saga, in the order in which they started, those of earlier runs first."""
+    """The steps of a run that matter to its saga, in the order in which they started, those of earlier runs first.
+    ``undoes``: the run that this one undoes, its own id when it is undone itself without its code."""
 
     workflow_id: str
     run_id: str
     entries: tuple[LedgerEntry, ...]
     parts: tuple[SagaPart, ...]
+    undoes: str | None = None
 
     @property
     def parked(self) -> tuple[LedgerEntry, ...]:
@@ -119,7 +123,7 @@ class UndoCall:
 
 @dataclass(frozen=True)
 class UndoPreview:
-    """What a cancellation would undo now. Nothing has been changed.
+    """What a cancellation would undo now; of a run that has ended, what ``undo`` would. Nothing has been changed.
 
     ``batches`` run one after the other, the calls of one beside each other, but those of one child in their order.
     ``waits_for`` are steps that are under way: their outcome is waited for, and decides whether they are undone;
@@ -142,7 +146,12 @@ class LedgerReader:
 
     def __init__(self, workflow_id: str, run_id: str, records: Sequence[bytes], payloads: ClientPayloads) -> None:
         self._workflow_id, self._run_id, self._payloads = workflow_id, run_id, payloads
-        self._ledger: RunLedger = ledger_of(decoded(records))
+        history = list(decoded(records))
+        self._ledger: RunLedger = ledger_of(history)
+        events = [event for record in history for event in record.events]
+        self.has_ended = bool(events) and isinstance(events[-1], TERMINAL)
+        requested = next((event for event in events if isinstance(event, UndoRequested)), None)
+        self._undoes = None if requested is None else requested.run_id or run_id
 
     async def ledger(self) -> SagaLedger:
         """All of it."""
@@ -157,10 +166,13 @@ class LedgerReader:
             )
             for scope in sorted(self._ledger.scopes.values(), key=lambda scope: scope.number)
         ]
-        return SagaLedger(self._workflow_id, self._run_id, (*before, *entries), tuple(parts))
+        return SagaLedger(self._workflow_id, self._run_id, (*before, *entries), tuple(parts), self._undoes)
 
     async def preview(self) -> UndoPreview:
-        """What a cancellation undoes now: the open parts from the inside out, the run itself last."""
+        """What a cancellation undoes now: the open parts from the inside out, the run itself last. Of a run that has
+        ended, or that is undone, the steps that are not undone yet, one by one."""
+        if self.has_ended or self._undoes is not None:
+            return await self._preview_of_undo()
         plan = self._ledger.plan()
         calls: list[tuple[UndoCall, ...]] = []
         for batch in (batch for _, batched in plan.groups for batch in batched):
@@ -200,6 +212,13 @@ class LedgerReader:
     async def _left_by(self, entry: ChildEntry) -> list[dict[str, Any]]:
         """What a child has left to be undone."""
         return await self._opened(step_ledger(entry.run_id, entry.number), entry.ledger) if entry.ledger else []
+
+    async def _preview_of_undo(self) -> UndoPreview:
+        if pivot := pivot_of(self._ledger):
+            return UndoPreview((), pivot=pivot)
+        calls = [call for entry in reversed(armed(self._ledger)) for call in await self._undo(entry)]
+        calls += _left(await self._inherited(), self._ledger.undos)
+        return UndoPreview(tuple((call,) for call in calls))
 
     async def _entry(self, entry: Entry) -> LedgerEntry:
         undo = entry.undo

@@ -8,10 +8,10 @@ from sagaline._model.system import is_system
 from sagaline._runtime.attributes import SearchValue, search_of
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
-from sagaline.client.handle import DEFAULT_TIMEOUT
 from sagaline.client.limits import Limits
 from sagaline.client.link import Link
 from sagaline.client.locks import Locks
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from sagaline.client.outcomes import SagaOutcome, Since, outcomes_of
 from sagaline.client.patches import count_patches
 from sagaline.client.retention import silent_partitions

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from sagaline._model.activities import DONE, EDIT, RETRY, SKIP, RepairActivity
 from sagaline._model.failure import Failure
+from sagaline._model.records import UndoRun
 from sagaline._runtime.durations import Duration
 from sagaline.client import checks
 from sagaline.client.commands import confirm
@@ -18,7 +20,10 @@ from sagaline.errors import RequestRefused
 _TIMEOUT: Duration = "30s"
 
 
-class RunSaga:
+H = TypeVar("H")
+
+
+class RunSaga(Generic[H]):
     """``handle.saga``. The last four methods say what becomes of a parked step.
 
     ``step`` is the number of a parked step, or of the step whose compensation is parked; it may be left out when one
@@ -28,8 +33,8 @@ class RunSaga:
     and RequestTimeout.
     """
 
-    def __init__(self, link: Link, workflow_id: str, run_id: str) -> None:
-        self._link, self._ids = link, (workflow_id, run_id)
+    def __init__(self, link: Link, workflow_id: str, run_id: str, handle_of: Callable[[str], H]) -> None:
+        self._link, self._ids, self._handle_of = link, (workflow_id, run_id), handle_of
 
     async def ledger(self, timeout: Duration | None = _TIMEOUT) -> SagaLedger:
         """What the run's saga has done, what undoes it and how far that is.
@@ -40,9 +45,44 @@ class RunSaga:
         return await (await self._reader(timeout)).ledger()
 
     async def preview(self, timeout: Duration | None = _TIMEOUT) -> UndoPreview:
-        """Which compensations would run if the run was cancelled now, in which order, with which arguments. Nothing is
-        changed. Errors as for ``ledger``."""
-        return await (await self._reader(timeout)).preview()
+        """Which compensations would run if the run was cancelled now, or of a run that has ended, if it was undone: in
+        which order, with which arguments. Nothing is changed. Errors as for ``ledger``."""
+        reader = await self._reader(timeout)
+        if reader.has_ended:
+            workflow_id, run_id = self._ids
+            described = await self._link.reads.describe(workflow_id, run_id, checks.seconds(timeout))
+            while described.undone_by is not None:  # what that one has left
+                reader = await self._reader(timeout, described.undone_by)
+                described = await self._link.reads.describe(workflow_id, described.undone_by, checks.seconds(timeout))
+        return await reader.preview()
+
+    async def undo(self, *, reason: str, by: str | None = None, timeout: Duration | None = _TIMEOUT) -> H:
+        """Undoes a run that has ended: all that its saga, and the runs that it goes on from, would undo in a rollback,
+        the newest step first. ``preview`` says what. No code of the workflow runs.
+
+        A new run of the same workflow and id does that; it ends ``compensated``, or waits for a person where a
+        compensation cannot be done. Returns a handle of it when it has begun. A run is undone once: asked again, by
+        whomever, the same run is returned. A run can be undone for as long as it is kept (``retention`` and
+        ``undo_window`` of @saga).
+
+        Arguments:
+            reason: why, for the reader of its history; 8,000 bytes at most.
+            by: who asks for it; by default this user and host, 255 bytes at most.
+
+        A call that is cancelled or times out may have been handled. Raises RequestRefused: "PivotCrossed",
+        "NothingToUndo", "RunOpen" (cancel it, or ``terminate(undo=True)``), "IdInUse" while another run of the id is
+        open, "UndoOfUndo", "TooManySteps" (more than 1,000), "PayloadTooLarge", "PayloadUnavailable", "TooLong",
+        "RunHeld", "WorkflowNotFound", also when it is kept no more; RequestTimeout.
+        """
+        link, (workflow_id, run_id) = self._link, self._ids
+        why, who, timeout_s = checks.reason(reason), checks.person(by), checks.seconds(timeout)
+        if not run_id:
+            newest = await link.reads.describe(workflow_id, "", timeout_s)
+            run_id = newest.undoes or newest.run_id
+        request = UndoRun(new_id(), workflow_id, run_id, why, who, False, *link.requests.address)
+        return self._handle_of(
+            await confirm(link.requests, link.reads, (workflow_id, run_id), lambda _: request, timeout_s)
+        )
 
     async def retry(
         self,
@@ -87,9 +127,10 @@ class RunSaga:
         has no effect."""
         await self._say(SKIP, step, b"", reason, by, timeout)
 
-    async def _reader(self, timeout: Duration | None) -> LedgerReader:
-        reads = self._link.reads
-        reply = (await reads.read(reads.request(*self._ids, "history"), checks.seconds(timeout))).reply
+    async def _reader(self, timeout: Duration | None, run_id: str = "") -> LedgerReader:
+        reads, workflow_id = self._link.reads, self._ids[0]
+        request = reads.request(workflow_id, run_id or self._ids[1], "history")
+        reply = (await reads.read(request, checks.seconds(timeout))).reply
         return LedgerReader(self._ids[0], reply.run_id, reply.records, self._link.payloads)
 
     async def _say(

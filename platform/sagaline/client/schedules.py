@@ -17,8 +17,9 @@ from sagaline._runtime.durations import Duration
 from sagaline._system.schedules import model
 from sagaline._system.schedules.schedule import Schedule, about
 from sagaline.client import checks
-from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
+from sagaline.client.handle import RunHandle
 from sagaline.client.link import Link
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from sagaline.client.runs import list_runs
 from sagaline.client.schedule_definitions import changed, definition_of, described, milliseconds_of, schedule_id
 from sagaline.client.schedule_types import (

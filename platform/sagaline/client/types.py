@@ -233,7 +233,9 @@ class Description(RunSummary):
     begun is made of, ``reset_to`` is the newest run that was made of this one. ``locks`` are names of those that it
     holds or waits for (``client.locks.of`` says which, and who has them), ``limits`` are those that it, or a step of
     it, has a slot of or waits for (``client.limits.of``). ``saga`` says in short how far its saga is, once a step of it
-    has ended or waits for a person.
+    has ended or waits for a person. ``undoes`` is the run that this one undoes, or the run
+    itself when it is undone without its code, with why and by whom; ``undone_by`` is the run that undoes this one, or
+    has.
     """
 
     open_steps: int = 0
@@ -252,6 +254,10 @@ class Description(RunSummary):
     locks: tuple[str, ...] = ()
     limits: tuple[LimitName, ...] = ()
     saga: SagaSummary | None = None
+    undoes: str | None = None
+    undone_by: str | None = None
+    undo_reason: str = ""
+    undo_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from sagaline._runtime.definitions import WorkflowDefinition
 from sagaline._runtime.durations import Duration
 from sagaline._runtime.handlers import UPDATE
 from sagaline.client import checks, starting
-from sagaline.client.handle import DEFAULT_TIMEOUT, RunHandle
+from sagaline.client.handle import RunHandle
 from sagaline.client.link import Link
 from sagaline.client.messages import named
+from sagaline.client.messaging import DEFAULT_TIMEOUT
 from sagaline.client.requests import new_id
 from sagaline.client.types import IdConflict, IdReuse, WithStartOptions
 from sagaline.client.updates import Sent, UpdateHandle, answer_in, definition_of

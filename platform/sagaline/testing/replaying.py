@@ -13,7 +13,7 @@ from sagaline._payloads import NO_CODECS, BlobsUnavailable, Payloads, Sealer
 from sagaline._runtime.bugs import Difference, WorkflowBug
 from sagaline._runtime.definitions import ActivityDefinition
 from sagaline._runtime.registration import registry_of
-from sagaline._runtime.replay import replay as follow_history
+from sagaline._runtime.replaying import replay as follow_history
 from sagaline.activity import activity
 from sagaline.client.exported import ExportedRun, read_exported
 from sagaline.errors import ConfigurationError, PayloadUnavailable

@@ -39,8 +39,10 @@ class Run:
         return self.asked.get(step, run_id)
 
     def is_unasked(self, event: Any, marks: Counter[str]) -> bool:
-        """While a run is paused its code asks for nothing, for it does not run."""
-        if isinstance(event, e.RunPaused | e.RunUnpaused):
+        """While a run is paused its code asks for nothing, for it does not run. One that is undone is paused no more."""
+        if isinstance(event, e.UndoRequested):
+            self.paused = False
+        elif isinstance(event, e.RunPaused | e.RunUnpaused):
             self.paused = isinstance(event, e.RunPaused)
             marks["paused" if self.paused else "unpaused"] += 1
         return self.paused and type(event) in e.COMMANDS
@@ -85,6 +87,8 @@ class ChainBooks:
         while isinstance(last, e.RunContinued) and last.run_id in self._runs:
             last = self._runs[last.run_id].terminal
         rolled_back = isinstance(last, e.RunFailed | e.RunCancelled) and last.rolled_back
+        if isinstance(last, e.RunFailed) and last.failure.type == "Undone":
+            rolled_back = False  # what holds then say ``UndoChecks``
         for step, scheduled in run.scheduled.items():
             if scheduled.compensates is not None:
                 continue

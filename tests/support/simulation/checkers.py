@@ -29,6 +29,7 @@ from simulation.lock_checkers import LockChecks
 from simulation.outcome_checkers import OutcomeChecks
 from simulation.parking_checkers import ParkingChecks
 from simulation.talk_checkers import TalkChecks
+from simulation.undo_checkers import UndoChecks
 from simulation.will_checkers import WillChecks
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunReset, e.RunContinued)
@@ -297,4 +298,5 @@ class Watcher:
             else:
                 books.check(run_id, run)
         self.violations += check_sagas(self._all(), self.books.entries, self.marks)
+        self.violations += UndoChecks(self.books, self._all(), self.marks).check()
         return self.violations + self.books.violations

@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from sagaline._engine.appliers import activity_repaired
+from sagaline._engine.ledger import FAILED, Entry
 from sagaline._engine.parking import attempt_again
 from sagaline._engine.processors import child_report
 from sagaline._model import children
 from sagaline._runtime.sagas import blocks, rollback
 from sagaline._runtime.sagas.scopes import Sagas
 from sagaline._runtime.steps import Step
+from sagaline._runtime.undoing import Past
 from simulation.mutant_registry import Patch, mutant
 
 
@@ -52,6 +54,19 @@ def undoes_in_the_order_of_start() -> list[Patch]:
 @mutant
 def undoes_everything_beside_each_other() -> list[Patch]:
     return [(rollback, "batches", lambda steps: [steps[::-1]] if steps else [])]
+
+
+@mutant
+def undoes_what_is_under_way() -> list[Patch]:
+    return [(Past, "is_settled", lambda self: True)]
+
+
+@mutant
+def undoes_again_what_is_undone() -> list[Patch]:
+    def may_be_undone(entry: Any) -> bool:
+        return not entry.kind and entry.scheduled.compensation is not None and entry.outcome != FAILED
+
+    return [(Entry, "may_be_undone", property(may_be_undone))]
 
 
 @mutant

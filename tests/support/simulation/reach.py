@@ -29,6 +29,7 @@ _SAGAS = (
 )
 _OUTCOMES = "told: completed,told: compensated,told: failed,told: cancelled,told: terminated,told: parked,told: resumed"
 _RESETS = "reset of a fork,reset of an ended run,reset of an open run,came again after a reset"
+_UNDOS = "undone by another run,undone without its code"
 _QUEUES = "queue worker died,remote attempt,task cancelled"
 _DEPLOYS = (
     "deploy v1,deploy v2,deploy v3,deploy v4,deploy bad,parked by v1,parked by v2,parked by v3,parked by v4,"
@@ -41,7 +42,7 @@ _NOT_YET = frozenset({"MemoChanged", "OutcomeReceived"})
 MARKS = frozenset(
     [
         *",".join((_FAULTS, _WHAT_COMES_OF_THEM, _MESSAGES, _QUEUES, _CANCELLATIONS, _RESETS)).split(","),
-        *",".join((_LOCKS, _SAGAS, _OUTCOMES)).split(","),
+        *",".join((_LOCKS, _SAGAS, _OUTCOMES, _UNDOS)).split(","),
         *(f"crash {point}" for point in POINTS),
         *(event.__name__ for event in EVENTS if event.__name__ not in _NOT_YET),
         *_DEPLOYS.split(","),

@@ -47,7 +47,7 @@ class _Undo:
     by_hand: bool = False
 
 
-class _Reading:
+class Reading:
     """A run's history, read from its beginning."""
 
     def __init__(self, run_id: str, run: Run, entries: Mapping[str, str], marks: Counter[str]) -> None:
@@ -59,6 +59,7 @@ class _Reading:
         self.found: list[str] = []
         self.last_step = 0
         self.record = 0
+        self.is_undone = False  # its code is called no more
 
     def fail(self, what: str) -> None:
         self.found.append(f"{self.run.workflow_id} ({self.run_id}): {what}")
@@ -101,6 +102,8 @@ class _Reading:
             case e.ActivityRepaired():
                 if event.step in self.undos and event.action in ("done", "skip"):
                     self.undos[event.step].by_hand = True
+            case e.UndoRequested():
+                self.is_undone = True
             case e.CancelRequested():
                 is_behind = any(scope.pivot_at and scope.ended == _OPEN for scope in self.scopes.values())
                 self.marks["cancellation held back by a pivot"] += bool(self.pivots) or is_behind
@@ -180,7 +183,7 @@ class _Reading:
         if 0 in self.scopes:
             self.scopes[0].ended = _COMPENSATED if rolled_back else _OPEN if is_forced else _COMMITTED
         for number, scope in self.scopes.items():
-            if scope.ended == _OPEN and not is_forced:
+            if scope.ended == _OPEN and not (is_forced or self.is_undone):
                 if any(self.scopes[one].ended == _COMPENSATED for one in self.around(number)):
                     self.marks["scope rolled back by the saga around it"] += 1
                 elif not (isinstance(terminal, e.RunContinued) and 0 in self.around(number)):
@@ -195,7 +198,7 @@ class _Reading:
         is_of_savepoint = call.scheduled.input.startswith(_GOES)
         all_committed = all(self.scopes[scope].ended == _COMMITTED for scope in scopes)
         is_undone = any(undo.is_done for undo in call.undoing)
-        if all_committed and call.undoing and not is_of_savepoint:
+        if all_committed and call.undoing and not (is_of_savepoint or self.is_undone):
             self.fail(f"step {step} is undone although no scope of it has rolled back")
         if is_of_savepoint and self.scopes[scopes[0]].ended == _COMMITTED and not is_undone and not call.is_clean:
             self.fail(f"step {step} stands although its scope has gone back to before it")
@@ -241,7 +244,7 @@ class _Reading:
 
 def check_scopes(run_id: str, run: Run, entries: Mapping[str, str], marks: Counter[str]) -> Iterator[str]:
     """Of a run that has ended."""
-    reading = _Reading(run_id, run, entries, marks)
+    reading = Reading(run_id, run, entries, marks)
     reading.read()
     if reading.scopes:
         reading.finish()

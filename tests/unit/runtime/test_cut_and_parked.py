@@ -15,7 +15,8 @@ from sagaline._model.failure import Failure, RetryPolicy
 from sagaline._model.records import History
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.flags import CURRENT
-from sagaline._runtime.replay import Replay, replay
+from sagaline._runtime.replay import Replay
+from sagaline._runtime.replaying import replay
 
 words = Signal[str]("word")
 

@@ -13,7 +13,7 @@ from sagaline._model import events as e
 from sagaline._model.failure import BUG, Failure
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.flags import CURRENT, KNOWN, WORKFLOWS_RUN_INLINE_ON_REQUEST
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 
 OLD = (1, 2)
 

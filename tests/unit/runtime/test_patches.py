@@ -16,7 +16,7 @@ from sagaline._model.limits import PATCHES
 from sagaline._model.records import History
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.jobs import JOBS
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 
 
 @workflow(name="order")

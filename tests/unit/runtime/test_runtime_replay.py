@@ -14,7 +14,7 @@ from sagaline._model import events as e
 from sagaline._model.limits import MESSAGE_BYTES
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.setup import Setup
 
 

@@ -17,7 +17,7 @@ from sagaline import SideEffectError, saga, workflow
 from sagaline._model import events as e
 from sagaline._model.limits import PAYLOAD_BYTES
 from sagaline._runtime.bugs import WorkflowBug
-from sagaline._runtime.replay import begin, replay
+from sagaline._runtime.replaying import begin, replay
 
 numbers = itertools.count(1)
 

@@ -51,6 +51,7 @@ from sagaline._engine.appliers import (
     timer_cancelled,
     timer_fired,
     timer_started,
+    undo_requested,
     update_accepted,
     update_completed,
     will_left,
@@ -115,6 +116,7 @@ APPLIERS: dict[tuple[type[Event], int], Applier] = {
     (events.OutcomeReceived, 1): outcome_received.apply,
     (events.WillLeft, 1): will_left.apply,
     (events.WillWithdrawn, 1): will_withdrawn.apply,
+    (events.UndoRequested, 1): undo_requested.apply,
     (events.WillsInherited, 1): wills_inherited.apply,
 }
 

@@ -11,5 +11,5 @@ from sagaline._model.records import COMPLETED
 
 def apply(state: State, run: RunRow, event: RunCompleted) -> None:
     """Contract: ``run`` is open; the caller writes it."""
-    run.result = event.result
+    run.result, run.kept_ms = event.result, event.kept_ms
     close_run(state, run, COMPLETED)

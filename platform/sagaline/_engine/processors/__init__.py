@@ -21,9 +21,17 @@ from sagaline._engine.processors import (
     start,
     terminate,
     timer_due,
+    undo,
     update,
 )
-from sagaline._engine.processors.decisions import ActivityDue, ParkRun, ResetDecision, StartDecision, TimerDue
+from sagaline._engine.processors.decisions import (
+    ActivityDue,
+    ParkRun,
+    ResetDecision,
+    StartDecision,
+    TimerDue,
+    UndoDecision,
+)
 from sagaline._engine.state import ReadState
 from sagaline._model.records import (
     ActivityResult,
@@ -38,6 +46,7 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UndoRun,
     UnpauseRun,
     UpdateRun,
 )
@@ -50,6 +59,7 @@ Input = (
     | UnpauseRun
     | RepairActivity
     | ResetRun
+    | UndoRun
     | RetryRun
     | SignalRun
     | UpdateRun
@@ -61,7 +71,7 @@ Input = (
     | TimerDue
     | ParkRun
 )
-Processor = Callable[[ReadState, Any, int], StartDecision | ResetDecision]
+Processor = Callable[[ReadState, Any, int], StartDecision | ResetDecision | UndoDecision]
 
 PROCESSORS: dict[type[Input], Processor] = {
     StartRun: start.process,
@@ -71,6 +81,7 @@ PROCESSORS: dict[type[Input], Processor] = {
     UnpauseRun: pause.process_unpause,
     RepairActivity: repair.process,
     ResetRun: reset.process,
+    UndoRun: undo.process,
     RetryRun: retry.process,
     SignalRun: signal.process,
     UpdateRun: update.process,

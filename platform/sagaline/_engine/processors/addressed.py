@@ -65,6 +65,8 @@ def addressed(state: ReadState, request: RunCommand) -> RunView | Rejected:
         name, why = ENDED, f"it has ended: {run.status}"
     elif run.held:
         name, why = "RunHeld", f"it is held: {run.failure.message if run.failure else run.status}"
+    elif run.undo is not None and isinstance(request, SignalRun | UpdateRun):
+        name, why = ENDED, "its code is called no more: it is undone"
     else:
         return run
     message = f"Expected {which} of workflow id {workflow_id!r} but {why}."

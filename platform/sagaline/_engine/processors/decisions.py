@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from sagaline._model.events import Event, Fork, RunReplaced, RunReset, RunStarted
+from sagaline._engine.ledger import RunLedger
+from sagaline._model.events import Event, Fork, RunReplaced, RunReset, RunStarted, UndoRequested
 from sagaline._model.failure import Failure
 
 
@@ -83,9 +84,20 @@ class Forked(msgspec.Struct, frozen=True, gc=False):
     reset: RunReset | None
 
 
+class Undone(msgspec.Struct, frozen=True, gc=False):
+    """Run ``run_id``, which has ended, is undone by a new run, ``undo_run_of`` it, with what its ledger says."""
+
+    run_id: str
+    requested: UndoRequested
+    ledger: RunLedger
+    elsewhere: frozenset[tuple[str, int]]
+    """Steps, by run and number, that another run has undone which has them too."""
+
+
 Decision = list[Event] | Rejected
 StartDecision = list[Event] | Rejected | Joined | Replaced
 ResetDecision = Rejected | Joined | Forked
+UndoDecision = list[Event] | Rejected | Joined | Undone
 
 
 def rejected(request_id: str, workflow_id: str, name: str, message: str) -> Rejected:

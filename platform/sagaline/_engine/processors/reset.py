@@ -68,6 +68,11 @@ def _why_not_now(base: RunView, newest: RunView) -> _Refusal:
         if run.held:
             why = run.failure.message if run.failure else run.status
             return "RunHeld", f"Expected a run of workflow id {workflow_id!r} but it is held: {why}"
+    if base.undo is not None:
+        return "BeingUndone", (
+            f"Expected a run whose code goes on from an event but run {base.run_id} of workflow id {workflow_id!r} "
+            f"{'undoes another' if base.undo.run_id else 'was undone'}. Start another run."
+        )
     if not newest.closed and newest.run_id != base.run_id and first_of(newest) != first_of(base):
         return "IdInUse", (
             f"Expected run {base.run_id} of workflow id {workflow_id!r} to be the newest but run {newest.run_id}, "

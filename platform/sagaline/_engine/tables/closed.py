@@ -23,7 +23,8 @@ class ClosedRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ClosedRun(NamedTuple):
-    """A closed run. ``offset`` is that of its last record: its answers have left when that is released."""
+    """A closed run, and when it closed, or later for one that is kept for longer. ``offset`` is that of its last
+    record: its answers have left when that is released."""
 
     closed_at: int
     workflow_id: str
@@ -51,6 +52,11 @@ def closed_key(workflow: str, closed_at: int, run_id: str) -> bytes:
     return _prefix(workflow) + b"%016x/%b" % (closed_at, run_id.encode())
 
 
+def _key(run: RunRow, closed_at: int) -> bytes:
+    """A run that is kept for longer stands where one would that closed so much later."""
+    return closed_key(run.workflow, closed_at + run.kept_ms, run.run_id)
+
+
 class ClosedRuns:
     """Several closed runs of one workflow id each have their row."""
 
@@ -75,7 +81,7 @@ class ClosedRuns:
         """The rows of a run whose last record stands at ``offset``."""
         if run.closed_at is None:
             raise ValueError(f"Expected a closed run but that of {run.workflow_id!r} is {run.status}")
-        yield closed_key(run.workflow, run.closed_at, run.run_id), _encode(ClosedRow(run.workflow_id, offset))
+        yield _key(run, run.closed_at), _encode(ClosedRow(run.workflow_id, offset))
         if run.workflow not in self._known_names:
             self._known_names.add(run.workflow)
             yield NAMES_PREFIX + run.workflow.encode(), b""
@@ -83,4 +89,4 @@ class ClosedRuns:
     def drop(self, run: RunRow) -> None:
         """The run is retired."""
         if run.closed_at is not None:
-            self._changes.put(closed_key(run.workflow, run.closed_at, run.run_id), None)
+            self._changes.put(_key(run, run.closed_at), None)

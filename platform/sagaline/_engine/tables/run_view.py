@@ -8,6 +8,7 @@ from sagaline._model.descriptions import SagaCounts
 from sagaline._model.failure import Failure
 from sagaline._model.forks import Fork
 from sagaline._model.outcomes import Tally
+from sagaline._model.undos import UndoRequested
 
 
 class RunView(Protocol):
@@ -107,6 +108,10 @@ class RunView(Protocol):
     def wills(self) -> int: ...
     @property
     def tally(self) -> Tally | None: ...
+    @property
+    def undo(self) -> UndoRequested | None: ...
+    @property
+    def kept_ms(self) -> int: ...
     @property
     def stands_for(self) -> str: ...
     @property

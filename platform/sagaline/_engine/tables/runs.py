@@ -23,6 +23,7 @@ from sagaline._model.forks import Fork
 from sagaline._model.lives import LedgerReported
 from sagaline._model.outcomes import Tally
 from sagaline._model.records import PARKED
+from sagaline._model.undos import UndoRequested
 
 __all__ = ["RunRow", "RunView", "Runs", "past_key", "past_prefix", "run_key"]
 PREFIX, PAST_PREFIX = b"r/", b"b/"
@@ -85,6 +86,8 @@ class RunRow(msgspec.Struct, array_like=True, gc=False):
     wants_ledger: bool = False  # its parent does
     reported: LedgerReported | None = None  # its ledger, until its parent is told of its end
     saga: SagaCounts | None = None  # once a step of its saga has ended
+    undo: UndoRequested | None = None  # of a run whose code is the platform's by now
+    kept_ms: int = 0  # on top of what every closed run is kept
 
     @property
     def closed(self) -> bool:

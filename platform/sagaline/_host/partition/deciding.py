@@ -44,6 +44,7 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UndoRun,
     UnpauseRun,
     UpdateRun,
 )
@@ -92,7 +93,7 @@ class Deciding:
         else:
             self._outside.ask(request, request.run_id)
 
-    def message(self, request: QueryRun | UpdateRun | ResetRun) -> None:
+    def message(self, request: QueryRun | UpdateRun | ResetRun | UndoRun) -> None:
         """Asks a run's code a question, or to change something and to answer; or begins a run from its history."""
         match request:
             case QueryRun():
@@ -101,6 +102,8 @@ class Deciding:
                 self._outside.messages.update(request)
             case ResetRun():
                 self._outside.resets.reset(request)
+            case UndoRun():
+                self._outside.undos.undo(request)
 
     def control(self, request: RunControl) -> None:
         """Cancels, terminates, pauses a run, lets it go on, or repairs a step; whoever asked is told once that is on
@@ -286,6 +289,7 @@ _HANDLERS: dict[type[Any], Callable[[Deciding, Any], None]] = {
     UnpauseRun: Deciding.control,
     RepairActivity: Deciding.control,
     ResetRun: Deciding.message,
+    UndoRun: Deciding.message,
     RetryRun: Deciding.retry,
     SettleActivity: Deciding.control,
     ActivityResult: Deciding.result,

@@ -36,17 +36,19 @@ from sagaline._model.records import (
     SignalRun,
     StartRun,
     TerminateRun,
+    UndoRun,
     UnpauseRun,
     UpdateRun,
 )
 from sagaline._payloads import Later, NotResident, Sealed, blob_bytes
 from sagaline._runtime.generators import InARow
 
-Command = StartRun | RunControl | ResetRun | RetryRun | ReadRun | QueryRun | UpdateRun
+Command = StartRun | RunControl | ResetRun | UndoRun | RetryRun | ReadRun | QueryRun | UpdateRun
 Input = Command | ActivityResult | Heartbeat | ChildReport | Reply
 _INPUTS: frozenset[type] = frozenset(
     (
-        *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, RepairActivity, ResetRun, RetryRun, ReadRun),
+        *(StartRun, CancelRun, TerminateRun, PauseRun, UnpauseRun, RepairActivity, ResetRun, UndoRun),
+        *(RetryRun, ReadRun),
         *(ActivityResult, Heartbeat, ChildReport, Reply, SettleActivity, SignalRun, QueryRun, UpdateRun),
     )
 )

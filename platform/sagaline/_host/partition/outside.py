@@ -9,6 +9,7 @@ from sagaline._host.partition.messages import Messages
 from sagaline._host.partition.progress import Progress
 from sagaline._host.partition.releasing import Attempts, Releasing
 from sagaline._host.partition.resets import Resets
+from sagaline._host.partition.undos import Undos
 from sagaline._model.records import Command, QueryRun, Reply, StartRun
 from sagaline._payloads import Later
 
@@ -21,6 +22,7 @@ class Outside(NamedTuple):
     query: Callable[[QueryRun], None]
     messages: Messages
     resets: Resets
+    undos: Undos
     attempts: Attempts
     releasing: Releasing
     progress: Progress

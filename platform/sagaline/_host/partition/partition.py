@@ -35,6 +35,7 @@ from sagaline._host.partition.resumption import Resumption
 from sagaline._host.partition.rows import Rows
 from sagaline._host.partition.starting import Starting
 from sagaline._host.partition.telling import TellingRecorder
+from sagaline._host.partition.undos import Undos
 from sagaline._host.pools import Pools
 from sagaline._host.publishing.deadletters import send_to_dead_letters
 from sagaline._host.publishing.departures import Departures
@@ -46,6 +47,7 @@ from sagaline._host.recovery.restore import Claimed
 from sagaline._host.retention.senders import Senders
 from sagaline._host.retention.sweep import Retention, Surroundings
 from sagaline._host.runs.activations import Activations
+from sagaline._host.runs.heritage import Heritage
 from sagaline._host.runs.instances import Instances
 from sagaline._host.timers import Timers
 from sagaline._log import COMMANDS, HISTORY, Appender, Log, Record
@@ -219,12 +221,15 @@ class _Rooms:
         messages = Messages(rows, recorder, code, quarantine, asking.ask_recorded, guard, clock)
         starting = Starting(rows, recorder, activations, admission, messages, progress, asking.ask, clock)
         resets = Resets(rows, recorder, activations, admission, progress, asking.ask, clock)
+        heritage = Heritage(rows.decided, services.registry, self.instances, options)
+        undos = Undos(rows, recorder, activations, heritage, quarantine, releasing, progress, asking.ask)
         outside = Outside(
             asking.ask,
             starting.start,
             queries.ask,
             messages,
             resets,
+            undos,
             attempts,
             releasing,
             progress,

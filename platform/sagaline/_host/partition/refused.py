@@ -20,10 +20,11 @@ from sagaline._model.records import (
     RunControl,
     SignalRun,
     StartRun,
+    UndoRun,
     UpdateRun,
 )
 
-Refusable = StartRun | RunControl | ResetRun | RetryRun | SignalRun | UpdateRun
+Refusable = StartRun | RunControl | ResetRun | UndoRun | RetryRun | SignalRun | UpdateRun
 _OVERHEAD_BYTES = 300
 _RECORD_BYTES = limits.RECORD_BYTES // 2
 """Refusals of one record; their answers weigh as much again on their way out."""

@@ -20,11 +20,12 @@ from sagaline._model.records import (
     SettleActivity,
     SignalRun,
     StartRun,
+    UndoRun,
     UpdateRun,
 )
 
 _NAMES = ("workflow_id", "request_id", "reply_to", "run_id", "by", "sender_id", "sender_run_id")
-T = TypeVar("T", bound=RunControl | ResetRun)
+T = TypeVar("T", bound=RunControl | ResetRun | UndoRun)
 
 
 def unfit(request: object) -> str | None:

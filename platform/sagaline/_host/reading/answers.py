@@ -34,6 +34,7 @@ from sagaline._model.descriptions import (
 )
 from sagaline._model.failure import Failure
 from sagaline._model.flow import RELEASE, flow_of
+from sagaline._model.ids import undo_run_of
 from sagaline._model.limits import NAME_BYTES, SUMMARY_BYTES, cut
 from sagaline._model.locks import lock_name
 from sagaline._model.records import PARKED, RETENTION, ReadRun, Reply, SignalRun
@@ -88,9 +89,18 @@ def description(asker: Asker, run: RunView, state: State, why_not: WhyNot = lamb
         parked_steps=run.parked_steps,
         reset=run.fork,
         reset_to=next(reversed(state.forks(run.run_id)), ""),
+        undone_by=_undone_by(run, state),
+        undoes="" if run.undo is None else run.undo.run_id or run.run_id,
+        undo_reason="" if run.undo is None else run.undo.reason,
+        undo_by="" if run.undo is None else run.undo.by,
     )
     reply = outcome(run, asker.request_id, "description")
     return msgspec.structs.replace(reply, result=msgspec.json.encode(shown))
+
+
+def _undone_by(run: RunView, state: State) -> str:
+    undo_run = state.run_by_id(run.workflow_id, undo_run_of(run.run_id)) if run.closed else None
+    return "" if undo_run is None else undo_run.run_id
 
 
 def _locks(run: RunView, state: State) -> tuple[str, ...]:

@@ -75,6 +75,9 @@ class Queries:
         if run.is_pending:
             text = f"Expected the run of {workflow_id!r} to have an object to ask but it has none (yet)."
             raise QueryRefused("RunNotBegun", text)
+        if run.undo is not None:
+            text = f"Expected a run whose code can be asked but that of {workflow_id!r} is undone, without its code."
+            raise QueryRefused("BeingUndone", text)
         if run.held or (run.status == PARKED and is_stalled(run)) or self._options.marks.find(run.run_id) is not None:
             why = run.failure.message if run.failure is not None else "it has blocked a worker"
             raise QueryRefused(

@@ -33,6 +33,7 @@ from sagaline._model.records import (
     RunControl,
     SignalRun,
     StartRun,
+    UndoRun,
     UpdateRun,
 )
 
@@ -143,7 +144,7 @@ class Reads:
         if isinstance(request, UpdateRun):
             self._delivery.send(Answer(asker, partial(self._answer_update, asker, request, question.run_id)))
             return
-        if isinstance(request, SignalRun | QueryRun | ResetRun):
+        if isinstance(request, SignalRun | QueryRun | ResetRun | UndoRun):
             self._delivery.send(Answer(asker, partial(_received, asker, question.run_id)))
             return
         if isinstance(request, RunControl | RetryRun):

@@ -18,6 +18,7 @@ from sagaline._runtime.definitions import Registry, WorkflowDefinition
 from sagaline._runtime.instance import Instance
 from sagaline._runtime.replay import Replay
 from sagaline._runtime.run import RunInfo
+from sagaline._runtime.undoing import undoing
 from sagaline.errors import InvalidInput, PayloadUnavailable
 
 _EVENTS_A_REPLAY = 20
@@ -107,10 +108,11 @@ class Instances:
         """Replays a run's history. ``lingers``: also when the run has ended. Raises WorkflowBug, BlobsUnavailable."""
         return self._replays.rebuild(run, lingers)
 
-    def ready(self, run: RunView, anew: bool = False) -> None:
-        """What ``activate`` will need is in memory, or with ``anew`` what ``rebuild`` will. Raises NotResident."""
+    def ready(self, run: RunView, anew: bool = False, undoes: bool = False) -> None:
+        """What ``activate`` will need is in memory, or with ``anew`` what ``rebuild`` will; with ``undoes`` of a run
+        whose code is to be called no more. Raises NotResident."""
         if anew or run.run_id not in self._cached:
-            found = self._replays.ready(run)
+            found = self._replays.ready(run, undoes)
             if found is not None and self._options.cached_instances and not (anew or run.more or found.pending):
                 self.keep(self._replays.rebuild(run), run)
 
@@ -133,8 +135,11 @@ class Instances:
     def _begin(self, run: RunView, job: Event) -> Instance | None:
         if not isinstance(job, RunStarted):
             return None
-        workflow = self._setup.registry.workflows[run.workflow]
-        instance = Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
+        if run.undo is not None:
+            instance: Instance = undoing(self._setup, run.workflow, (run.workflow_id, run.run_id))
+        else:
+            workflow = self._setup.registry.workflows[run.workflow]
+            instance = Instance(RunInfo(workflow, run.workflow_id, run.run_id), self._setup)
         self._grow(instance, _INSTANCE_BYTES)
         return instance
 

@@ -17,8 +17,10 @@ from sagaline._model.codec import decode
 from sagaline._model.records import History
 from sagaline._payloads import LoopSealer, NotResident, Sealed, blob_bytes
 from sagaline._runtime.bugs import WorkflowBug
-from sagaline._runtime.replay import Replay, begin
+from sagaline._runtime.replay import Replay
+from sagaline._runtime.replaying import begin
 from sagaline._runtime.setup import Setup
+from sagaline._runtime.undoing import UndoReplay
 
 _WAITING = 8
 """Replays that wait for payloads at once; of more the oldest begins again."""
@@ -41,24 +43,30 @@ class Replays:
         found = self._waiting.pop(key, None)
         if isinstance(found, WorkflowBug):
             raise found
+        if run.undo is not None and found is not None and not isinstance(found, UndoReplay):
+            self._put_away(found)  # it has waited since before
+            found = None
         replay = self._go_on(key, run, found)
         in_code(self._options.running, run.workflow_id, run.run_id, partial(replay.finish, decides=True))
         return replay
 
-    def ready(self, run: RunView) -> Replay | None:
-        """The next ``rebuild`` of the run lacks nothing: what it will give, or None for what it will raise. Raises
-        NotResident."""
+    def ready(self, run: RunView, undoes: bool = False) -> Replay | None:
+        """The next ``rebuild`` of the run lacks nothing: what it will give, or None for what it will raise. ``undoes``:
+        it is about to be undone. Raises NotResident."""
         key = (run.run_id, False)
         found = self._waiting.pop(key, None)
+        if isinstance(found, Replay) and undoes and not isinstance(found, UndoReplay):
+            self._put_away(found)
+            found = None
         try:
-            replay = self._go_on(key, run, found if isinstance(found, Replay) else None)
+            replay = self._go_on(key, run, found if isinstance(found, Replay) else None, undoes)
         except WorkflowBug as bug:
             self._wait(key, bug)
             return None
         self._wait(key, replay)
         return replay
 
-    def _go_on(self, key: Key, run: RunView, begun: Replay | None) -> Replay:
+    def _go_on(self, key: Key, run: RunView, begun: Replay | None, undoes: bool = False) -> Replay:
         records = iter(self._history(run.run_id, 0 if begun is None else begun.next_event_id))
         for value in records:
             record = _history(value)
@@ -69,7 +77,7 @@ class Replays:
                     self._wait(key, begun)
                 raise NotResident(self._ahead(record, records), goes_on=True) from None
             if begun is None:
-                begun = begin(self._setup, opened)
+                begun = begin(self._setup, opened, undoes or run.undo is not None)
                 if key[1]:
                     begun.instance.linger()
             begun.weight += len(value)
@@ -99,7 +107,9 @@ class Replays:
             self._drop(next(iter(self._waiting)))
 
     def _drop(self, key: Key) -> None:
-        begun = self._waiting.pop(key)
+        self._put_away(self._waiting.pop(key))
+
+    def _put_away(self, begun: Replay | WorkflowBug) -> None:
         if isinstance(begun, Replay):
             put_away(self._options.running, begun.instance)
 

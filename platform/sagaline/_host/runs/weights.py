@@ -71,6 +71,10 @@ def _reset(event: events.RunReset) -> int:
     return _fork(event.fork)
 
 
+def _undone(event: events.UndoRequested) -> int:
+    return 4 * (len(event.request_id) + len(event.by) + len(event.run_id)) + limits.size(event.reason)
+
+
 _PARTS_BYTES = 128
 """Numbers and words of an activity's limits, and of its place in a saga."""
 
@@ -231,6 +235,7 @@ _WEIGHTS: dict[type[Any], Callable[[Any], int]] = {
     events.RunTerminated: _reason,
     events.PatchMarked: _patch,
     events.RunReset: _reset,
+    events.UndoRequested: _undone,
     events.RunPaused: _pause,
     events.RunUnpaused: _pause,
     events.RunContinued: _continued,

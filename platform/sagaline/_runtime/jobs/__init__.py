@@ -24,6 +24,7 @@ from sagaline._runtime.jobs import (
     run_timed_out,
     signal_received,
     timer_fired,
+    undo_requested,
     update_accepted,
     wills_inherited,
 )
@@ -44,6 +45,7 @@ JOBS: dict[type[Event], Callable[[RunLoop, Any], None]] = {
     events.UpdateAccepted: update_accepted.apply,
     events.AttributesGiven: attributes_given.apply,
     events.WillsInherited: wills_inherited.apply,
+    events.UndoRequested: undo_requested.apply,
 }
 """Events that concern the code. The others, such as a failed attempt, are the engine's alone."""
 

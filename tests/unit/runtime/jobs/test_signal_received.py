@@ -12,7 +12,7 @@ from sagaline import saga, workflow
 from sagaline._model import events as e
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
-from sagaline._runtime.replay import replay
+from sagaline._runtime.replaying import replay
 from sagaline._runtime.setup import Setup
 
 
