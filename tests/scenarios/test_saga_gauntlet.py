@@ -18,7 +18,7 @@ def ends(plan: Plan, repairs: str = "", code: Any = order) -> Any:
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_step_fails_and_all_that_was_done_is_undone_once(way: str, name: str) -> None:
-    if way == "cancelled" and name in ("b", "c"):
+    if way in ("cancelled", "terminated") and name in ("b", "c"):
         name = "b"  # what runs beside it is done by then
     status, stands, undone = ends({name: way})
     assert status == ("cancelled" if way == "cancelled" else "compensated")
@@ -32,6 +32,8 @@ def test_a_step_fails_and_all_that_was_done_is_undone_once(way: str, name: str) 
     ("plan", "repairs", "expected"),
     [
         ({}, "", ["completed", ALL, []]),
+        ({"p": "none"}, "", ["compensated", ["f"], ["a", "b", "c", "d"]]),
+        ({"p": "none", "b": "undo parks"}, "retry", ["compensated", ["f"], ["a", "b", "c", "d"]]),
         ({"p": "declined"}, "", ["compensated", [], ["a", "b", "c", "d"]]),
         ({"p": "parks"}, "retry", ["completed", ALL, []]),
         ({"p": "parks"}, "skip", ["compensated", ["p"], ["a", "b", "c", "d"]]),

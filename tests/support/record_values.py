@@ -23,6 +23,7 @@ TYPES: dict[str, Any] = {
         events.AttemptLimits,
         events.Fork,
         events.SagaStep,
+        events.OutcomeRequest,
         Will,
         records.Refusal,
         attributes.SearchAttribute,

@@ -15,9 +15,10 @@ from sagaline.client import RunHandle
 TWICE = Retry(attempts=2, first_interval="10ms", jitter=0)
 STEPS = ("a", "b", "c", "d")
 """b and c run beside each other; then comes the pivot p, and f."""
-WAYS = ("declined", "lost", "hangs", "cancelled")
+WAYS = ("declined", "lost", "hangs", "cancelled", "terminated")
 Plan = dict[str, str]
-"""By step how it goes, by "undo a" how what undoes it does."""
+"""By step how it goes, by "undo a" how what undoes it does. Without the pivot ("p": "none") it can be undone when it has
+ended."""
 
 
 class Declined(Exception):
@@ -32,7 +33,7 @@ async def _go(name: str, how: str) -> str:
     effect(name)
     if how == "lost" or (how == "parks" and not await _is_mended()):
         raise ConnectionError(f"{name} was done, and nobody hears of it")
-    if how in ("hangs", "cancelled"):
+    if how in ("hangs", "cancelled", "terminated"):
         await asyncio.sleep(3_600)
     return name
 
@@ -80,7 +81,8 @@ async def order(plan: Plan) -> str:
         for name in ("b", "c"):
             group.create_task(step(name, plan.get(name, "")))
     await step("d", plan.get("d", ""))
-    await pay(plan.get("p", ""))
+    if plan.get("p") != "none":
+        await pay(plan.get("p", ""))
     return await finish(plan.get("f", ""))
 
 
@@ -119,10 +121,13 @@ CODE = Code([order, stay, ride, agency, trip], [step, pay, finish])
 async def play(client: Client, plan: Plan, repairs: str = "", workflow: Workflow[[Plan], str] = order) -> list[Any]:
     """How the run of a plan ends; what stands in the books then, and how often each step was undone, by key."""
     handle = await client.start(workflow, plan, id="o")
-    if "cancelled" in plan.values():
-        (name,) = (name for name, how in plan.items() if how == "cancelled")
-        await _seen(name)
-        await handle.cancel()
+    for name, how in plan.items():
+        if how in ("cancelled", "terminated"):
+            await _seen(name)
+            await (handle.cancel() if how == "cancelled" else handle.terminate("made by mistake", undo=True))
+    if plan.get("p") == "none":
+        await handle.result()
+        handle = await handle.saga.undo(reason="sent back", by="ann")
     if repairs:
         await _repair(handle, repairs)
     try:

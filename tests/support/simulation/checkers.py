@@ -23,13 +23,12 @@ from simulation.deploy_checkers import OrderChecks
 from simulation.flow_checkers import FlowChecks
 from simulation.fork_checkers import ForkChecks
 from simulation.ids import Ids
-from simulation.ledger_checkers import check_sagas
 from simulation.load import Books
 from simulation.lock_checkers import LockChecks
 from simulation.outcome_checkers import OutcomeChecks
 from simulation.parking_checkers import ParkingChecks
 from simulation.talk_checkers import TalkChecks
-from simulation.undo_checkers import UndoChecks
+from simulation.undo_checkers import check_sagas
 from simulation.will_checkers import WillChecks
 
 TERMINAL = (e.RunCompleted, e.RunFailed, e.RunCancelled, e.RunTerminated, e.RunReplaced, e.RunReset, e.RunContinued)
@@ -297,6 +296,5 @@ class Watcher:
                 self.violations.append(f"{run.workflow_id} ({run_id}) never ended")
             else:
                 books.check(run_id, run)
-        self.violations += check_sagas(self._all(), self.books.entries, self.marks)
-        self.violations += UndoChecks(self.books, self._all(), self.marks).check()
+        self.violations += check_sagas(self.books, self._all(), self.marks)
         return self.violations + self.books.violations

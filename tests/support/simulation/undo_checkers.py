@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from sagaline._model import events as e
+from simulation import ledger_checkers
 from simulation.book_checkers import Run, undoes
 from simulation.load import UNDONE, Books
 from simulation.saga_checkers import Reading
@@ -87,3 +88,9 @@ def armed(run_id: str, run: Run, books: Books) -> Iterator[int]:
                 yield step
             if ended != "committed":
                 break
+
+
+def check_sagas(books: Books, runs: Sequence[tuple[str, Run]], marks: Counter[str]) -> Iterator[str]:
+    """All that must hold of what runs undo: of each that has ended, and of all together."""
+    yield from ledger_checkers.check_sagas(runs, books.entries, marks)
+    yield from UndoChecks(books, runs, marks).check()

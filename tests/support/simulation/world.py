@@ -34,7 +34,6 @@ from simulation.outcome_checkers import left_standing
 from simulation.queue_workers import QueueWorkers
 from simulation.schedule_checkers import ScheduleChecks
 from simulation.starts import Starts
-from simulation.undoers import Undoers
 from simulation.worker import Surroundings, Worker
 
 FAULTS_S = 60.0
@@ -237,12 +236,7 @@ class World:
         for worker in self.workers:
             worker.start()
         self.starts.begin(self.shape.runs, FAULTS_S)
-        begin_clients(self.seed, self.broker, self.watcher.parking, "repeats" not in self.shape.without, FAULTS_S)
-        undoers = random.Random(f"undos {self.seed}")
-        watcher = self.watcher
-        Undoers(undoers, self.broker, watcher.known, watcher.is_kept, "repeats" not in self.shape.without).begin(
-            FAULTS_S
-        )
+        begin_clients(self.seed, self.broker, self.watcher, "repeats" not in self.shape.without, FAULTS_S)
         if "deploy" not in self.shape.without:
             self.deploys.begin(FAULTS_S)
         self.broker.later(1.0, self._next_fault)

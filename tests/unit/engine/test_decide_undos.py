@@ -247,6 +247,6 @@ def test_a_ledger_knows_which_run_the_steps_of_a_copy_are_of() -> None:
         ("fork", "fork"),
     ]
     assert ledger.entries[1].undo is not None, "under the key of the run that it is of"
-    assert not ledger.undone_inherited
+    assert not ledger.undos
     assert isinstance(decided(partition), Undone)
     assert not isinstance(decided(partition), Rejected)
