@@ -104,7 +104,8 @@ def check_sagas(runs: Sequence[tuple[str, Run]], entries: Mapping[str, str], mar
     for run_id, run in runs:
         if run.terminal is not None:
             yield from check_scopes(run_id, run, entries, marks)
-            yield from ledgers.check(run_id, run)
+            if not any(isinstance(event, e.UndoRequested) for event in run.events):  # of those say ``UndoChecks``
+                yield from ledgers.check(run_id, run)
 
 
 def _is_of(child: int, call: e.ActivityScheduled) -> bool:

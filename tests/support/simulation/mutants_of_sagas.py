@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sagaline._engine.appliers import activity_repaired
-from sagaline._engine.ledger import FAILED, Entry
+from sagaline._engine.ledger_entries import FAILED, Entry
 from sagaline._engine.parking import attempt_again
 from sagaline._engine.processors import child_report
 from sagaline._model import children
