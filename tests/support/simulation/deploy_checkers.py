@@ -61,6 +61,7 @@ class OrderChecks:
         self._violations, self._marks = violations, marks
         self._orders: dict[str, Order] = {}
         self._parked: set[str] = set()
+        self._undone: set[str] = set()
 
     def waiting(self) -> list[Order]:
         """The orders that have not ended."""
@@ -71,7 +72,11 @@ class OrderChecks:
         if isinstance(events[0], e.RunStarted) and events[0].workflow == ORDER:
             self._orders[run_id] = Order(workflow_id)
         order = self._orders.get(run_id)
-        if order is None:
+        if order is None or run_id in self._undone:
+            return
+        if any(isinstance(event, e.UndoRequested) for event in events):  # from here on its code is the platform's
+            self._undone.add(run_id)
+            order.ended = True
             return
         asks = any(type(event) in COMMANDS for event in events)
         if asks and not can_follow(version, order):

@@ -78,7 +78,7 @@ def _first_events(state: State, run: RunView) -> list[Event]:
         run.parent_run_id,
         run.parent_step,
         deadline=run.deadline,
-        outcomes=None if ended is None else _told_so_far(ended),
+        outcomes=None if ended is None else told_so_far(ended),
         wants_ledger=run.wants_ledger,
     )
     first: list[Event] = [started]
@@ -91,7 +91,7 @@ def _first_events(state: State, run: RunView) -> list[Event]:
             return first
 
 
-def _told_so_far(run: RunView) -> OutcomeRequest | None:
+def told_so_far(run: RunView) -> OutcomeRequest | None:
     """What the outcomes of the run behind are to count, if those of this one are told."""
     tally = run.tally
     if tally is None:

@@ -13,6 +13,7 @@ from sagaline._engine.tables.attributes import NONE
 from sagaline._engine.tables.runs import RunView
 from sagaline._engine.undoing import armed, to_undo
 from sagaline._host.options import HostOptions
+from sagaline._host.runs.chains import told_so_far
 from sagaline._host.runs.instances import Instances
 from sagaline._host.runs.sealing import sealed_anew
 from sagaline._model.events import AttributesGiven, Event, LedgerInherited, RunStarted
@@ -62,7 +63,8 @@ class Heritage(NamedTuple):
             return _too_large(run, len(payload), most)
         except PayloadUnavailable as error:
             return Failure(type(error).__name__, cut(str(error)), retryable=False)
-        first: list[Event] = [RunStarted(run.workflow, b"[]", request.request_id, "", 0, "accepted")]
+        told = told_so_far(run)
+        first: list[Event] = [RunStarted(run.workflow, b"[]", request.request_id, "", 0, "accepted", outcomes=told)]
         if given != NONE:
             event = AttributesGiven(given.memo, given.search_attributes)
             first.append(sealed_anew(sealer, run.run_id, run_id, event))
