@@ -264,3 +264,13 @@ def declares_limits_wrongly() -> None:
     reserve.options(concurrency=3)  # wrong
     reserve.options(rate="1/s")  # wrong
     reserve.compensation(concurrency=Key("order", limit=1))  # wrong
+
+
+async def undoes_wrongly(env: Environment) -> None:
+    handle = await env.start(fulfil, Order("1"))
+    await handle.saga.undo()  # wrong
+    await handle.saga.undo("sent back")  # wrong
+    await handle.terminate("by mistake", undo="yes")  # wrong
+    saga(undo_window=["30d"])  # wrong
+    print("".join((await handle.describe()).undoes))  # wrong
+    fulfil.options(undo="no")  # wrong
