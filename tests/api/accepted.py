@@ -297,6 +297,4 @@ async def use() -> None:
         assert_type(await client.schedules.backfill("a", datetime.now(UTC), datetime.now(UTC)), int)
         await client.schedules.update("a", spec=hourly, args=[Order("2")], exclude=["2026-12-25"])
         await handle.terminate()
-        await handle.terminate("made by mistake", undo=True, by="ann", timeout="10s")
-        assert_type(await (await handle.saga.undo(reason="sent back", by="ann")).describe(), Description)
         await (await client.start_by_name("fulfil", {"id": "1"}, id="x")).retry()

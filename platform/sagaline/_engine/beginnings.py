@@ -98,6 +98,27 @@ class Reading:
                 yield undone
                 undone = self._state.run_by_id(run.workflow_id, undo_run_of(undone.run_id))
 
+    def branches(self, base: RunView) -> dict[str, RunView]:
+        """All runs that share steps with this one, or with one that it goes on from, and have gone another way; and
+        those that undo one of them. What a run goes on from has handed on all that it had not undone itself."""
+        found: dict[str, RunView] = {}
+        todo: list[RunView | None] = [base]
+        while todo:
+            run = todo.pop()
+            if run is None or run.run_id in found:
+                continue
+            found[run.run_id] = run
+            if len(found) > RESET_EVENTS:
+                raise TooLong
+            ids = [run.continued_from, run.continued_to, undo_run_of(run.run_id), *self._state.forks(run.run_id)]
+            ids += () if run.fork is None else run.fork.runs
+            ids += () if run.undo is None else (run.undo.run_id,)
+            todo += [self._state.run_by_id(base.workflow_id, run_id) for run_id in ids if run_id]
+        before: RunView | None = base
+        while before is not None:
+            before = self._state.run_by_id(base.workflow_id, found.pop(before.run_id).continued_from)
+        return found
+
     def behind(self, run: RunView | None) -> Iterator[RunView]:
         """A run, and those as which it has gone on, also by a reset."""
         while run is not None:
@@ -154,15 +175,15 @@ def left_open(history: Iterable[History], event_id: int) -> tuple[int, ChildRequ
 
 
 def undone_since(reading: Reading, base: RunView, event_id: int) -> Undone | None:
-    """A step of up to an event that was undone behind it: by the run itself, by one as which it has gone on, or by one
-    that another reset has made of it, or of what it was made of."""
+    """A step of up to an event that was undone behind it: by the run itself, by one as which it has gone on, by one
+    that another reset has made of it, or of what it was made of, or by one that undoes one of these."""
     left_at = {base.run_id: event_id}  # the last event that each run shares with this beginning
     if base.fork is not None:
         left_at |= {run: min(end, event_id) for run, end in zip(base.fork.runs, base.fork.event_ids, strict=True)}
     stands = _standing(reading, base, event_id)
     steps = steps_until(reading.of(base.run_id), event_id)
     children = {step: number for step, (number, event) in steps.items() if isinstance(event, ChildRequested)}
-    family = reading.family(base)
+    family = reading.branches(base) | reading.family(base)
     for run in family.values():
         shared = left_at.get(run.run_id, 0 if run.fork is None else run.fork.event_id)
         for number, event in numbered(reading.of(run.run_id)):

@@ -76,8 +76,7 @@ def _closed(state: ReadState, request: UndoRun, run: RunView) -> UndoDecision:
     reading = Reading(state)
     try:
         ledger = ledger_of(reading.of(run.run_id))
-        others = reading.family(run) if run.fork is not None or state.forks(run.run_id) else {}
-        elsewhere = frozenset(undone_in(reading, (one for one in others.values() if one.run_id != run.run_id)))
+        elsewhere = frozenset(undone_in(reading, reading.branches(run).values()))
     except TooLong:
         return _no(
             request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -84,10 +85,9 @@ class Heritage(NamedTuple):
         def ledger(child: ChildEntry) -> bytes:
             return payloads.open(step_ledger(run_id, child.number), child.ledger)
 
-        kept = (undo for undo in inherited if (undo.run_id, undo.step) not in elsewhere)
-        return msgspec.json.encode(
-            to_undo(decision.ledger, kept, lambda name: fallback_of(self.registry, name), arguments, entries, ledger)
-        )
+        fallback = partial(fallback_of, self.registry)
+        left = to_undo(decision.ledger, inherited, fallback, arguments, entries, ledger)
+        return msgspec.json.encode([undo for undo in left if (undo.run_id, undo.step) not in elsewhere])
 
 
 def _sealed(run_id: str, decision: Undone, entries: list[Entry | ChildEntry]) -> list[Sealed]:

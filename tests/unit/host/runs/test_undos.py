@@ -234,3 +234,19 @@ async def test_of_a_run_that_was_reset_each_step_is_undone_once(client: Client) 
     assert [name for _, name, _ in undone] == ["b", "a", "b"], "a is a step of both"
     assert booked == {}
     assert await refusal(handle.reset(points[0], "again")) == "StepsUndone"
+
+
+async def test_of_chains_that_share_a_beginning_each_step_is_undone_once(client: Client) -> None:
+    await client.start(tour, 3, id="t")
+    await client.handle("t").result(60)
+    last = await client.handle("t").describe()
+    second = client.handle("t", last.continued_from)
+    fork = await second.reset(3, "again")
+    await eventually_status(client.handle("t"), "completed")
+    await fork.result(60)
+    await ended(await client.handle("t", last.run_id).saga.undo(reason="sent back"))
+    assert [name for _, name, _ in undone] == ["stop 1", "stop 2", "stop 3"]
+    await ended(await fork.saga.undo(reason="that one too"))
+    assert [name for _, name, _ in undone][3:] == ["stop 1"], "what it shares with the other is undone"
+    assert booked == {}
+    assert await refusal(second.reset(3, "once more")) == "StepsUndone"
