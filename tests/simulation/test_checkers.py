@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from simulation.cancel_checkers import CancelChecks
+from simulation.talk_checkers import TalkChecks
 
 from sagaline._model import events as e
 
@@ -37,3 +38,24 @@ def test_a_run_that_comes_again_was_not_asked_to_stop(retired: bool) -> None:
     for event in (begun, e.TimerFired(1), e.RunCompleted(b"null")):
         checks.happened("run", "p/1", event)
     assert len(violations) == (0 if retired else 2), violations
+
+
+@pytest.mark.parametrize(("workflow", "returns_what_it_heard"), [("holder", False), ("listener", True)])
+def test_only_a_listener_returns_what_it_was_told(workflow: str, returns_what_it_heard: bool) -> None:
+    """A holder went on as another run while the grant of its lock waited, and that run was told nothing (seed 85)."""
+    violations: list[str] = []
+    checks = TalkChecks(violations, Counter())
+    checks.happened("first", e.RunStarted(workflow, b"[]", "start", "", 0, ""))
+    checks.happened("first", e.SignalReceived("granted", "sagaline/token/1", b'[{"value":1}]'))
+    checks.happened("second", e.RunStarted(workflow, b"[]", "start", "", 0, "", continued_from="first"))
+    checks.happened("second", e.RunCompleted(b"1"))
+    assert bool(violations) == returns_what_it_heard, violations
+
+
+def test_a_listener_that_was_told_nothing_returns_nothing() -> None:
+    violations: list[str] = []
+    checks = TalkChecks(violations, Counter())
+    for result in (b"[]", b"[7]"):
+        checks.happened("run", e.RunStarted("listener", b"[]", "start", "", 0, ""))
+        checks.happened("run", e.RunCompleted(result))
+    assert len(violations) == 1, violations

@@ -14,7 +14,12 @@ from sagaline._model.records import QueryRun, Reply, SignalRun, StartRun, Update
 from sagaline._model.tokens import PREFIX
 from sagaline._payloads import is_sealed
 from simulation.book_checkers import Run
+from simulation.deploy_checkers import ORDER
+from simulation.talk import DEFINITIONS
 from simulation.with_start import UNKNOWN
+
+_LISTENERS = {ORDER, *(definition.name for definition in DEFINITIONS)}
+"""Workflows that return the numbers they were told. Others receive signals as well: what their tokens are resolved with."""
 
 
 @dataclass
@@ -58,6 +63,7 @@ class TalkChecks:
         self._violations, self._marks, self._may_be_forgotten = violations, marks, may_be_forgotten
         self._heard: dict[str, Heard] = defaultdict(Heard)  # by run id
         self._receivers: dict[str, set[str]] = defaultdict(set)  # by message id: runs that have received it
+        self._listeners: set[str] = set()  # run ids
         self._retired: set[str] = set()
         self._acknowledged: dict[str, set[int]] = defaultdict(set)  # by workflow id
         self._told_before: dict[str, set[int]] = {}  # by query: what was acknowledged when it was first asked
@@ -115,6 +121,9 @@ class TalkChecks:
     def _begin(self, run_id: str, event: e.RunStarted) -> None:
         """What a run of the same id has heard before it was retired is forgotten."""
         self._heard.pop(run_id, None)
+        self._listeners.discard(run_id)
+        if event.workflow in _LISTENERS:
+            self._listeners.add(run_id)
         if event.continued_from in self._heard:
             self._heard[run_id] = self._heard[event.continued_from].go_on()
             self._marks["talked on"] += 1
@@ -141,11 +150,9 @@ class TalkChecks:
                         self._violations.append(f"signal {place} of {run_id} was handled twice, or never came")
             case e.UpdateAccepted() | e.UpdateCompleted():
                 self._update(run_id, event)
-            case e.RunCompleted() if run_id in self._heard and not is_sealed(event.result):
-                self._marks["talked"] += 1
-                heard = self._heard[run_id]
-                if min(heard.numbers, default=0) < 0:
-                    return  # is told something else
+            case e.RunCompleted() if run_id in self._listeners and not is_sealed(event.result):
+                heard = self._heard.get(run_id, Heard())
+                self._marks["talked"] += bool(heard.numbers)
                 if msgspec.json.decode(event.result) != heard.numbers or heard.waiting:
                     self._violations.append(f"{run_id} was told {heard.numbers} but heard {event.result!r}")
             case _:
