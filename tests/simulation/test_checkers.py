@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import msgspec
 import pytest
+from simulation.book_checkers import Run
 from simulation.cancel_checkers import CancelChecks
+from simulation.ledger_checkers import LedgerChecks
 from simulation.talk_checkers import TalkChecks
 
 from sagaline._model import events as e
+from sagaline._model.activities import ActivityScheduled, SagaStep
+from sagaline._model.failure import Failure, RetryPolicy
 
+STARTED = e.RunStarted("undoing", b"[]", "start", "", 0, "")
+FAILED = e.RunFailed(Failure("E", "no"), rolled_back=True)
 ASKED = e.CancelRequested("child/p/1/cancel", "enough", "", "", 0)
 
 
@@ -59,3 +67,35 @@ def test_a_listener_that_was_told_nothing_returns_nothing() -> None:
         checks.happened("run", e.RunStarted("listener", b"[]", "start", "", 0, ""))
         checks.happened("run", e.RunCompleted(result))
     assert len(violations) == 1, violations
+
+
+HOLD = ActivityScheduled(1, "hold", b"[]", 0, RetryPolicy(), "release", saga=SagaStep())
+"""A step of a saga."""
+
+
+@pytest.mark.parametrize("ends", [[2, 3], [3]])
+def test_what_is_asked_for_as_a_run_ends_is_never_begun(ends: list[int]) -> None:
+    """Nobody waits for it, so the next run has nothing to undo (seeds 560 and 916)."""
+    first = Run("saga", events=[STARTED, HOLD, e.RunContinued("second", b"[]")], ends=ends)
+    second = Run("saga", events=[STARTED, FAILED], ends=[2])
+    for run in (first, second):
+        run.terminal = run.events[-1]
+    first.scheduled[1] = HOLD
+    found = list(LedgerChecks([("first", first), ("second", second)], Counter()).check("second", second))
+    assert bool(found) == (ends == [2, 3]), found
+
+
+@pytest.mark.parametrize(("terminal", "is_right"), [(e.RunTerminated("t", "enough"), True), (FAILED, False)])
+def test_a_rollback_that_is_terminated_may_have_undone_a_part(terminal: Any, is_right: bool) -> None:
+    """Of two steps of the run before it has undone the newer one (seed 989)."""
+    holds = [msgspec.structs.replace(HOLD, step=step) for step in (1, 2)]
+    dones = [e.ActivityCompleted(step, 1, b"null") for step in (1, 2)]
+    first = Run("saga", events=[STARTED, *holds, *dones, e.RunContinued("second", b"[]")], ends=[3, 6])
+    first.scheduled, first.outcomes = {1: holds[0], 2: holds[1]}, {1: dones[0], 2: dones[1]}
+    undo = msgspec.structs.replace(HOLD, activity="release", compensates=2, compensates_run="first", saga=None)
+    second = Run("saga", events=[STARTED, undo, dones[0], terminal], ends=[2, 4])
+    second.scheduled, second.outcomes = {1: undo}, {1: dones[0]}
+    for run in (first, second):
+        run.terminal = run.events[-1]
+    found = list(LedgerChecks([("first", first), ("second", second)], Counter()).check("second", second))
+    assert (not found) == is_right, found

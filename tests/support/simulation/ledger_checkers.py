@@ -44,14 +44,14 @@ class LedgerChecks:
             is_due = asked.wants_ledger and (rolled_back or bool(compensated.intersection(around(asked.scope))))
             if left is None:
                 continue
-            if undone != (left[::-1] if is_due else undone and left[::-1]):
+            if not _fits(run, undone, left[::-1], is_due):
                 yield f"{run.workflow_id} ({run_id}) has undone {undone} of child {step}, which has left {left}"
             self._marks["undone for a child"] += bool(undone)
             self._marks["undone for a grandchild"] += len({of_run for of_run, _ in undone}) > 1
         inherited = self.left_by(self._before[run_id]) if run_id in self._before else []
         own = {run_id}
         undone = _undone(run_id, run, lambda call: not call.of_child and call.compensates_run not in ("", *own))
-        if inherited is not None and undone != (inherited[::-1] if rolled_back else []):
+        if inherited is not None and not _fits(run, undone, inherited[::-1], rolled_back, is_else=False):
             yield f"{run.workflow_id} ({run_id}) has undone {undone} of the runs before, which have left {inherited}"
 
     def _of_child(self, asked_by: Place) -> list[Place] | None:
@@ -80,9 +80,11 @@ class LedgerChecks:
         rolled_back = isinstance(run.terminal, e.RunFailed | e.RunCancelled) and run.terminal.rolled_back
         left, around = [] if rolled_back else [*before], _around(run)
         undone = set(_undone(run_id, run, lambda call: True))
-        for event in run.events:
+        for number, event in enumerate(run.events, 1):
             if isinstance(event, e.ActivityScheduled) and event.compensates is None and event.saga is not None:
                 outcome = run.outcomes.get(event.step)
+                if outcome is None and number > _before_the_last(run):
+                    continue  # asked for as the run ended: no attempt of it begins
                 is_clean = isinstance(outcome, e.ActivityFailed) and outcome.failure.clean
                 can_be = event.compensation is not None and not event.saga.kind and not is_clean
                 if can_be and not crossed.intersection(around(event.saga.scope)):
@@ -110,6 +112,19 @@ def check_sagas(runs: Sequence[tuple[str, Run]], entries: Mapping[str, str], mar
 
 def _is_of(child: int, call: e.ActivityScheduled) -> bool:
     return call.of_child == child
+
+
+def _fits(run: Run, undone: list[Place], due: list[Place], is_due: bool, is_else: bool = True) -> bool:
+    """Whether a run has undone what it had to, in order. One that was ended from outside may be anywhere in it.
+    ``is_else``: all of it may be undone where it is not due."""
+    if isinstance(run.terminal, e.RunTerminated | e.RunReplaced):
+        return undone == due[: len(undone)]
+    return undone == due if is_due else not undone or (is_else and undone == due)
+
+
+def _before_the_last(run: Run) -> int:
+    """The last event of the activation before the one in which a run has ended."""
+    return run.ends[-2] if len(run.ends) > 1 else 0
 
 
 def _goes_on(run: Run) -> bool:
