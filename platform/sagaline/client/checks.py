@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import pydantic_core
@@ -11,8 +12,10 @@ import pydantic_core
 from sagaline._model.limits import MESSAGE_BYTES, NAME_BYTES, cut
 from sagaline._model.system import SYSTEM, is_system
 from sagaline._runtime import durations
+from sagaline._runtime.attempt_options import require_known
 from sagaline._runtime.definitions import RUN_OF_CLASS, WorkflowDefinition
 from sagaline._runtime.durations import Duration
+from sagaline._runtime.frames import caller
 from sagaline._runtime.signatures import Signature
 from sagaline.activity import Activity
 from sagaline.client.types import IdConflict, IdReuse, OnParked, Status
@@ -29,6 +32,12 @@ def instance(value: Any, kind: type[Any], what: str) -> None:
     """Raises ConfigurationError when the value is of another type."""
     if not isinstance(value, kind):
         raise ConfigurationError(f"Expected {what} but got {type(value).__name__}.")
+
+
+def known_options(given: Mapping[str, Any], kind: type[Any], what: str) -> None:
+    """Raises ConfigurationError for an option that there is not, with the place of the call."""
+    if not given.keys() <= kind.__annotations__.keys():
+        require_known(given, kind, what, caller())
 
 
 def text_id(value: Any, what: str = "id") -> str:

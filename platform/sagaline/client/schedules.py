@@ -85,6 +85,7 @@ class Schedules:
             InvalidInput: the arguments do not fit.
             RequestRefused: there is a schedule of this id ("ScheduleExists").
         """
+        checks.known_options(options, ScheduleOptions, "a schedule")
         link, timeout = self._link, options.get("timeout", DEFAULT_TIMEOUT)
         if_exists = checks.word(options.get("if_exists", "fail"), _IF_EXISTS, "if_exists")
         definition = definition_of(workflow, args, options)
@@ -159,6 +160,7 @@ class Schedules:
     async def update(self, id: str, /, **options: Unpack[ChangeOptions]) -> None:
         """Changes what is named; the rest stays. It holds for what is due from now on: due times of before are not
         offered again, and runs that are open go on. Raises ConfigurationError, InvalidInput."""
+        checks.known_options(options, ChangeOptions, "a change of a schedule")
         await self._change(id, lambda before: changed(before, options), options.get("timeout", DEFAULT_TIMEOUT))
 
     async def backfill(

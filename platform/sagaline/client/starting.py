@@ -15,7 +15,7 @@ from sagaline.client import checks
 from sagaline.client.link import Link
 from sagaline.client.messages import called
 from sagaline.client.requests import FIRST_WAIT_MS, new_id
-from sagaline.client.types import OnParked, TimeOptions
+from sagaline.client.types import OnParked, StartOptions, TimeOptions
 from sagaline.client.updates import in_time
 from sagaline.client.waiting import EndOfRun, Terms
 from sagaline.errors import RequestRefused
@@ -63,6 +63,7 @@ def checked_start(link: Link, start: Start, times: TimeOptions) -> StartRun:
 
 def _options(times: TimeOptions) -> dict[str, Any]:
     """What only some starts say."""
+    checks.known_options(times, StartOptions, "a start")
     return dict(
         delay_ms=_milliseconds(times.get("delay"), "delay"),
         run_timeout_ms=_milliseconds(times.get("run_timeout"), "run_timeout"),

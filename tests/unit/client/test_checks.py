@@ -16,6 +16,7 @@ from sagaline import (
     Client,
     ClientClosed,
     ConfigurationError,
+    Every,
     InvalidInput,
     PayloadTooLarge,
     SagalineError,
@@ -101,6 +102,19 @@ WRONG: list[tuple[Call, type[SagalineError], str]] = [
     (start(fulfil, GOOD, memo={"a": "x" * 32_000}), PayloadTooLarge, "a memo of at most 32,000 bytes"),
     (start(fulfil, GOOD, search_attributes={"a": b"x"}), InvalidInput, "Expected search attribute 'a' to be a str"),
     (lambda client: client.runs(search_attributes={"": 1}), InvalidInput, "the name of a search attribute"),
+    (start(fulfil, GOOD, timout="1m"), ConfigurationError, "search_attributes, signal, timeout but got timout"),
+    (execute(fulfil, GOOD, run_time="1m"), ConfigurationError, "but got run_time"),
+    (lambda client: client.start_by_name("fulfil", {}, id="x", dely=1), ConfigurationError, "but got dely"),  # type: ignore[call-arg]
+    (
+        lambda client: client.schedules.create("x", fulfil, GOOD, spec=Every("1h"), jiter="1m"),  # type: ignore[call-overload]
+        ConfigurationError,
+        "Expected options of a schedule among",
+    ),
+    (
+        lambda client: client.schedules.update("x", jiter="1m"),  # type: ignore[call-arg]
+        ConfigurationError,
+        "Expected options of a change of a schedule among",
+    ),
     (start(fulfil, GOOD, timeout=0), ConfigurationError, "timeout"),
     (start(fulfil, GOOD, timeout=-1), ConfigurationError, "timeout"),
     (start(fulfil, GOOD, timeout=float("inf")), ConfigurationError, "timeout"),
