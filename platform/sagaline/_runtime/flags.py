@@ -43,6 +43,10 @@ PIVOTS_KEEP_THE_LEDGER = 11
 LOCKS_ARE_ASKED_AGAIN = 12
 """Who waits for a lock asks again now and then. (The answer to the first request was waited for.)"""
 
+HELD_CANCELLATION_AT_ONCE = 13
+"""A cancellation that a pivot has held back is raised where the part ends. (It was raised where the code waited next,
+and lost if it continued as new before that.)"""
+
 CURRENT: tuple[int, ...] = (
     BOUNDED_ACTIVATIONS,
     BOUNDED_PAYLOADS,
@@ -54,5 +58,6 @@ CURRENT: tuple[int, ...] = (
     CHILDREN_ARE_UNDONE,
     PIVOTS_KEEP_THE_LEDGER,
     LOCKS_ARE_ASKED_AGAIN,
+    HELD_CANCELLATION_AT_ONCE,
 )
 KNOWN = frozenset(CURRENT) | {1, 2}

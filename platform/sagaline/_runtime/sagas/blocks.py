@@ -8,6 +8,7 @@ from sagaline._model import events
 from sagaline._runtime.bugs import Evicted
 from sagaline._runtime.calls import FORWARD, ROLLING_BACK, Calls
 from sagaline._runtime.endings import BUG, CONTINUED, meaning
+from sagaline._runtime.flags import HELD_CANCELLATION_AT_ONCE
 from sagaline._runtime.sagas import branches, rollback
 from sagaline._runtime.sagas.pivots import check_not_crossed
 from sagaline._runtime.sagas.scopes import COMMITTED, COMPENSATED, Scope, current_scope
@@ -37,7 +38,8 @@ async def leave(calls: Calls, error: BaseException | None) -> None:
     if scope.parent is not None:
         current_scope.set(scope.parent)
     if error is None:
-        _end(calls, scope, COMMITTED)
+        if _end(calls, scope, COMMITTED) and HELD_CANCELLATION_AT_ONCE in calls.run.flags:
+            await asyncio.sleep(0)  # it is raised here
         return
     if isinstance(error, Evicted) or calls.commands.closed or not _rolls_back(calls, scope, error):
         return
@@ -72,15 +74,16 @@ def _rolls_back(calls: Calls, scope: Scope, error: BaseException) -> bool:
     return kind not in (BUG, CONTINUED)
 
 
-def _end(calls: Calls, scope: Scope, outcome: str) -> None:
-    """Those in it that it has closed while it rolled back have ended with it."""
+def _end(calls: Calls, scope: Scope, outcome: str) -> bool:
+    """Those in it that it has closed while it rolled back have ended with it. True when that has released a
+    cancellation."""
     scope.phase = outcome
     for inner in list(calls.sagas.open.values()):
         if inner is scope or (outcome == COMPENSATED and inner.is_within(scope)):
             inner.phase = outcome
             del calls.sagas.open[inner.number]
     calls.commands.add(events.SagaEnded(scope.number, outcome))
-    calls.release_cancel()
+    return calls.release_cancel()
 
 
 async def all_ended(calls: Calls, stops: bool = False) -> None:

@@ -12,6 +12,7 @@ from sagaline import activity, saga, workflow
 from sagaline._model import events as e
 from sagaline._runtime.bugs import WorkflowBug
 from sagaline._runtime.definitions import Registry
+from sagaline._runtime.flags import CURRENT, HELD_CANCELLATION_AT_ONCE
 from sagaline._runtime.setup import Setup
 
 
@@ -99,4 +100,33 @@ def test_what_ends_the_run_waits_for_a_part_in_another_task_that_is_beyond_its_p
         assert names(script.commands) == ["SagaEnded", "ActivityCancelRequested", "RunCancelled"]
     else:
         assert names(script.commands) == ["SagaEnded", "RunFailed"]
+    script.check_replay()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("flagged", [True, False])
+def test_a_cancellation_that_a_part_has_held_back_ends_the_run_where_the_part_ends(
+    goes_on: bool, flagged: bool
+) -> None:
+    """Else a run goes on as another before it is delivered, and that one knows nothing of it (seed 762)."""
+
+    @workflow
+    async def order() -> str:
+        async with saga():
+            await pay("a")
+            await ship("a")
+        if goes_on:
+            order.continue_as_new()
+        return "shipped"
+
+    script = Script(
+        order,
+        setup=Setup(Registry([order.definition], [each.definition for each in (pay, ship)])),
+        flags=CURRENT if flagged else tuple(flag for flag in CURRENT if flag != HELD_CANCELLATION_AT_ONCE),
+    )
+    script.done(scheduled(script).step)
+    shipping = scheduled(script).step
+    assert script.step(e.CancelRequested("q", "enough")) == [], "behind the pivot"
+    *_, end = script.done(shipping)
+    assert isinstance(end, e.RunContinued if goes_on and not flagged else e.RunCancelled)
     script.check_replay()
