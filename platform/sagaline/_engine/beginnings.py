@@ -194,7 +194,7 @@ def undone_since(reading: Reading, base: RunView, event_id: int) -> Undone | Non
                 if asked_at <= shared:
                     return Undone(event.of_child, event.activity, number, asked_at)
                 continue
-            of_run = event.compensates_run or run.run_id
+            of_run = _undone_of(run, number, event)
             if (of_run, event.compensates) in stands:
                 return Undone(event.compensates, event.activity, number, stands[of_run, event.compensates])
             if of_run not in family:  # one that this one goes on from
@@ -207,8 +207,13 @@ def undone_in(reading: Reading, runs: Iterable[RunView]) -> Iterator[tuple[str, 
     for run in runs:
         for number, event in numbered(reading.of(run.run_id)):
             if isinstance(event, ActivityScheduled) and event.compensates is not None:
-                of_run = event.compensates_run or ("" if run.fork is None else run.fork.run_at(number))
-                yield of_run or run.run_id, event.compensates
+                yield _undone_of(run, number, event), event.compensates
+
+
+def _undone_of(run: RunView, number: int, event: ActivityScheduled) -> str:
+    """The run whose step an event of ``run`` undoes: an event that was copied means the run that had it."""
+    of_run = event.compensates_run or ("" if run.fork is None else run.fork.run_at(number))
+    return of_run or run.run_id
 
 
 def _standing(reading: Reading, base: RunView, event_id: int) -> dict[tuple[str, int], int]:

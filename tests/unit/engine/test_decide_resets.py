@@ -169,6 +169,20 @@ def test_a_step_that_was_undone_since_does_not_stand(event_id: int) -> None:
     assert "Reset it to event 2 or before." in message_of(refused)
 
 
+def test_what_a_copied_event_has_undone_is_of_the_run_that_had_it_also_when_that_is_retired() -> None:
+    partition = Partition()
+    run = partition.start(FIRST, scheduled(1))
+    copied = Fork(("retired",), (4,), NOW, "r1", "why", "ann", False, 0, "")
+    row: Any = msgspec.structs.replace(run, fork=copied)  # type: ignore[type-var]
+    row = partition.emit(row, e.ActivityCompleted(1, 1, b"1"), msgspec.structs.replace(scheduled(2), compensates=1))
+    partition.emit(row, e.ActivityCompleted(2, 1, b"1"), e.RunFailed(BOOM, True))
+    base = partition.state.run("w")
+    assert base is not None
+    found = beginnings.undone_since(beginnings.Reading(partition.state), base, 3)
+    assert found is not None
+    assert (found.step, found.asked_at) == (1, 2)
+
+
 def test_a_step_that_another_fork_has_undone_does_not_stand_either() -> None:
     partition = Partition()
     partition.emit(two_steps(partition), ENDS["completed"])
