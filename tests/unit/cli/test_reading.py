@@ -56,7 +56,7 @@ SUMMARY = {
 }
 SUMMARY |= {"paused_at", "paused_by", "pause_reason", "search_attributes"}
 SHOWN = SUMMARY | {"open_steps", "waits_for", "cancel_requested", "result", "unowned_since", "history"}
-SHOWN |= {"reset_from", "reset_to"}
+SHOWN |= {"reset_from", "reset_to", "undoes", "undone_by", "undo_reason", "undo_by"}
 SHOWN |= {
     "memo",
     "first_run_id",
