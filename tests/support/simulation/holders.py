@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 from sagaline import ApplicationError, LockError, saga, workflow
 from sagaline import locks as face
@@ -19,9 +22,12 @@ from sagaline._system.locks.lock import Lock
 from simulation import load
 from simulation.broker import Broker
 
-setattr(face, "_ASK_AGAIN_S", 4)  # noqa: B010
-setattr(face, "_LONGEST_PAUSE_S", 16)  # noqa: B010
-setattr(entity, "IDLE_S", 20)  # a simulated world does not last a day, and all of its runs end  # noqa: B010
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Locks that are waited for and kept for less long: a simulated world does not last a day, and all its runs end."""
+    with mock.patch.multiple(face, _ASK_AGAIN_S=4, _LONGEST_PAUSE_S=16), mock.patch.object(entity, "IDLE_S", 20):
+        yield
 
 
 @saga

@@ -55,6 +55,7 @@ class Shape(NamedTuple):
     runs: int = 20
 
 
+WHOLE = Shape()
 FAULTS = ("deploy", "crash", "stop", "clock", "outage", "dark", "clean", "old disk", "repeats", *Faults.CHOICES)
 WHAT_HAPPENS = ["crash"] * 12 + ["stop"] * 4 + ["clock"] * 4 + ["outage"]
 """To workers, again and again; how often each of it."""
@@ -288,13 +289,11 @@ class World:
         return live
 
 
-WHOLE = Shape()
-
-
 def run_seed(seed: int, shape: Shape = WHOLE) -> Report:
     """Runs one seed."""
     logging.disable(logging.CRITICAL)
     try:
-        return World(seed, shape).run()
+        with holders.hurried():
+            return World(seed, shape).run()
     finally:
         logging.disable(logging.NOTSET)
