@@ -29,7 +29,8 @@ def main() -> None:
     """Looks for each mutant's seed, and writes them down."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = dict(zip(sorted(MUTANTS), pool.map(_seed, sorted(MUTANTS)), strict=True))
-    LIST.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    known = {name: seed for name, seed in found.items() if seed}
+    LIST.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
     missed = [name for name, seed in found.items() if not seed]
     print(f"{len(found)} mutants, not found: {', '.join(missed) or 'none'}")
 

@@ -19,8 +19,11 @@ def mutant(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
 
 @contextmanager
 def applied(name: str) -> Iterator[None]:
-    """The product with one thing broken."""
-    patches = [mock.patch.object(*one) for one in MUTANTS[name]()]
+    """The product with one thing broken. Raises AttributeError when that is there no more."""
+    broken = MUTANTS[name]()
+    for target, attribute, _ in broken:
+        getattr(target, attribute)  # mock would make one that has the name of a builtin, and break nothing
+    patches = [mock.patch.object(*one) for one in broken]
     for one in patches:
         one.start()
     try:

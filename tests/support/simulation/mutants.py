@@ -30,7 +30,6 @@ from sagaline._host.timers import Timers
 from sagaline._model.events import ActivityCompleted, ActivityFailed, TimerFired
 from sagaline._model.keys import claim_key, history_key, positions_key
 from sagaline._model.records import ActivityResult, Claim, History, StartRun
-from sagaline._runtime.sagas import rollback as saga
 from simulation import log as sim_log
 from simulation import mutants_of_blobs as _mutants_of_blobs  # noqa: F401  # registers them
 from simulation import mutants_of_code as _mutants_of_code  # noqa: F401  # registers them
@@ -235,11 +234,6 @@ def fires_timers_early() -> list[Patch]:
         (Timers, "__init__", init),
         (decisions, "PROCESSORS", PROCESSORS | {decisions.TimerDue: due}),
     ]
-
-
-@mutant
-def compensates_in_the_order_of_start() -> list[Patch]:
-    return [(saga, "reversed", list)]
 
 
 @mutant

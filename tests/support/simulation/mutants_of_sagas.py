@@ -13,7 +13,7 @@ from sagaline._engine.processors import child_report
 from sagaline._model import children
 from sagaline._runtime.sagas import blocks, rollback
 from sagaline._runtime.sagas.scopes import Sagas
-from sagaline._runtime.steps import Step
+from sagaline._runtime.steps import HandedLedger, Step
 from sagaline._runtime.undoing import Past
 from simulation.mutant_registry import Patch, mutant
 
@@ -49,6 +49,20 @@ def forgets_what_a_child_has_left() -> list[Patch]:
 @mutant
 def undoes_in_the_order_of_start() -> list[Patch]:
     return [(rollback, "batches", lambda steps: [[step] for step in steps])]
+
+
+@mutant
+def compensates_in_the_order_of_start() -> list[Patch]:
+    """What a child, or the runs before, have left."""
+
+    def note_undone(self: HandedLedger) -> None:
+        self.left.pop(0)
+        self.undo = None
+
+    return [
+        (HandedLedger, "next_undo", lambda self, run_id: self.left[0]),
+        (HandedLedger, "note_undone", note_undone),
+    ]
 
 
 @mutant
