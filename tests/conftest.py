@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from kafka_broker import Broker, start_broker
+from long_first import long_first
 from off_loop import refused
 
 for _lazy in ("_log.memory.log", "_log.sqlite.log", "_log.kafka.log", "_store.directory"):
@@ -67,8 +68,14 @@ def seed() -> int:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for the broker is marked: ``-m "not kafka"`` is shared out, the rest has the machine for itself."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Whoever asks for the broker is marked: ``-m "not kafka"`` is shared out, the rest has the machine for itself.
+
+    Then, of those that are left, each worker begins with its part of the long ones: at the end they would run alone.
+    """
     for item in items:
         if "broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
+    yield
+    items[:] = long_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))

@@ -17,6 +17,7 @@ WIDE = Scope(inputs=2, claims=3, positions=1, records=6)
 MUTANTS = Scope(inputs=1, claims=3, positions=2, records=9)
 
 
+@pytest.mark.takes(40)
 @pytest.mark.parametrize(
     ("scope", "states", "longest"), [(TO_THE_END, 191_642, 17), (WIDE, 50_000, 6)], ids=["to the end", "wide"]
 )

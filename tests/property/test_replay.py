@@ -195,6 +195,7 @@ def compare(final: dict[bytes, bytes], live: Snapshots, history: list[Record], s
     stores.close()
 
 
+@pytest.mark.takes(40)
 @pytest.mark.parametrize("kind", ["memory", "rocksdb"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True)
 @given(st.lists(plans, min_size=1, max_size=8))

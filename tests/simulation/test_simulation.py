@@ -15,6 +15,7 @@ SUPPORT = Path(__file__).parents[1] / "support"
 SEEDS = 1_000  # of the 2,000 of `make simulate`: CI has half an hour for everything
 
 
+@pytest.mark.takes(350)
 @pytest.mark.timeout(1_500)
 def test_no_seed_breaks_an_invariant() -> None:
     """A failing seed is shrunk, and the output names the command that repeats it."""
@@ -32,6 +33,7 @@ def test_nothing_is_left_to_the_collector() -> None:
     assert alone(left, range(1, 11)) == []
 
 
+@pytest.mark.takes(4)
 @pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_a_broken_protocol_is_caught(name: str) -> None:
     """By what it does to runs, not by an error of its own. The seed that has found it last is tried first."""
